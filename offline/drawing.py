@@ -1,0 +1,257 @@
+"""Paints the scenes of the demo corpus with Pillow: flat shapes with a dark outline."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+
+from PIL import Image, ImageDraw
+
+from offline.scene import Group, Scene
+
+PICTURE_SIZE = 128
+_SCALE = 2  # painted larger and reduced, which smooths the edges
+_OUTLINE = (25, 25, 30)
+_LIGHT = (240, 240, 240)
+_BROWN = (120, 75, 40)
+
+_RGB = {
+    "red": (220, 40, 40), "blue": (45, 90, 225), "green": (40, 165, 60),
+    "yellow": (250, 215, 50), "orange": (250, 140, 30), "purple": (150, 60, 190),
+    "white": (250, 250, 250), "black": (45, 45, 50),
+}  # fmt: skip
+_SKY_AND_GROUND = {
+    "meadow": ((170, 215, 245), (130, 190, 90)),
+    "beach": ((120, 200, 240), (240, 220, 165)),
+    "night": ((20, 25, 70), (45, 55, 85)),
+    "snow": ((205, 220, 235), (245, 248, 252)),
+    "desert": ((245, 225, 180), (215, 165, 95)),
+    "sunset": ((245, 150, 110), (130, 75, 95)),
+    "room": ((225, 205, 190), (165, 115, 75)),
+    "city": ((185, 190, 200), (110, 112, 118)),
+}
+
+_Colour = tuple[int, int, int]
+_Point = tuple[float, float]
+
+
+def draw(scene: Scene, rng: random.Random) -> Image.Image:
+    """An RGB picture of ``PICTURE_SIZE`` × ``PICTURE_SIZE`` pixels; ``rng`` jitters the places."""
+    side = PICTURE_SIZE * _SCALE
+    picture = Image.new("RGB", (side, side))
+    pen = _Pen(ImageDraw.Draw(picture), side)
+    _background(pen, scene.background, rng)
+    width = 1.0 / len(scene.groups)
+    for place, group in enumerate(scene.groups):
+        centre = (place + 0.5) * width + rng.uniform(-0.02, 0.02)
+        _group(pen, group, centre, width, rng)
+    return picture.resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.LANCZOS)
+
+
+class _Pen:
+    """Draws in coordinates of the unit square, whatever the size of the picture."""
+
+    def __init__(self, canvas: ImageDraw.ImageDraw, side: int) -> None:
+        self._canvas = canvas
+        self._side = side
+
+    def ellipse(self, box: tuple[float, float, float, float], fill: _Colour) -> None:
+        self._canvas.ellipse(self._scaled(box), fill=fill, outline=_OUTLINE, width=2)
+
+    def box(
+        self, box: tuple[float, float, float, float], fill: _Colour, *, outlined: bool = True
+    ) -> None:
+        outline = _OUTLINE if outlined else None
+        self._canvas.rectangle(self._scaled(box), fill=fill, outline=outline, width=2)
+
+    def polygon(self, points: Sequence[_Point], fill: _Colour) -> None:
+        corners = [(x * self._side, y * self._side) for x, y in points]
+        self._canvas.polygon(corners, fill=fill, outline=_OUTLINE, width=2)
+
+    def line(self, start: _Point, end: _Point, fill: _Colour = _OUTLINE, width: int = 3) -> None:
+        self._canvas.line(self._scaled((*start, *end)), fill=fill, width=width)
+
+    def pie(
+        self, box: tuple[float, float, float, float], start: int, end: int, fill: _Colour
+    ) -> None:
+        self._canvas.pieslice(self._scaled(box), start, end, fill=fill, outline=_OUTLINE, width=2)
+
+    def _scaled(self, box: Sequence[float]) -> tuple[float, float, float, float]:
+        left, top, right, bottom = (value * self._side for value in box)
+        return left, top, right, bottom
+
+
+def _background(pen: _Pen, background: str, rng: random.Random) -> None:
+    sky, ground = _SKY_AND_GROUND[background]
+    pen.box((0, 0, 1, 1), sky, outlined=False)
+    pen.box((0, 0.68, 1, 1), ground, outlined=False)
+    if background == "beach":
+        pen.box((0, 0.55, 1, 0.68), (40, 130, 190), outlined=False)
+    elif background == "city":
+        for left in (0.0, 0.17, 0.36, 0.55, 0.72, 0.88):
+            top = rng.uniform(0.2, 0.5)
+            pen.box((left, top, left + 0.12, 0.68), (135, 140, 155), outlined=False)
+    elif background in ("night", "snow"):
+        for _ in range(25):
+            x, y = rng.random(), rng.uniform(0, 0.66)
+            pen.box((x, y, x + 0.01, y + 0.01), (255, 255, 255), outlined=False)
+
+
+def _group(pen: _Pen, group: Group, centre: float, width: float, rng: random.Random) -> None:
+    reach = (0.5 if group.size == "large" else 0.28) * min(width, 0.42)
+    spots = {1: ((0.0, 0.0),), 2: ((-0.5, 0.5), (0.5, -0.5)), 3: ((-0.5, 0.6), (0.5, 0.6), (0.0, -0.6))}
+    radius = reach if group.count == 1 else reach * 0.62
+    middle = 0.58 + rng.uniform(-0.05, 0.05)
+    for across, down in spots[group.count]:
+        x, y = centre + across * reach * 1.05, middle + down * reach * 1.3
+        _SHAPES[group.kind](pen, x, y, radius, _RGB[group.colour])
+
+
+def _regular(x: float, y: float, radii: Sequence[float]) -> list[_Point]:
+    """Corners at equal angles around (x, y), the first on top, at the given distances."""
+    turn = 2 * math.pi / len(radii)
+    return [
+        (x + r * math.sin(i * turn), y - r * math.cos(i * turn)) for i, r in enumerate(radii)
+    ]
+
+
+def _tree(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.box((x - 0.15 * r, y + 0.4 * r, x + 0.15 * r, y + r), _BROWN)
+    pen.polygon([(x - 0.8 * r, y + 0.5 * r), (x, y - 0.3 * r), (x + 0.8 * r, y + 0.5 * r)], fill)
+    pen.polygon([(x - 0.6 * r, y - 0.1 * r), (x, y - r), (x + 0.6 * r, y - 0.1 * r)], fill)
+
+
+def _house(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.box((x - 0.75 * r, y - 0.15 * r, x + 0.75 * r, y + r), fill)
+    pen.polygon([(x - r, y - 0.15 * r), (x, y - r), (x + r, y - 0.15 * r)], _BROWN)
+    pen.box((x - 0.2 * r, y + 0.35 * r, x + 0.2 * r, y + r), _LIGHT)
+
+
+def _sun(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.polygon(_regular(x, y, [r, 0.55 * r] * 12), fill)
+    pen.ellipse((x - 0.5 * r, y - 0.5 * r, x + 0.5 * r, y + 0.5 * r), fill)
+
+
+def _boat(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    hull = [(x - r, y + 0.35 * r), (x + r, y + 0.35 * r), (x + 0.6 * r, y + r), (x - 0.6 * r, y + r)]
+    pen.polygon(hull, fill)
+    pen.line((x, y - r), (x, y + 0.35 * r), _BROWN, 5)
+    pen.polygon([(x + 0.08 * r, y - r), (x + 0.08 * r, y + 0.2 * r), (x + 0.8 * r, y + 0.2 * r)], _LIGHT)
+
+
+def _car(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.polygon(
+        [(x - 0.55 * r, y), (x - 0.35 * r, y - 0.5 * r), (x + 0.35 * r, y - 0.5 * r), (x + 0.6 * r, y)],
+        _LIGHT,
+    )
+    pen.box((x - r, y, x + r, y + 0.5 * r), fill)
+    for wheel in (-0.55, 0.55):
+        left, top = x + (wheel - 0.25) * r, y + 0.3 * r
+        pen.ellipse((left, top, left + 0.5 * r, top + 0.5 * r), (60, 60, 60))
+
+
+def _cat(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.ellipse((x - 0.5 * r, y - 0.05 * r, x + 0.5 * r, y + r), fill)
+    for ear in (-1, 1):
+        pen.polygon(
+            [(x + ear * 0.5 * r, y - 0.4 * r), (x + ear * 0.45 * r, y - r), (x + ear * 0.1 * r, y - 0.65 * r)],
+            fill,
+        )
+    pen.ellipse((x - 0.5 * r, y - 0.75 * r, x + 0.5 * r, y + 0.1 * r), fill)
+    for eye in (-0.22, 0.22):
+        left, top = x + (eye - 0.08) * r, y - 0.45 * r
+        pen.ellipse((left, top, left + 0.16 * r, top + 0.16 * r), _LIGHT)
+
+
+def _ball(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    box = (x - 0.9 * r, y - 0.9 * r, x + 0.9 * r, y + 0.9 * r)
+    for start in range(0, 360, 90):
+        pen.pie(box, start, start + 45, fill)
+        pen.pie(box, start + 45, start + 90, _LIGHT if fill != _RGB["white"] else (190, 190, 190))
+
+
+def _fish(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.polygon([(x + 0.4 * r, y), (x + r, y - 0.5 * r), (x + r, y + 0.5 * r)], fill)
+    pen.ellipse((x - r, y - 0.45 * r, x + 0.6 * r, y + 0.45 * r), fill)
+    pen.ellipse((x - 0.7 * r, y - 0.18 * r, x - 0.5 * r, y + 0.02 * r), _LIGHT)
+
+
+def _bird(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.polygon([(x - r, y - 0.6 * r), (x - 0.1 * r, y), (x + 0.2 * r, y + 0.2 * r)], fill)
+    pen.ellipse((x - 0.6 * r, y - 0.2 * r, x + 0.5 * r, y + 0.5 * r), fill)
+    pen.ellipse((x + 0.2 * r, y - 0.6 * r, x + 0.8 * r, y), fill)
+    pen.polygon([(x + 0.75 * r, y - 0.4 * r), (x + 1.1 * r, y - 0.25 * r), (x + 0.75 * r, y - 0.15 * r)], (250, 180, 60))
+    for leg in (-0.1, 0.15):
+        pen.line((x + leg * r, y + 0.5 * r), (x + leg * r, y + r))
+
+
+def _flower(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.line((x, y), (x, y + r), (30, 120, 40), 5)
+    for px, py in _regular(x, y - 0.3 * r, [0.42 * r] * 5):
+        pen.ellipse((px - 0.3 * r, py - 0.3 * r, px + 0.3 * r, py + 0.3 * r), fill)
+    pen.ellipse((x - 0.2 * r, y - 0.5 * r, x + 0.2 * r, y - 0.1 * r), (250, 200, 60))
+
+
+def _star(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.polygon(_regular(x, y, [r, 0.4 * r] * 5), fill)
+
+
+def _mushroom(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.box((x - 0.25 * r, y, x + 0.25 * r, y + r), _LIGHT)
+    pen.pie((x - 0.9 * r, y - 0.9 * r, x + 0.9 * r, y + 0.9 * r), 180, 360, fill)
+    for spot in (-0.4, 0.3):
+        left, top = x + (spot - 0.12) * r, y - 0.5 * r
+        pen.ellipse((left, top, left + 0.25 * r, top + 0.25 * r), _LIGHT)
+
+
+def _umbrella(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.line((x, y - r), (x, y + 0.9 * r), _BROWN, 5)
+    pen.line((x, y + 0.9 * r), (x + 0.25 * r, y + 0.9 * r), _BROWN, 5)
+    box = (x - r, y - 0.9 * r, x + r, y + 0.7 * r)
+    for start in range(180, 360, 45):
+        pen.pie(box, start, start + 45, fill)
+
+
+def _balloon(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.line((x, y + 0.3 * r), (x, y + r))
+    pen.ellipse((x - 0.6 * r, y - r, x + 0.6 * r, y + 0.4 * r), fill)
+    pen.ellipse((x - 0.35 * r, y - 0.75 * r, x - 0.1 * r, y - 0.45 * r), _LIGHT)
+
+
+def _kite(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.polygon([(x, y - r), (x + 0.6 * r, y - 0.2 * r), (x, y + 0.6 * r), (x - 0.6 * r, y - 0.2 * r)], fill)
+    pen.line((x, y - r), (x, y + 0.6 * r))
+    pen.line((x - 0.6 * r, y - 0.2 * r), (x + 0.6 * r, y - 0.2 * r))
+    pen.line((x, y + 0.6 * r), (x + 0.35 * r, y + r))
+
+
+def _cup(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.ellipse((x + 0.2 * r, y - 0.3 * r, x + 0.95 * r, y + 0.5 * r), fill)
+    pen.ellipse((x + 0.35 * r, y - 0.12 * r, x + 0.78 * r, y + 0.32 * r), _LIGHT)
+    pen.polygon([(x - 0.7 * r, y - 0.7 * r), (x + 0.5 * r, y - 0.7 * r), (x + 0.35 * r, y + 0.8 * r), (x - 0.55 * r, y + 0.8 * r)], fill)
+
+
+def _clock(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    pen.ellipse((x - 0.9 * r, y - 0.9 * r, x + 0.9 * r, y + 0.9 * r), fill)
+    pen.ellipse((x - 0.6 * r, y - 0.6 * r, x + 0.6 * r, y + 0.6 * r), _LIGHT)
+    pen.line((x, y), (x, y - 0.5 * r))
+    pen.line((x, y), (x + 0.35 * r, y + 0.15 * r))
+
+
+def _heart(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
+    curve = []
+    for step in range(40):
+        t = 2 * math.pi * step / 40
+        across = 16 * math.sin(t) ** 3
+        up = 13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)
+        curve.append((x + r * across / 17, y - r * up / 17))
+    pen.polygon(curve, fill)
+
+
+_SHAPES: dict[str, Callable[[_Pen, float, float, float, _Colour], None]] = {
+    "tree": _tree, "house": _house, "sun": _sun, "boat": _boat, "car": _car, "cat": _cat,
+    "ball": _ball, "fish": _fish, "bird": _bird, "flower": _flower, "star": _star,
+    "mushroom": _mushroom, "umbrella": _umbrella, "balloon": _balloon, "kite": _kite,
+    "cup": _cup, "clock": _clock, "heart": _heart,
+}  # fmt: skip

@@ -1,0 +1,90 @@
+"""Lexical IDs: KeyBERT keywords of an item, minus the words that its cluster already says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from keybert import KeyBERT
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sklearn.feature_extraction.text import CountVectorizer
+
+from offline.encoder import Vectors, encode
+
+# Words that say nothing about a picture although no list of stop words has them.
+_HOLLOW = {"picture", "photo", "photograph", "image", "look"}
+# Numbers tell near-duplicates apart, yet scikit-learn's list of stop words has them.
+_TELLING = {"one", "two", "three", "four", "five", "six", "eight", "nine", "ten"}
+
+
+def word_vectorizer(texts: Sequence[str]) -> CountVectorizer:
+    """Fitted on ``texts``: lower-case words of two or more letters, without stop words."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    stop_words = sorted((ENGLISH_STOP_WORDS | _HOLLOW) - _TELLING)
+    vectorizer = CountVectorizer(stop_words=stop_words, token_pattern=r"(?u)\b[^\W\d_]{2,}\b")
+    try:
+        return vectorizer.fit(texts)
+    except ValueError:  # nothing but stop words
+        return CountVectorizer(token_pattern=r"(?u)\b\w+\b").fit(texts)
+
+
+def extract_keywords(
+    encoder: SentenceTransformer,
+    texts: Sequence[str],
+    vectors: Vectors,
+    assignment: NDArray[np.int64],
+    said: Sequence[Sequence[str]],
+    vectorizer: CountVectorizer,
+    keywords: int,
+) -> list[tuple[str, ...]]:
+    """Up to ``keywords`` words an item, nearest to its text first (paper 3.2.2).
+
+    Words are embedded once for the whole corpus and texts not again, which makes KeyBERT fast.
+    An item left with fewer words than asked for takes words of its cluster to fill up.
+
+    Args:
+        vectors: float32 [len(texts), dimension], the embeddings of ``texts``.
+        assignment: int64 [len(texts)], the cluster of each.
+        said: for each cluster the words to leave out.
+    """
+    words = [str(word) for word in vectorizer.get_feature_names_out()]
+    word_vectors = encode(encoder, words)
+    analyse = vectorizer.build_analyzer()
+    hidden = [frozenset(group) for group in said]
+    kept, left = [], []
+    for text, cluster in zip(texts, assignment, strict=True):
+        tokens = analyse(text)
+        kept.append(" ".join(token for token in tokens if token not in hidden[cluster]))
+        left.append(" ".join(token for token in tokens if token in hidden[cluster]))
+    counter = CountVectorizer(vocabulary=words, token_pattern=r"(?u)\S+")
+    model = KeyBERT(encoder)
+    ranked = _ranked(model, kept, vectors, word_vectors, counter, keywords)
+    short = [row for row, found in enumerate(ranked) if len(found) < keywords]
+    fill = _ranked(model, [left[row] for row in short], vectors[short], word_vectors, counter, keywords)
+    for row, more in zip(short, fill, strict=True):
+        ranked[row] = (*ranked[row], *more)[:keywords]
+    return ranked
+
+
+def _ranked(
+    model: KeyBERT,
+    documents: list[str],
+    vectors: Vectors,
+    word_vectors: Vectors,
+    counter: CountVectorizer,
+    keywords: int,
+) -> list[tuple[str, ...]]:
+    if not documents:
+        return []
+    # KeyBERT answers a single document in another shape; a second, empty one avoids that.
+    padded = np.vstack([vectors, np.zeros_like(vectors[:1])])
+    found = model.extract_keywords(
+        [*documents, ""],
+        vectorizer=counter,
+        top_n=keywords,
+        doc_embeddings=padded,
+        word_embeddings=word_vectors,
+    )
+    return [tuple(word for word, _ in pairs) for pairs in found[:-1]]

@@ -1,0 +1,115 @@
+"""A from-scratch InternVL of a few million parameters, of the very architecture of the large ones.
+
+Same processor, same config classes, same weights layout: what serves this model serves any
+InternVL checkpoint in Hugging Face format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import semcore.torchvision_shim  # noqa: F401  (before transformers)
+from sklearn.decomposition import PCA
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    GotOcr2ImageProcessor,
+    InternVLConfig,
+    InternVLForConditionalGeneration,
+    InternVLProcessor,
+    InternVLVideoProcessor,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+)
+
+from offline.encoder import encode, load_encoder
+
+IMAGE_SIZE = 96
+PATCH_SIZE = 12
+_IMAGE_TOKENS = (IMAGE_SIZE // PATCH_SIZE // 2) ** 2
+_SPECIAL = {
+    "start_image_token": "<img>",
+    "end_image_token": "</img>",
+    "context_image_token": "<IMG_CONTEXT>",
+    "video_token": "<video>",
+}
+_END, _PAD, _START = "<|im_end|>", "<|endoftext|>", "<|im_start|>"
+
+
+def create_tiny_model(texts: Iterable[str], out: Path, seed: int) -> None:
+    """Write an untrained model, its tokenizer and its processor to the folder ``out``.
+
+    The vocabulary is learned from ``texts``; word embeddings start from the sentence encoder's,
+    reduced by PCA, so that synonyms start close to each other.
+    """
+    torch.manual_seed(seed)
+    tokenizer = _train_tokenizer(texts)
+    size = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
+    images = GotOcr2ImageProcessor(size=size, crop_to_patches=False, max_patches=1)
+    videos = InternVLVideoProcessor(size=size)
+    processor = InternVLProcessor(images, tokenizer, videos, image_seq_length=_IMAGE_TOKENS)
+    model = InternVLForConditionalGeneration(_config(tokenizer))
+    _initialise_embeddings(model, tokenizer)
+    model.save_pretrained(out)
+    processor.save_pretrained(out)
+
+
+def _train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=4096,
+        special_tokens=[_PAD, _START, _END, *_SPECIAL.values()],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=_END,
+        pad_token=_PAD,
+        padding_side="left",
+        extra_special_tokens=_SPECIAL,
+    )
+
+
+def _config(tokenizer: PreTrainedTokenizerFast) -> InternVLConfig:
+    text = Qwen2Config(
+        vocab_size=-(-len(tokenizer) // 64) * 64,
+        hidden_size=256,
+        intermediate_size=768,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    vision = {
+        "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4,
+        "num_attention_heads": 4, "image_size": IMAGE_SIZE, "patch_size": PATCH_SIZE,
+    }  # fmt: skip
+    return InternVLConfig(
+        vision_config=vision,
+        text_config=text.to_dict(),
+        image_token_id=tokenizer.convert_tokens_to_ids(_SPECIAL["context_image_token"]),
+        image_seq_length=_IMAGE_TOKENS,
+        tie_word_embeddings=True,
+    )
+
+
+def _initialise_embeddings(
+    model: InternVLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    words = [tokenizer.decode([token]).strip() or " " for token in range(len(tokenizer))]
+    vectors = encode(load_encoder(), words)
+    table = model.get_input_embeddings().weight
+    reduced = PCA(n_components=table.shape[1], random_state=0).fit_transform(vectors)
+    scaled = reduced / np.maximum(reduced.std(), 1e-6) * 0.05
+    with torch.no_grad():
+        table[: len(words)] = torch.from_numpy(scaled.astype(np.float32))

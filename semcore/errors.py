@@ -1,0 +1,21 @@
+"""Typed errors. Each message says what is wrong and how to mend it."""
+
+
+class SemcoreError(Exception):
+    """Base of all errors that this product raises on purpose."""
+
+
+class CorpusError(SemcoreError):
+    """The corpus cannot be read, or holds bad rows under ``--strict``."""
+
+
+class BundleError(SemcoreError):
+    """The index bundle is missing, damaged, half written or of another format."""
+
+
+class ModelError(SemcoreError):
+    """The model is missing or does not fit the bundle."""
+
+
+class EngineError(SemcoreError):
+    """The inference engine failed or is not running."""

@@ -1,0 +1,97 @@
+"""Items of a corpus: images and texts, and the SQLite store that a bundle carries."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Literal
+
+from semcore.errors import BundleError
+
+Kind = Literal["image", "text"]
+KINDS: tuple[Kind, ...] = ("image", "text")
+
+_SCHEMA = """
+CREATE TABLE items (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, split TEXT NOT NULL, pair TEXT NOT NULL,
+    held_out INTEGER NOT NULL, caption TEXT NOT NULL, image TEXT NOT NULL,
+    identifier TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX by_identifier ON items (identifier, kind);
+CREATE INDEX by_split ON items (split, kind);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image or text that can be found.
+
+    Attributes:
+        id: unique in the corpus.
+        kind: "image" or "text".
+        split: "train", "val" or "test".
+        pair: the picture that this item belongs to; texts and images of one pair match.
+        held_out: the text is no source of its picture's identifier, hence a fair query for it.
+        caption: the text itself, or what the identifier of the image was made of.
+        image: path of the picture, absolute; empty for a text.
+        identifier: SID as text (see :class:`semcore.identifier.Identifier`).
+    """
+
+    id: str
+    kind: Kind
+    split: str
+    pair: str
+    held_out: bool
+    caption: str
+    image: str
+    identifier: str
+
+
+def write_items(path: Path, items: Iterable[Item]) -> None:
+    """Create the SQLite store at ``path``; ids must be unique."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript(_SCHEMA)
+        connection.executemany(
+            "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (astuple(item) for item in items)
+        )
+    connection.close()
+
+
+class ItemStore:
+    """Read access to the items of a bundle. Safe to use from several threads."""
+
+    def __init__(self, path: Path, splits: Sequence[str]) -> None:
+        """``splits``: those whose items can be found (the gallery)."""
+        uri = f"file:{path}?mode=ro&immutable=1"
+        try:
+            self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise BundleError(f"{path} cannot be opened ({error}); build the bundle again") from error
+        self._splits = tuple(splits)
+        self._in_gallery = f"split IN ({', '.join('?' * len(self._splits))})"
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def get(self, item_id: str) -> Item | None:
+        """The item of this id, of any split, or None."""
+        return next(self._select("id = ?", (item_id,)), None)
+
+    def of_identifier(self, identifier: str, kind: Kind) -> list[Item]:
+        """The gallery items that share an identifier, in order of id."""
+        where = f"identifier = ? AND kind = ? AND {self._in_gallery} ORDER BY id"
+        return list(self._select(where, (identifier, kind, *self._splits)))
+
+    def of_split(self, split: str, kind: Kind) -> Iterator[Item]:
+        """All items of a split and kind, in order of id."""
+        return self._select("split = ? AND kind = ? ORDER BY id", (split, kind))
+
+    def __iter__(self) -> Iterator[Item]:
+        return self._select("1 ORDER BY id", ())
+
+    def _select(self, where: str, values: Sequence[str]) -> Iterator[Item]:
+        for row in self._connection.execute(f"SELECT * FROM items WHERE {where}", tuple(values)):
+            item_id, kind, split, pair, held_out, caption, image, identifier = row
+            yield Item(item_id, kind, split, pair, bool(held_out), caption, image, identifier)

@@ -1,0 +1,39 @@
+"""Lets transformers and vLLM import where torch is a CPU build and torchvision is not.
+
+Torchvision's compiled operators cannot load beside a CPU build of torch, and its Python side then
+fails on import because two of them are not declared. Declaring them (they are never called here)
+mends the import. Importing this module does so where needed and nothing where torchvision imports;
+it must come before transformers, in every process, hence the ``vllm.general_plugins`` entry point.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+import torch
+
+_LIBRARIES: list[torch.library.Library] = []  # a declaration lives as long as its library
+
+
+def declare_missing_operators() -> bool:
+    """Declare ``torchvision::nms`` and ``qnms`` if torchvision does not import without them."""
+    if _LIBRARIES or importlib.util.find_spec("torchvision") is None:
+        return False
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+    else:
+        return False
+    for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[module]
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _LIBRARIES.append(library)
+    return True
+
+
+declare_missing_operators()
