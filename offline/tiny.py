@@ -28,7 +28,7 @@ from transformers import (
 from offline.encoder import encode, load_encoder
 
 IMAGE_SIZE = 96
-PATCH_SIZE = 12
+PATCH_SIZE = 16
 _IMAGE_TOKENS = (IMAGE_SIZE // PATCH_SIZE // 2) ** 2
 _SPECIAL = {
     "start_image_token": "<img>",
@@ -91,8 +91,10 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> InternVLConfig:
         pad_token_id=tokenizer.pad_token_id,
     )
     vision = {
-        "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4,
+        "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 2,
         "num_attention_heads": 4, "image_size": IMAGE_SIZE, "patch_size": PATCH_SIZE,
+        # The large models' values keep so small a network near zero for most of its training.
+        "layer_scale_init_value": 1.0, "initializer_range": 0.06,
     }  # fmt: skip
     return InternVLConfig(
         vision_config=vision,

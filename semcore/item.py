@@ -35,7 +35,7 @@ class Item:
         pair: the picture that this item belongs to; texts and images of one pair match.
         held_out: the text is no source of its picture's identifier, hence a fair query for it.
         caption: the text itself, or what the identifier of the image was made of.
-        image: path of the picture, absolute; empty for a text.
+        image: path of the picture below the corpus's image root; empty for a text.
         identifier: SID as text (see :class:`semcore.identifier.Identifier`).
     """
 
