@@ -1,0 +1,168 @@
+"""The index bundle: the one folder in which the offline job and the service meet.
+
+::
+
+    manifest.json         what is inside, from what it was made, checksums of all files below
+    items.sqlite          the items with their identifiers
+    image.marisa, text.marisa   the identifiers of each kind of item
+    centroids.npy, clusters.json   what new items are given identifiers with
+    image.*.npy, text.*.npy     the walks over the tokens of the model, once one is trained
+    report.json           bad rows and collisions
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from semcore.errors import BundleError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CorpusRecord(_Record):
+    """Where the items came from. ``image_root`` is the folder that item images lie below."""
+
+    name: str
+    fingerprint: str
+    image_root: str
+    held_out_rule: str
+
+
+class SettingsRecord(_Record):
+    """What the identifiers were made with; ``gallery`` names the splits that can be found."""
+
+    clusters: int
+    keywords: int
+    cluster_words: int
+    encoder: str
+    seed: int
+    gallery: tuple[str, ...]
+
+
+class ModelRecord(_Record):
+    """The model whose tokens the walks are made of; ``path`` may be relative to the bundle."""
+
+    path: str
+    fingerprint: str
+
+
+class FileRecord(_Record):
+    size: int = Field(description="bytes")
+    sha256: str
+
+
+class Manifest(_Record):
+    format_version: int = FORMAT_VERSION
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    corpus: CorpusRecord
+    settings: SettingsRecord
+    counts: dict[str, int]
+    model: ModelRecord | None = None
+    files: dict[str, FileRecord] = {}
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits that change with any file of the bundle, and with the model."""
+        content = [f"{name}:{file.sha256}" for name, file in sorted(self.files.items())]
+        content.append(self.model.fingerprint if self.model else "")
+        return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
+
+
+@contextmanager
+def staged(out: Path, manifest: Manifest) -> Iterator[Path]:
+    """A new folder to fill, which becomes the bundle ``out`` if the block ends without an error.
+
+    The checksums are taken, everything is flushed to disk, and the folder is renamed, so that
+    ``out`` never holds half a bundle. An older bundle at ``out`` is replaced.
+    """
+    out = out.absolute()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        yield stage
+        files = {path.name: _record(path) for path in sorted(stage.iterdir())}
+        sealed = manifest.model_copy(update={"files": files})
+        (stage / MANIFEST).write_text(sealed.model_dump_json(indent=2) + "\n")
+        for path in stage.iterdir():
+            _flush(path)
+        stage.chmod(0o755)
+        _replace(stage, out)
+        _flush(out.parent)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a bundle, without a look at the other files.
+
+    Raises :class:`BundleError` if there is none, or one of another format.
+    """
+    file = path / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise BundleError(
+            f"{path} is no bundle: {MANIFEST} cannot be read; make one with 'semcore build'"
+        ) from error
+    except ValidationError as error:
+        raise BundleError(f"{file} is damaged; build the bundle again") from error
+    if manifest.format_version != FORMAT_VERSION:
+        raise BundleError(
+            f"{path} has format {manifest.format_version} and this program reads "
+            f"{FORMAT_VERSION}; build the bundle again"
+        )
+    return manifest
+
+
+def check_bundle(path: Path) -> Manifest:
+    """The manifest, after each file's size and checksum were found to be as it says.
+
+    Raises :class:`BundleError` that names the first missing or damaged file.
+    """
+    manifest = read_manifest(path)
+    for name, record in manifest.files.items():
+        file = path / name
+        if not file.is_file():
+            raise BundleError(f"{file} is missing; build the bundle again")
+        if file.stat().st_size != record.size or _record(file) != record:
+            raise BundleError(f"{file} is damaged; build the bundle again")
+    return manifest
+
+
+def _record(path: Path) -> FileRecord:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    return FileRecord(size=path.stat().st_size, sha256=digest.hexdigest())
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _replace(stage: Path, out: Path) -> None:
+    """Rename ``stage`` to ``out``. A service that has the older files mapped keeps them."""
+    if out.exists():
+        older = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        out.rename(older / out.name)
+        stage.rename(out)
+        shutil.rmtree(older)
+    else:
+        stage.rename(out)

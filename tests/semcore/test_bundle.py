@@ -1,0 +1,65 @@
+"""Bundles appear whole or not at all, and damage is named."""
+
+from pathlib import Path
+
+import pytest
+
+from semcore.bundle import (
+    MANIFEST,
+    CorpusRecord,
+    Manifest,
+    SettingsRecord,
+    check_bundle,
+    read_manifest,
+    staged,
+)
+from semcore.errors import BundleError
+
+BLANK = Manifest(
+    corpus=CorpusRecord(name="c", fingerprint="f", image_root="/images", held_out_rule="none"),
+    settings=SettingsRecord(
+        clusters=2, keywords=4, cluster_words=5, encoder="e", seed=0, gallery=("test",)
+    ),
+    counts={"image": 1},
+)
+
+
+def make(path: Path, content: str) -> Manifest:
+    with staged(path, BLANK) as stage:
+        (stage / "report.json").write_text(content)
+    return check_bundle(path)
+
+
+def test_replaces_an_older_bundle_and_leaves_nothing_else(tmp_path: Path) -> None:
+    first = make(tmp_path / "bundle", "one")
+    second = make(tmp_path / "bundle", "two")
+    assert first.version != second.version
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_failed_build_keeps_the_older_bundle(tmp_path: Path) -> None:
+    before = make(tmp_path / "bundle", "one")
+    with pytest.raises(RuntimeError, match="disk"), staged(tmp_path / "bundle", BLANK) as stage:
+        (stage / "report.json").write_text("half")
+        raise RuntimeError("disk full")
+    assert check_bundle(tmp_path / "bundle") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+@pytest.mark.parametrize("name", ["report.json", MANIFEST])
+def test_names_the_damaged_file(tmp_path: Path, name: str) -> None:
+    make(tmp_path / "bundle", "one")
+    (tmp_path / "bundle" / name).write_text("two")
+    with pytest.raises(BundleError, match=name):
+        check_bundle(tmp_path / "bundle")
+    (tmp_path / "bundle" / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        check_bundle(tmp_path / "bundle")
+
+
+def test_refuses_another_format(tmp_path: Path) -> None:
+    make(tmp_path / "bundle", "one")
+    file = tmp_path / "bundle" / MANIFEST
+    file.write_text(file.read_text().replace('"format_version": 1', '"format_version": 9'))
+    with pytest.raises(BundleError, match="format 9"):
+        read_manifest(tmp_path / "bundle")
