@@ -99,12 +99,12 @@ def _background(pen: _Pen, background: str, rng: random.Random) -> None:
 
 
 def _group(pen: _Pen, group: Group, centre: float, width: float, rng: random.Random) -> None:
-    reach = (0.5 if group.size == "large" else 0.28) * min(width, 0.42)
+    reach = (0.5 if group.size == "large" else 0.32) * min(width, 0.48)
     spots = {1: ((0.0, 0.0),), 2: ((-0.5, 0.5), (0.5, -0.5)), 3: ((-0.5, 0.6), (0.5, 0.6), (0.0, -0.6))}
-    radius = reach if group.count == 1 else reach * 0.62
-    middle = 0.58 + rng.uniform(-0.05, 0.05)
+    radius = reach if group.count == 1 else reach * 0.65
+    middle = 0.56 + rng.uniform(-0.02, 0.02)
     for across, down in spots[group.count]:
-        x, y = centre + across * reach * 1.05, middle + down * reach * 1.3
+        x, y = centre + across * reach * 1.2, middle + down * reach * 1.3
         _SHAPES[group.kind](pen, x, y, radius, _RGB[group.colour])
 
 

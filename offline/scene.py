@@ -69,7 +69,7 @@ def _family(rng: random.Random) -> list[Scene]:
 
 
 def _scene(rng: random.Random) -> Scene:
-    kinds = rng.sample(KINDS, rng.choice((2, 2, 3)))
+    kinds = rng.sample(KINDS, rng.choice((2, 2, 2, 3)))
     groups = tuple(
         Group(kind, rng.choice(COLOURS), rng.choice(SIZES), rng.randint(1, MAX_COUNT))
         for kind in kinds

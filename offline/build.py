@@ -1,0 +1,185 @@
+"""The offline job: corpus → vectors → identifiers → trie → bundle."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from offline.clusters import assign_clusters, cluster_words, fit_clusters
+from offline.corpus import HELD_OUT_RULE, SPLITS, Corpus, Picture
+from offline.encoder import Vectors, encode, load_encoder
+from offline.keywords import extract_keywords, word_vectorizer
+from semcore.bundle import CorpusRecord, Manifest, SettingsRecord, read_manifest, staged
+from semcore.errors import BundleError, CorpusError
+from semcore.identifier import Identifier
+from semcore.item import KINDS, Item, write_items
+from semcore.trie import Trie
+
+_CENTROIDS = "centroids.npy"
+_CLUSTERS = "clusters.json"
+_WORST_COLLISIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """How identifiers are made. ``gallery``: the splits that can be found; all if empty."""
+
+    clusters: int = 128
+    keywords: int = 4
+    cluster_words: int = 5
+    encoder: str = ""
+    seed: int = 0
+    gallery: tuple[str, ...] = ()
+
+
+def build_bundle(
+    corpus: Corpus, out: Path, settings: BuildSettings, like: Path | None = None
+) -> Manifest:
+    """Give every item an identifier and write the bundle ``out``; it has no model yet.
+
+    Args:
+        like: a bundle whose clusters are used again, so that its model fits this bundle too.
+
+    Raises:
+        CorpusError: a picture has no caption.
+        BundleError: ``like`` is no bundle.
+    """
+    silent = next((picture for picture in corpus.pictures if not picture.sources), None)
+    if silent is not None:
+        raise CorpusError(f"the picture {silent.id} has no caption; name a model with --captioner")
+    if like is not None:
+        older = read_manifest(like).settings
+        settings = BuildSettings(**{**older.model_dump(), "gallery": settings.gallery})
+    gallery = settings.gallery or SPLITS
+    entries = _entries(corpus.pictures)
+    # 1. Vectors: of each caption, and for a picture the mean of its sources.
+    encoder = load_encoder(settings.encoder or None)
+    vectors = _vectors(encode(encoder, [caption for entry in entries for caption in entry.sources]), entries)
+    documents = [" ".join(entry.sources) for entry in entries]
+    # 2. Global IDs, learned from the training split where there is one.
+    learned = np.array([entry.item.split == "train" for entry in entries])
+    if not learned.any():
+        learned[:] = True
+    vectorizer = word_vectorizer(documents)
+    if like is None:
+        centroids = fit_clusters(vectors[learned], settings.clusters, settings.seed)
+        chosen = [document for document, use in zip(documents, learned, strict=True) if use]
+        said = cluster_words(
+            chosen,
+            assign_clusters(vectors[learned], centroids),
+            len(centroids),
+            vectorizer,
+            settings.cluster_words,
+        )
+    else:
+        centroids, said = _load_clusters(like)
+    assignment = assign_clusters(vectors, centroids)
+    # 3. Lexical IDs.
+    keywords = extract_keywords(
+        encoder, documents, vectors, assignment, said, vectorizer, settings.keywords
+    )
+    items = [
+        _identified(entry.item, Identifier(int(cluster), words))
+        for entry, cluster, words in zip(entries, assignment, keywords, strict=True)
+    ]
+    # 4. Bundle.
+    manifest = Manifest(
+        corpus=CorpusRecord(
+            name=corpus.name,
+            fingerprint=corpus.fingerprint,
+            image_root=str(corpus.image_root),
+            held_out_rule=HELD_OUT_RULE,
+        ),
+        settings=SettingsRecord(
+            **{**asdict(settings), "clusters": len(centroids), "gallery": tuple(gallery)}
+        ),
+        counts=_counts(items, gallery),
+    )
+    with staged(out, manifest) as stage:
+        write_items(stage / "items.sqlite", items)
+        for kind in KINDS:
+            shown = (i.identifier for i in items if i.kind == kind and i.split in gallery)
+            Trie.build(shown).save(stage / f"{kind}.marisa")
+        np.save(stage / _CENTROIDS, centroids, allow_pickle=False)
+        (stage / _CLUSTERS).write_text(json.dumps(said))
+        (stage / "report.json").write_text(json.dumps(_report(corpus, items, gallery), indent=2))
+    return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An item before it has an identifier, and the captions that it is made of."""
+
+    item: Item
+    sources: tuple[str, ...]
+
+
+def _entries(pictures: Sequence[Picture]) -> list[_Entry]:
+    entries = []
+    for picture in pictures:
+        sources = picture.sources
+        shared = {"split": picture.split, "pair": picture.id, "identifier": ""}
+        image = Item(
+            id=picture.id, kind="image", held_out=False, caption=" ".join(sources),
+            image=picture.image, **shared,
+        )  # fmt: skip
+        entries.append(_Entry(image, sources))
+        for number, caption in enumerate(picture.captions or sources):
+            text = Item(
+                id=f"{picture.id}#{number}", kind="text", held_out=caption not in sources,
+                caption=caption, image="", **shared,
+            )  # fmt: skip
+            entries.append(_Entry(text, (caption,)))
+    return entries
+
+
+def _vectors(captions: Vectors, entries: Sequence[_Entry]) -> Vectors:
+    starts = np.cumsum([0, *(len(entry.sources) for entry in entries[:-1])])
+    sums = np.add.reduceat(captions, starts, axis=0)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.asarray(sums / np.maximum(lengths, 1e-12), dtype=np.float32)
+
+
+def _identified(item: Item, identifier: Identifier) -> Item:
+    return Item(
+        item.id, item.kind, item.split, item.pair, item.held_out, item.caption, item.image,
+        identifier.text,
+    )  # fmt: skip
+
+
+def _counts(items: Sequence[Item], gallery: Sequence[str]) -> dict[str, int]:
+    counts = {"items": len(items)}
+    for kind in KINDS:
+        shown = [item.identifier for item in items if item.kind == kind and item.split in gallery]
+        counts[f"{kind}s"] = len(shown)
+        counts[f"{kind}_identifiers"] = len(set(shown))
+    return counts
+
+
+def _report(corpus: Corpus, items: Sequence[Item], gallery: Sequence[str]) -> dict[str, Any]:
+    """Bad rows, and for each kind the share of gallery items that share their identifier."""
+    collisions = {}
+    for kind in KINDS:
+        shown = Counter(i.identifier for i in items if i.kind == kind and i.split in gallery)
+        sharing = sum(count for count in shown.values() if count > 1)
+        collisions[kind] = {
+            "rate": sharing / max(1, shown.total()),
+            "items": sharing,
+            "worst": [pair for pair in shown.most_common(_WORST_COLLISIONS) if pair[1] > 1],
+        }
+    return {"bad_rows": [asdict(row) for row in corpus.bad_rows], "collisions": collisions}
+
+
+def _load_clusters(bundle: Path) -> tuple[Vectors, list[list[str]]]:
+    try:
+        centroids = np.load(bundle / _CENTROIDS, allow_pickle=False)
+        said = json.loads((bundle / _CLUSTERS).read_text())
+    except (OSError, ValueError) as error:
+        raise BundleError(f"the clusters of {bundle} cannot be read ({error})") from error
+    return np.asarray(centroids, dtype=np.float32), said

@@ -1,0 +1,231 @@
+"""Corpora: pictures with captions and splits, read from the layouts that people have.
+
+Three layouts are read:
+
+* JSON lines, one picture a line:
+  ``{"image": "a.jpg", "captions": ["…"], "split": "train", "id": "a"}``
+  (``caption`` for a single one; ``split`` and ``id`` may be left out);
+* Karpathy's JSON, as in ``dataset_flickr30k.json`` and ``dataset_coco.json``;
+* a bare folder of pictures, whose captions come from the captioner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from offline.progress import progress
+from semcore.errors import CorpusError
+
+CAPTIONS_FILE = "captions.jsonl"
+SPLITS = ("train", "val", "test")
+SOURCE_CAPTIONS = 2
+HELD_OUT_RULE = (
+    "The identifier of a picture is made of its first two captions (all but one where there are "
+    "fewer than three); its other captions are held out, and only those are queries in tests. "
+    "A generated caption is the only source where there is one."
+)
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture. ``image`` is its path below the corpus's image root."""
+
+    id: str
+    image: str
+    split: str
+    captions: tuple[str, ...]
+    generated: str = ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The captions that the picture's identifier is made of (:data:`HELD_OUT_RULE`)."""
+        if self.generated:
+            return (self.generated,)
+        return self.captions[: max(1, min(SOURCE_CAPTIONS, len(self.captions) - 1))]
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that was left out: its line (JSON lines) or place from 1 (other layouts), and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    name: str
+    image_root: Path
+    pictures: list[Picture]
+    bad_rows: list[BadRow]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all rows, in hex; pictures count by path, not by content."""
+        digest = hashlib.sha256()
+        for picture in self.pictures:
+            digest.update(repr(picture).encode())
+        return digest.hexdigest()
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    image: str = Field(min_length=1)
+    captions: list[str] = []
+    caption: str | None = None
+    split: str = "train"
+    id: str | None = None
+
+
+def read_corpus(path: Path, *, strict: bool = False) -> Corpus:
+    """Read a corpus; bad rows are left out and listed.
+
+    Args:
+        path: a JSON-lines or Karpathy file, or a folder with ``captions.jsonl`` or
+            ``dataset*.json`` in it, or a bare folder of pictures.
+        strict: stop at bad rows.
+
+    Raises:
+        CorpusError: nothing readable at ``path``, no good row, or a bad row under ``strict``.
+    """
+    source = _find(path)
+    folder = source if source.is_dir() else source.parent
+    pictures: list[Picture] = []
+    bad: list[BadRow] = []
+    seen: set[str] = set()
+    with ThreadPoolExecutor() as pool:
+        parsed = progress(list(_rows(source)), "reading the corpus")
+        for line, row, fault in pool.map(lambda entry: _checked(entry, folder), parsed):
+            if row is not None and row.id in seen:
+                row, fault = None, f"the id {row.id!r} stands twice"
+            if row is None:
+                bad.append(BadRow(line, fault))
+            else:
+                seen.add(row.id)
+                pictures.append(row)
+    if strict and bad:
+        raise CorpusError(
+            f"{source} has {len(bad)} bad rows, the first at {bad[0].line}: {bad[0].reason}; "
+            "mend them or leave out --strict"
+        )
+    if not pictures:
+        reason = f"; the first row: {bad[0].reason}" if bad else ""
+        raise CorpusError(f"{source} holds no usable picture{reason}")
+    return Corpus(folder.resolve().name, folder.resolve(), pictures, bad)
+
+
+def write_corpus(pictures: Iterable[Picture], folder: Path) -> None:
+    """Write ``captions.jsonl`` into the folder that the pictures lie in."""
+    with (folder / CAPTIONS_FILE).open("w") as file:
+        for picture in pictures:
+            row = {"id": picture.id, "image": picture.image, "split": picture.split}
+            file.write(json.dumps({**row, "captions": picture.captions}) + "\n")
+
+
+def _find(path: Path) -> Path:
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise CorpusError(f"{path} does not exist; give a folder or a file of captions")
+    found = [path / CAPTIONS_FILE] if (path / CAPTIONS_FILE).is_file() else []
+    found += sorted(path.glob("dataset*.json"))
+    if len(found) > 1:
+        names = " and ".join(file.name for file in found)
+        raise CorpusError(f"{path} holds {names}; name the one that is meant")
+    return found[0] if found else path
+
+
+def _rows(source: Path) -> Iterator[tuple[int, _Row | str]]:
+    """Each row with its line, or with what is wrong with it."""
+    if source.is_dir():
+        files = sorted(file for file in source.rglob("*") if file.suffix.lower() in _SUFFIXES)
+        for line, file in enumerate(files, start=1):
+            yield line, _Row(image=str(file.relative_to(source)))
+        return
+    try:
+        text = source.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{source} is no UTF-8 text; save it as UTF-8") from error
+    if source.suffix == ".json":
+        yield from _karpathy_rows(source, text)
+        return
+    for line, entry in enumerate(text.split("\n"), start=1):
+        if entry.strip():
+            try:
+                yield line, _Row.model_validate_json(entry)
+            except ValidationError as error:
+                yield line, _first_fault(error)
+
+
+def _karpathy_rows(source: Path, text: str) -> Iterator[tuple[int, _Row | str]]:
+    try:
+        images = json.loads(text)["images"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise CorpusError(f"{source} is not in Karpathy's layout: it needs 'images'") from error
+    for line, image in enumerate(images, start=1):
+        try:
+            yield line, _karpathy_row(image)
+        except (KeyError, TypeError, ValidationError):
+            yield line, "not in Karpathy's layout: it needs filename, split, sentences[].raw"
+
+
+def _karpathy_row(image: Any) -> _Row:
+    name, split = image["filename"], image["split"]
+    return _Row(
+        image=f"{image['filepath']}/{name}" if image.get("filepath") else name,
+        captions=[sentence["raw"] for sentence in image["sentences"]],
+        split="train" if split == "restval" else split,
+        id=Path(name).stem,
+    )
+
+
+def _first_fault(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
+def _checked(entry: tuple[int, _Row | str], folder: Path) -> tuple[int, Picture | None, str]:
+    line, row = entry
+    if isinstance(row, str):
+        return line, None, row
+    captions = tuple(" ".join(caption.split()) for caption in row.captions)
+    if row.caption is not None:
+        captions = (*captions, " ".join(row.caption.split()))
+    fault = ""
+    if not all(captions):
+        fault = "a caption is empty"
+    elif row.split not in SPLITS:
+        fault = f"the split {row.split!r} is none of {', '.join(SPLITS)}"
+    else:
+        fault = _image_fault(row.image, folder)
+    if fault:
+        return line, None, fault
+    name = row.id or row.image
+    return line, Picture(name, row.image, row.split, captions), ""
+
+
+def _image_fault(image: str, folder: Path) -> str:
+    path = folder / image
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return f"the image {image} lies outside of the corpus"
+    if not path.is_file():
+        return f"the image {image} is missing"
+    try:
+        with Image.open(path) as picture:
+            picture.draft("RGB", (64, 64))  # a JPEG is then decoded at an eighth of its size
+            picture.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return f"the image {image} cannot be read"
+    return ""
