@@ -60,7 +60,9 @@ def build_bundle(
     entries = _entries(corpus.pictures)
     # 1. Vectors: of each caption, and for a picture the mean of its sources.
     encoder = load_encoder(settings.encoder or None)
-    vectors = _vectors(encode(encoder, [caption for entry in entries for caption in entry.sources]), entries)
+    vectors = _vectors(
+        encode(encoder, [caption for entry in entries for caption in entry.sources]), entries
+    )
     documents = [" ".join(entry.sources) for entry in entries]
     # 2. Global IDs, learned from the training split where there is one.
     learned = np.array([entry.item.split == "train" for entry in entries])

@@ -100,7 +100,11 @@ def _background(pen: _Pen, background: str, rng: random.Random) -> None:
 
 def _group(pen: _Pen, group: Group, centre: float, width: float, rng: random.Random) -> None:
     reach = (0.5 if group.size == "large" else 0.32) * min(width, 0.48)
-    spots = {1: ((0.0, 0.0),), 2: ((-0.5, 0.5), (0.5, -0.5)), 3: ((-0.5, 0.6), (0.5, 0.6), (0.0, -0.6))}
+    spots = {
+        1: ((0.0, 0.0),),
+        2: ((-0.5, 0.5), (0.5, -0.5)),
+        3: ((-0.5, 0.6), (0.5, 0.6), (0.0, -0.6)),
+    }
     radius = reach if group.count == 1 else reach * 0.65
     middle = 0.56 + rng.uniform(-0.02, 0.02)
     for across, down in spots[group.count]:
@@ -111,9 +115,7 @@ def _group(pen: _Pen, group: Group, centre: float, width: float, rng: random.Ran
 def _regular(x: float, y: float, radii: Sequence[float]) -> list[_Point]:
     """Corners at equal angles around (x, y), the first on top, at the given distances."""
     turn = 2 * math.pi / len(radii)
-    return [
-        (x + r * math.sin(i * turn), y - r * math.cos(i * turn)) for i, r in enumerate(radii)
-    ]
+    return [(x + r * math.sin(i * turn), y - r * math.cos(i * turn)) for i, r in enumerate(radii)]
 
 
 def _tree(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
@@ -134,15 +136,27 @@ def _sun(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 
 
 def _boat(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
-    hull = [(x - r, y + 0.35 * r), (x + r, y + 0.35 * r), (x + 0.6 * r, y + r), (x - 0.6 * r, y + r)]
+    hull = [
+        (x - r, y + 0.35 * r),
+        (x + r, y + 0.35 * r),
+        (x + 0.6 * r, y + r),
+        (x - 0.6 * r, y + r),
+    ]
     pen.polygon(hull, fill)
     pen.line((x, y - r), (x, y + 0.35 * r), _BROWN, 5)
-    pen.polygon([(x + 0.08 * r, y - r), (x + 0.08 * r, y + 0.2 * r), (x + 0.8 * r, y + 0.2 * r)], _LIGHT)
+    pen.polygon(
+        [(x + 0.08 * r, y - r), (x + 0.08 * r, y + 0.2 * r), (x + 0.8 * r, y + 0.2 * r)], _LIGHT
+    )
 
 
 def _car(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.polygon(
-        [(x - 0.55 * r, y), (x - 0.35 * r, y - 0.5 * r), (x + 0.35 * r, y - 0.5 * r), (x + 0.6 * r, y)],
+        [
+            (x - 0.55 * r, y),
+            (x - 0.35 * r, y - 0.5 * r),
+            (x + 0.35 * r, y - 0.5 * r),
+            (x + 0.6 * r, y),
+        ],
         _LIGHT,
     )
     pen.box((x - r, y, x + r, y + 0.5 * r), fill)
@@ -155,7 +169,11 @@ def _cat(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.ellipse((x - 0.5 * r, y - 0.05 * r, x + 0.5 * r, y + r), fill)
     for ear in (-1, 1):
         pen.polygon(
-            [(x + ear * 0.5 * r, y - 0.4 * r), (x + ear * 0.45 * r, y - r), (x + ear * 0.1 * r, y - 0.65 * r)],
+            [
+                (x + ear * 0.5 * r, y - 0.4 * r),
+                (x + ear * 0.45 * r, y - r),
+                (x + ear * 0.1 * r, y - 0.65 * r),
+            ],
             fill,
         )
     pen.ellipse((x - 0.5 * r, y - 0.75 * r, x + 0.5 * r, y + 0.1 * r), fill)
@@ -181,7 +199,10 @@ def _bird(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.polygon([(x - r, y - 0.6 * r), (x - 0.1 * r, y), (x + 0.2 * r, y + 0.2 * r)], fill)
     pen.ellipse((x - 0.6 * r, y - 0.2 * r, x + 0.5 * r, y + 0.5 * r), fill)
     pen.ellipse((x + 0.2 * r, y - 0.6 * r, x + 0.8 * r, y), fill)
-    pen.polygon([(x + 0.75 * r, y - 0.4 * r), (x + 1.1 * r, y - 0.25 * r), (x + 0.75 * r, y - 0.15 * r)], (250, 180, 60))
+    pen.polygon(
+        [(x + 0.75 * r, y - 0.4 * r), (x + 1.1 * r, y - 0.25 * r), (x + 0.75 * r, y - 0.15 * r)],
+        (250, 180, 60),
+    )
     for leg in (-0.1, 0.15):
         pen.line((x + leg * r, y + 0.5 * r), (x + leg * r, y + r))
 
@@ -220,7 +241,9 @@ def _balloon(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 
 
 def _kite(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
-    pen.polygon([(x, y - r), (x + 0.6 * r, y - 0.2 * r), (x, y + 0.6 * r), (x - 0.6 * r, y - 0.2 * r)], fill)
+    pen.polygon(
+        [(x, y - r), (x + 0.6 * r, y - 0.2 * r), (x, y + 0.6 * r), (x - 0.6 * r, y - 0.2 * r)], fill
+    )
     pen.line((x, y - r), (x, y + 0.6 * r))
     pen.line((x - 0.6 * r, y - 0.2 * r), (x + 0.6 * r, y - 0.2 * r))
     pen.line((x, y + 0.6 * r), (x + 0.35 * r, y + r))
@@ -229,7 +252,15 @@ def _kite(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 def _cup(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.ellipse((x + 0.2 * r, y - 0.3 * r, x + 0.95 * r, y + 0.5 * r), fill)
     pen.ellipse((x + 0.35 * r, y - 0.12 * r, x + 0.78 * r, y + 0.32 * r), _LIGHT)
-    pen.polygon([(x - 0.7 * r, y - 0.7 * r), (x + 0.5 * r, y - 0.7 * r), (x + 0.35 * r, y + 0.8 * r), (x - 0.55 * r, y + 0.8 * r)], fill)
+    pen.polygon(
+        [
+            (x - 0.7 * r, y - 0.7 * r),
+            (x + 0.5 * r, y - 0.7 * r),
+            (x + 0.35 * r, y + 0.8 * r),
+            (x - 0.55 * r, y + 0.8 * r),
+        ],
+        fill,
+    )
 
 
 def _clock(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-import semcore.torchvision_shim  # noqa: F401  (before transformers)
 from sentence_transformers import SentenceTransformer
+
+import semcore.torchvision_shim  # noqa: F401  (before transformers)
 
 Vectors = NDArray[np.float32]
 

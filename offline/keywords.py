@@ -62,7 +62,9 @@ def extract_keywords(
     model = KeyBERT(encoder)
     ranked = _ranked(model, kept, vectors, word_vectors, counter, keywords)
     short = [row for row, found in enumerate(ranked) if len(found) < keywords]
-    fill = _ranked(model, [left[row] for row in short], vectors[short], word_vectors, counter, keywords)
+    fill = _ranked(
+        model, [left[row] for row in short], vectors[short], word_vectors, counter, keywords
+    )
     for row, more in zip(short, fill, strict=True):
         ranked[row] = (*ranked[row], *more)[:keywords]
     return ranked

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-
 from typing import TypeVar
 
 from tqdm import tqdm
-
 
 _T = TypeVar("_T")
 

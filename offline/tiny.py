@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
-import semcore.torchvision_shim  # noqa: F401  (before transformers)
 from sklearn.decomposition import PCA
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
@@ -25,6 +23,7 @@ from transformers import (
     Qwen2Config,
 )
 
+import semcore.torchvision_shim  # noqa: F401  (before transformers)
 from offline.encoder import encode, load_encoder
 
 IMAGE_SIZE = 96

@@ -68,7 +68,9 @@ class ItemStore:
         try:
             self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
         except sqlite3.Error as error:
-            raise BundleError(f"{path} cannot be opened ({error}); build the bundle again") from error
+            raise BundleError(
+                f"{path} cannot be opened ({error}); build the bundle again"
+            ) from error
         self._splits = tuple(splits)
         self._in_gallery = f"split IN ({', '.join('?' * len(self._splits))})"
 

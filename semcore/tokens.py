@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semcore.errors import ModelError
 from semcore.identifier import Identifier, global_token
+from semcore.prompt import LABELS
 from semcore.trie import Trie
 from semcore.walk import Walk, build_walk
 
@@ -38,6 +40,11 @@ def end_token(tokenizer: PreTrainedTokenizerBase) -> int:
     return int(token)
 
 
+def label_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The tokens with which a verification prompt is answered, one a label, in order."""
+    return [int(token) for token in tokenizer.convert_tokens_to_ids(list(LABELS))]
+
+
 def trie_walk(trie: Trie, tokenizer: PreTrainedTokenizerBase) -> Walk:
     """The walk over all identifiers of a trie, as tokens."""
     sequences = [identifier_tokens(tokenizer, Identifier.parse(text)) for text in trie]
@@ -45,12 +52,10 @@ def trie_walk(trie: Trie, tokenizer: PreTrainedTokenizerBase) -> Walk:
 
 
 def model_fingerprint(model: Path) -> str:
-    """SHA-256, in hex, of the tokenizer and of the weights' files (names and sizes and heads)."""
-    import hashlib
-
+    """SHA-256, in hex, of the files of the tokenizer, the weights and the adapter."""
     digest = hashlib.sha256()
     for file in sorted([*model.glob("*.safetensors"), *model.glob("tokenizer*.json")]):
-        digest.update(f"{file.name}:{file.stat().st_size}:".encode())
+        digest.update(file.name.encode())
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()

@@ -1,0 +1,43 @@
+"""Binding: the last step of the offline job, which gives a bundle the walks of a model's tokens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from transformers import AutoProcessor
+
+import semcore.torchvision_shim  # noqa: F401  (before transformers)
+from semcore.bundle import MANIFEST, Manifest, ModelRecord, check_bundle, read_manifest, staged
+from semcore.errors import ModelError
+from semcore.item import KINDS
+from semcore.tokens import model_fingerprint, trie_walk
+from semcore.trie import Trie
+from semcore.walk import file_names
+
+
+def bind_bundle(bundle: Path, model: Path) -> Manifest:
+    """Replace the bundle by one that holds the walks and names the model.
+
+    Raises:
+        BundleError: the bundle is missing or damaged.
+        ModelError: the model is missing or lacks the tokens of the clusters.
+    """
+    manifest = check_bundle(bundle)
+    try:
+        tokenizer = AutoProcessor.from_pretrained(model).tokenizer
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{model} holds no model; train one with 'semcore train'") from error
+    place = os.path.relpath(model.resolve(), bundle.resolve())
+    record = ModelRecord(path=place, fingerprint=model_fingerprint(model))
+    walks = {name for kind in KINDS for name in file_names(kind)}
+    with staged(bundle, manifest.model_copy(update={"model": record})) as stage:
+        for file in bundle.iterdir():
+            if file.name not in walks | {MANIFEST}:
+                shutil.copy2(file, stage / file.name)
+        for kind in KINDS:
+            trie = Trie.load(bundle / f"{kind}.marisa")
+            if len(trie):
+                trie_walk(trie, tokenizer).save(stage / kind)
+    return read_manifest(bundle)

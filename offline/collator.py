@@ -1,0 +1,112 @@
+"""Samples to the tensors that any InternVL takes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase, ProcessorMixin
+
+from offline.pairs import Sample
+from semcore.identifier import Identifier
+from semcore.prompt import IMAGE, LABELS
+from semcore.tokens import end_token, identifier_tokens, label_tokens
+
+IGNORED = -100
+_CACHED_PICTURES = 20_000
+_CACHE_PIXELS = 96 * 96
+
+
+class Pixels:
+    """Pictures as the vision tower takes them, one tile each; small ones are kept in memory."""
+
+    def __init__(self, processor: ProcessorMixin) -> None:
+        self._processor = processor.image_processor
+        self._kept: OrderedDict[Path, Tensor] = OrderedDict()
+
+    def __call__(self, paths: Sequence[Path]) -> Tensor:
+        """Pixel values, float16 or float32 [len(paths), 3, height, width]."""
+        return torch.stack([self._one(path) for path in paths])
+
+    def _one(self, path: Path) -> Tensor:
+        if path in self._kept:
+            return self._kept[path]
+        with Image.open(path) as picture:
+            values = self._processor(
+                picture.convert("RGB"), crop_to_patches=False, return_tensors="pt"
+            )["pixel_values"][0]
+        values = torch.as_tensor(values)
+        if values[0].numel() <= _CACHE_PIXELS:
+            values = values.half()
+            self._kept[path] = values
+            if len(self._kept) > _CACHED_PICTURES:
+                self._kept.popitem(last=False)
+        return values
+
+
+class Collator:
+    """Pads samples to one batch; the loss counts the answer's tokens only (paper eq. 3)."""
+
+    def __init__(self, processor: ProcessorMixin, *, verdicts: bool = False) -> None:
+        """``verdicts``: also learn, after each candidate, whether it is the right one.
+
+        A network without pretraining learns to compare far sooner from that than from one letter.
+        """
+        self._tokenizer = processor.tokenizer
+        self._tokens_of_image = image_text(processor)
+        self._pixels = Pixels(processor)
+        self._verdicts = verdicts
+        self._right, self._wrong = self._tokenizer.convert_tokens_to_ids(["Y", "N"])
+
+    def __call__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        """Keys: input_ids, attention_mask, labels, int64 [batch, length]; pixel_values, float
+        [images, 3, height, width], where there are images."""
+        rows = [self._encode(sample) for sample in samples]
+        length = max(len(tokens) for tokens, _ in rows)
+        pad = self._tokenizer.pad_token_id or 0
+        batch = {
+            "input_ids": _padded([tokens for tokens, _ in rows], length, pad),
+            "attention_mask": _padded([[1] * len(tokens) for tokens, _ in rows], length, 0),
+            "labels": _padded([labels for _, labels in rows], length, IGNORED),
+        }
+        images = [path for sample in samples for path in sample.images]
+        if images:
+            batch["pixel_values"] = self._pixels(images).float()
+        return batch
+
+    def _encode(self, sample: Sample) -> tuple[list[int], list[int]]:
+        text = sample.prompt.replace(IMAGE, self._tokens_of_image)
+        encoded = self._tokenizer(text, add_special_tokens=False)
+        prompt: list[int] = encoded["input_ids"]
+        answer = answer_tokens(self._tokenizer, sample.answer)
+        labels = [IGNORED] * len(prompt) + answer
+        if self._verdicts and sample.verdict is not None:
+            place = 0
+            for number, label in enumerate(LABELS):
+                place = text.find(f" = {label}\n", place)
+                if place < 0:
+                    break
+                verdict = self._right if number == sample.verdict else self._wrong
+                labels[encoded.char_to_token(place + 3) + 1] = verdict
+        return prompt + answer, labels
+
+
+def answer_tokens(tokenizer: PreTrainedTokenizerBase, answer: str) -> list[int]:
+    """An identifier or a label, with the end token."""
+    if answer in LABELS:
+        return [label_tokens(tokenizer)[LABELS.index(answer)], end_token(tokenizer)]
+    return identifier_tokens(tokenizer, Identifier.parse(answer))
+
+
+def image_text(processor: ProcessorMixin) -> str:
+    """What the placeholder of an image of one tile stands for in the prompt."""
+    context = processor.image_token * processor.image_seq_length
+    return f"{processor.start_image_token}{context}{processor.end_image_token}"
+
+
+def _padded(rows: Sequence[Sequence[int]], length: int, value: int) -> Tensor:
+    return torch.tensor([[*row, *[value] * (length - len(row))] for row in rows])

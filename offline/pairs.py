@@ -1,0 +1,60 @@
+"""Stage 1 samples: a query and the identifier it should bring forth (paper 3.4, <query, SID>)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from semcore.item import Item
+from semcore.prompt import identifier_prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """``prompt`` with one placeholder an image, the images' paths, and the answer's text.
+
+    ``verdict`` is the place of the right candidate in a verification prompt, else None.
+    """
+
+    prompt: str
+    images: tuple[Path, ...]
+    answer: str
+    verdict: int | None = None
+
+
+class PairDataset(Dataset[Sample]):
+    """Both directions: each text with its picture's identifier, each picture with a text's.
+
+    A picture counts ``image_repeats`` times, each time with one of its texts chosen anew.
+    """
+
+    def __init__(
+        self, items: Iterable[Item], image_root: Path, image_repeats: int, seed: int
+    ) -> None:
+        everything = list(items)
+        self._root = image_root
+        self._rng = random.Random(seed)
+        self._images = {item.pair: item for item in everything if item.kind == "image"}
+        self._texts = [item for item in everything if item.kind == "text"]
+        self._of_pair: dict[str, list[Item]] = {}
+        for text in self._texts:
+            self._of_pair.setdefault(text.pair, []).append(text)
+        self._pictures: Sequence[str] = [pair for pair in self._images if pair in self._of_pair]
+        self._repeats = image_repeats
+
+    def __len__(self) -> int:
+        return len(self._texts) + self._repeats * len(self._pictures)
+
+    def __getitem__(self, index: int) -> Sample:
+        if index < len(self._texts):
+            text = self._texts[index]
+            prompt = identifier_prompt("text-to-image", text.caption)
+            return Sample(prompt, (), self._images[text.pair].identifier)
+        pair = self._pictures[(index - len(self._texts)) % len(self._pictures)]
+        image = self._root / self._images[pair].image
+        answer = self._rng.choice(self._of_pair[pair]).identifier
+        return Sample(identifier_prompt("image-to-text"), (image,), answer)

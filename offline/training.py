@@ -1,0 +1,328 @@
+"""Training: base model → stage 1 (identifiers) → stage 2 (verification) → model folder.
+
+Paper 3.4 and A.1. Each stage ends as a folder below ``OUT.work``, so that a run that was stopped
+goes on with the stage that it was in, from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch.utils.data import Dataset
+from transformers import (
+    AutoProcessor,
+    InternVLForConditionalGeneration,
+    PreTrainedModel,
+    ProcessorMixin,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_utils import get_last_checkpoint
+
+from offline.alignment import align
+from offline.candidates import CandidateDataset, choose_queries, retrieve_candidates
+from offline.collator import Collator
+from offline.corpus import Corpus
+from offline.pairs import PairDataset, Sample
+from offline.tiny import create_tiny_model
+from semcore.bundle import Manifest, read_manifest
+from semcore.errors import ModelError
+from semcore.identifier import global_token
+from semcore.item import Item, ItemStore
+
+LOSS_LOG = "losses.jsonl"
+_CLUSTERS = "clusters.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """Defaults are the paper's (A.1).
+
+    Attributes:
+        batch_size: samples a step and device.
+        image_repeats: how often a picture is a query in one epoch.
+        gsv_queries: queries of each direction whose candidates stage 2 learns from; 0 for none.
+        gsv_batch_size: candidate sets a step and device.
+        lora_rank: 0 trains all weights.
+        align_epochs: epochs of acquainting pictures with words; only for unpretrained models.
+        verdicts: learn a verdict after each candidate; only for unpretrained models.
+    """
+
+    epochs: float = 5.0
+    batch_size: int = 4
+    learning_rate: float = 4e-5
+    image_repeats: int = 5
+    gsv_epochs: float = 1.0
+    gsv_queries: int = 20_000
+    gsv_batch_size: int = 4
+    gsv_learning_rate: float = 4e-5
+    lora_rank: int = 0
+    align_epochs: float = 0.0
+    align_learning_rate: float = 2e-3
+    verdicts: bool = False
+    warmup_steps: int = 60
+    seed: int = 0
+
+
+TINY = TrainSettings(
+    epochs=2.5,
+    batch_size=64,
+    learning_rate=1.5e-3,
+    image_repeats=3,
+    gsv_epochs=2.0,
+    gsv_queries=800,
+    gsv_batch_size=8,
+    gsv_learning_rate=7e-4,
+    align_epochs=5.0,
+    verdicts=True,
+)
+
+
+def train_model(
+    bundle: Path,
+    base: str | None,
+    out: Path,
+    settings: TrainSettings,
+    warm_up: Corpus | None = None,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Train on the bundle's training split and write the model folder ``out``.
+
+    Args:
+        base: path or hub name of an InternVL checkpoint in Hugging Face format; None creates the
+            tiny model.
+        warm_up: pictures that only the acquaintance with words sees, beside the bundle's own.
+
+    Raises:
+        BundleError: ``bundle`` is no bundle.
+        ModelError: the base cannot be loaded, or the bundle has no training split.
+    """
+    transformers.utils.logging.set_verbosity_error()
+    transformers.set_seed(settings.seed)
+    manifest = read_manifest(bundle)
+    items = _training_items(bundle)
+    root = Path(manifest.corpus.image_root)
+    work = out.with_name(out.name + ".work")
+    work.mkdir(parents=True, exist_ok=True)
+
+    def stage(name: str, make: Callable[[Path], None]) -> Path:
+        folder = work / name
+        if not folder.exists():
+            report(f"training: {name}")
+            unfinished = work / f"{name}.part"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            make(unfinished)
+            unfinished.rename(folder)
+        return folder
+
+    started = stage("base", lambda to: _start(base, bundle, manifest, items, settings.seed, to))
+    if settings.align_epochs:
+        source = started
+        started = stage("aligned", lambda to: _align(source, to, items, root, warm_up, settings))
+    first = stage("stage1", lambda to: _stage_1(started, to, items, root, settings))
+    last = first
+    if settings.gsv_queries:
+        last = stage("stage2", lambda to: _stage_2(first, to, items, root, settings))
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(last, out)
+    logs = [work / f"{name}.{LOSS_LOG}" for name in ("stage1", "stage2")]
+    (out / LOSS_LOG).write_text("".join(log.read_text() for log in logs if log.exists()))
+    (out / "training.json").write_text(json.dumps({"base": base, **asdict(settings)}, indent=2))
+    shutil.rmtree(work)
+    return out
+
+
+def _training_items(bundle: Path) -> list[Item]:
+    store = ItemStore(bundle / "items.sqlite", ("train",))
+    items = [*store.of_split("train", "image"), *store.of_split("train", "text")]
+    store.close()
+    if not items:
+        raise ModelError(f"{bundle} has no items of the split 'train' to learn from")
+    return items
+
+
+def load_model(folder: str | Path) -> tuple[InternVLForConditionalGeneration, ProcessorMixin]:
+    """A checkpoint in float32 with its processor. Raises :class:`ModelError` if it is none."""
+    try:
+        processor = AutoProcessor.from_pretrained(folder)
+        model = InternVLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{folder} is no InternVL checkpoint in Hugging Face format ({error})"
+        ) from error
+    return model, processor
+
+
+def _save(model: PreTrainedModel, processor: ProcessorMixin, folder: Path) -> None:
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+def _start(
+    base: str | None, bundle: Path, manifest: Manifest, items: Sequence[Item], seed: int, to: Path
+) -> None:
+    """The base model with one token a cluster, each near the words that its cluster says."""
+    if base is None:
+        create_tiny_model((item.caption for item in items if item.kind == "text"), to, seed)
+    model, processor = load_model(base or to)
+    tokenizer = processor.tokenizer
+    said: list[list[str]] = json.loads((bundle / _CLUSTERS).read_text())
+    if len(said) != manifest.settings.clusters:
+        raise ModelError(f"{bundle / _CLUSTERS} does not fit its manifest; build the bundle again")
+    tokens = [global_token(cluster) for cluster in range(len(said))]
+    tokenizer.add_tokens(tokens, special_tokens=True)
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokenizer), pad_to_multiple_of=64)
+    for table in {model.get_input_embeddings().weight, model.get_output_embeddings().weight}:
+        with torch.no_grad():
+            for token, words in zip(tokens, said, strict=True):
+                text = "".join(f" {word}" for word in words) or " "
+                ids = tokenizer.encode(text, add_special_tokens=False)
+                table[tokenizer.convert_tokens_to_ids(token)] = table[ids].mean(0)
+    _save(model, processor, to)
+
+
+def _align(
+    source: Path,
+    to: Path,
+    items: Sequence[Item],
+    root: Path,
+    warm_up: Corpus | None,
+    settings: TrainSettings,
+) -> None:
+    model, processor = load_model(source)
+    captions: dict[str, str] = {}
+    for item in items:
+        if item.kind == "text":
+            captions[item.pair] = f"{captions.get(item.pair, '')} {item.caption}"
+    pictures = [(root / i.image, captions[i.pair]) for i in items if i.kind == "image"]
+    if warm_up is not None:
+        pictures += [(warm_up.image_root / p.image, " ".join(p.captions)) for p in warm_up.pictures]
+    align(
+        model,
+        processor,
+        pictures,
+        settings.align_epochs,
+        settings.align_learning_rate,
+        settings.seed,
+    )
+    _save(model, processor, to)
+
+
+def _stage_1(
+    source: Path, to: Path, items: Sequence[Item], root: Path, settings: TrainSettings
+) -> None:
+    model, processor = load_model(source)
+    data = PairDataset(items, root, settings.image_repeats, settings.seed)
+    _fit(model, processor, data, to, settings, Collator(processor))
+
+
+def _stage_2(
+    source: Path, to: Path, items: Sequence[Item], root: Path, settings: TrainSettings
+) -> None:
+    model, processor = load_model(source)
+    queries = choose_queries(items, settings.gsv_queries, settings.seed)
+    sets = retrieve_candidates(model, processor, items, queries, root)
+    second = replace(
+        settings,
+        epochs=settings.gsv_epochs,
+        batch_size=settings.gsv_batch_size,
+        learning_rate=settings.gsv_learning_rate,
+    )
+    data = CandidateDataset(queries, sets, root)
+    _fit(model, processor, data, to, second, Collator(processor, verdicts=settings.verdicts))
+
+
+def _fit(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    data: Dataset[Sample],
+    to: Path,
+    settings: TrainSettings,
+    collator: Collator,
+) -> None:
+    """One stage with Hugging Face's trainer; writes the trained model to ``to``."""
+    checkpoints = to.with_suffix(".checkpoints")
+    gpu = torch.cuda.is_available()
+    if settings.lora_rank:
+        model = _with_adapter(model, settings.lora_rank)
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=settings.warmup_steps,
+        weight_decay=0.05,
+        adam_beta2=0.98,
+        bf16=True,
+        use_cpu=not gpu,
+        dataloader_pin_memory=gpu,
+        gradient_checkpointing=gpu,
+        logging_steps=10,
+        save_steps=500,
+        save_total_limit=1,
+        remove_unused_columns=False,
+        report_to=[],
+        seed=settings.seed,
+        disable_tqdm=False,
+    )
+    log = to.with_suffix(f".{LOSS_LOG}")
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=data,
+        data_collator=collator,
+        callbacks=[_LossLog(log)],
+    )
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    trainer.train(resume_from_checkpoint=last)
+    if settings.lora_rank:
+        model = model.merge_and_unload()
+    _save(model, processor, to)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _with_adapter(model: PreTrainedModel, rank: int) -> Any:
+    """Low-rank adapters on the language model; the embeddings learn the clusters' tokens."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj",
+        modules_to_save=["embed_tokens", "lm_head"],
+        ensure_weight_tying=True,
+    )
+    return get_peft_model(model, config)
+
+
+class _LossLog(TrainerCallback):  # type: ignore[misc]
+    """One JSON line for each logged step."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_log(
+        self,
+        _args: TrainingArguments,
+        state: TrainerState,
+        _control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        stage = self._path.name.split(".")[0]
+        with self._path.open("a") as file:
+            file.write(
+                json.dumps({"stage": stage, "step": state.global_step, **(logs or {})}) + "\n"
+            )
