@@ -1,8 +1,8 @@
 """A first acquaintance of pictures and words, for models that were never pretrained.
 
 The vision tower and the projector learn to put, at some visual token, a vector near the embedding
-of each word that the picture's captions use. The language model takes no part. A pretrained
-InternVL has this behind it and skips the step.
+of each word that the picture's captions use; the embeddings move as well. The rest of the language
+model takes no part. A pretrained InternVL has this behind it and skips the step.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def align(
     learning_rate: float,
     seed: int,
 ) -> float:
-    """Train vision tower and projector on (picture, its captions) pairs.
+    """Train vision tower, projector and word embeddings on (picture, its captions) pairs.
 
     Each of the caption words is a label of the picture; its logit is the log-sum-exp, over the
     visual tokens, of the scaled cosine with the word's embedding (weak supervision by multiple
@@ -46,12 +46,14 @@ def align(
     rng = random.Random(seed)
     words, wanted = _labels(processor, [text for _, text in pictures])
     table = model.get_input_embeddings().weight.detach()[words].float()
-    targets = functional.normalize(table - table.mean(0), dim=-1)
+    centre, lengths = table.mean(0), (table - table.mean(0)).norm(dim=-1, keepdim=True)
+    targets = torch.nn.Parameter(functional.normalize(table - centre, dim=-1))
     sharpness = torch.nn.Parameter(torch.tensor(_SHARPNESS))
     rarity = torch.nn.Parameter(torch.full((len(words),), _RARE))
     learned = [
         *model.model.vision_tower.parameters(),
         *model.model.multi_modal_projector.parameters(),
+        targets,
         sharpness,
         rarity,
     ]
@@ -72,13 +74,18 @@ def align(
             values = values.flip(-1)
         with torch.autocast("cpu", torch.bfloat16):
             tokens = _visual_tokens(model, values)
-        cosines = functional.normalize(tokens.float(), dim=-1) @ targets.T
+        cosines = (
+            functional.normalize(tokens.float(), dim=-1) @ functional.normalize(targets, dim=-1).T
+        )
         logits = torch.logsumexp(sharpness * cosines, dim=1) + rarity
         loss = functional.binary_cross_entropy_with_logits(logits, wanted[batch].float())
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
+    with torch.no_grad():
+        moved = centre + lengths * functional.normalize(targets, dim=-1)
+        model.get_input_embeddings().weight[words] = moved
     recent = losses[-max(1, steps // 10) :]
     return sum(recent) / len(recent)
 

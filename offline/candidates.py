@@ -77,10 +77,10 @@ def choose_queries(items: Sequence[Item], per_direction: int, seed: int) -> list
     for direction in DIRECTIONS:
         kind = "text" if direction == "text-to-image" else "image"
         pool = [item for item in items if item.kind == kind]
-        for item in rng.sample(pool, min(per_direction, len(pool))):
-            queries.append(
-                Query(direction, item.caption if kind == "text" else item.image, item.pair)
-            )
+        queries += [
+            Query(direction, item.caption if kind == "text" else item.image, item.pair)
+            for item in rng.sample(pool, min(per_direction, len(pool)))
+        ]
     return queries
 
 

@@ -83,7 +83,7 @@ TINY = TrainSettings(
     gsv_queries=800,
     gsv_batch_size=8,
     gsv_learning_rate=7e-4,
-    align_epochs=5.0,
+    align_epochs=7.0,
     verdicts=True,
 )
 

@@ -1,0 +1,1 @@
+"""The online side: queries to ranked items, over HTTP."""

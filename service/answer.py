@@ -1,0 +1,109 @@
+"""What goes in and out over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+_EXAMPLE_ITEM = {
+    "id": "0001234", "kind": "image", "rank": 1,
+    "identifier": {"global_id": 17, "keywords": ["boat", "red", "night", "two"],
+                   "text": "<g17> boat red night two"},
+    "logprob": -2.31, "beam_rank": 2, "verification": 0.83,
+    "image": "/items/0001234/image", "text": None,
+}  # fmt: skip
+_EXAMPLE_ANSWER = {
+    "items": [_EXAMPLE_ITEM], "index_version": "9f2c41d07ab3", "cached": False,
+    "illegal": 0, "timings": {"beam": 310.2, "verify": 95.0, "total": 405.9},
+}  # fmt: skip
+
+
+class SearchOptions(BaseModel):
+    """Parameters of a search; what is left out takes the service's setting."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    top_k: int = Field(default=10, ge=1, description="number of items wanted")
+    beam_width: int | None = Field(default=None, ge=1, description="beams of the search")
+    verify: bool = Field(default=True, description="let the model compare the best candidates")
+    constrained: bool = Field(
+        default=True, description="spell existing identifiers only; off for experiments"
+    )
+
+
+class TextQuery(SearchOptions):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"query": "two red boats at night", "top_k": 5}]},
+    )
+
+    query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class ImageQuery(SearchOptions):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"image": "iVBORw0KGgo…", "top_k": 5}]}
+    )
+
+    image: str = Field(min_length=1, description="the picture's bytes in base64")
+
+
+class IdentifierAnswer(BaseModel):
+    global_id: int
+    keywords: list[str]
+    text: str
+
+
+class ItemAnswer(BaseModel):
+    """An item by itself."""
+
+    id: str
+    kind: str
+    identifier: IdentifierAnswer
+    image: str | None = Field(description="link to the picture, for an image")
+    text: str | None = Field(description="the text, for a text")
+
+
+class RankedItem(ItemAnswer):
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_ITEM]})
+
+    rank: int = Field(description="place from 1")
+    logprob: float = Field(description="sum of the log-probabilities of the identifier's tokens")
+    beam_rank: int = Field(description="place from 1 before verification")
+    verification: float | None = Field(description="probability to be the best candidate")
+
+
+class SearchAnswer(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_ANSWER]})
+
+    items: list[RankedItem]
+    index_version: str
+    cached: bool = False
+    illegal: int = Field(default=0, description="identifiers spelled that do not exist")
+    timings: dict[str, float] = Field(description="milliseconds of each stage")
+
+
+class ReloadRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"bundle": "/data/bundle-2"}]}
+    )
+
+    bundle: str | None = Field(
+        default=None, min_length=1, description="folder of the bundle; the current one if left out"
+    )
+
+
+class ReloadAnswer(BaseModel):
+    index_version: str
+    previous_version: str
+    counts: dict[str, int]
+
+
+class ErrorAnswer(BaseModel):
+    error: str = Field(description="what is wrong and how to mend it, in one sentence")
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorAnswer} for status in (400, 401, 404, 413, 415, 422, 503)
+}

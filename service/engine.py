@@ -1,0 +1,216 @@
+"""The engine: vLLM behind the three questions that a search asks of the model."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import semcore.torchvision_shim  # noqa: F401  (before vLLM)
+from PIL import Image
+
+from semcore.errors import EngineError, ModelError
+from semcore.prompt import IMAGE
+from semcore.tokens import end_token, label_tokens
+from semcore.walk import ROOT
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from vllm import SamplingParams
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+MAX_LOGPROBS = 1000
+_BLOCK = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture; ``key`` names its content, so that its features are computed once."""
+
+    image: Image.Image
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Token ids, with one placeholder token an image, and the images in order."""
+
+    tokens: tuple[int, ...]
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Where a beam stands: the tokens it has spelled and its node in the walk."""
+
+    tokens: tuple[int, ...] = ()
+    node: int = ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Continuations:
+    """The likeliest next tokens of a branch with their log-probabilities, best first."""
+
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+
+
+class Engine(Protocol):
+    """What a search needs of a model."""
+
+    end: int
+
+    def prompt(self, text: str, pictures: Sequence[Picture] = ()) -> Prompt:
+        """Tokenise a prompt whose placeholders stand for ``pictures``."""
+        ...
+
+    async def continue_branches(
+        self, prompt: Prompt, branches: Sequence[Branch], walk: Path | None, count: int
+    ) -> list[Continuations]:
+        """For each branch its ``count`` likeliest next tokens, of those that ``walk`` allows."""
+        ...
+
+    async def choose(self, prompt: Prompt, candidates: int) -> list[float]:
+        """Log-probability of each of the first ``candidates`` labels as the answer."""
+        ...
+
+    async def check(self) -> None:
+        """Raises :class:`EngineError` if the engine has died."""
+        ...
+
+    async def stop(self) -> None: ...
+
+
+class VllmEngine:
+    """vLLM's asynchronous engine, in a process of its own."""
+
+    def __init__(self, llm: AsyncLLM, tokenizer: Any) -> None:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        self._llm = llm
+        self._tokenizer = tokenizer
+        self._labels = label_tokens(tokenizer)
+        self._params = SamplingParams
+        self._kind = RequestOutputKind.FINAL_ONLY
+        self.end = end_token(tokenizer)
+
+    @classmethod
+    def start(cls, model: Path, settings: Settings) -> VllmEngine:
+        """Load a model. Raises :class:`ModelError` or :class:`EngineError` that says why not."""
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.cpu_kvcache_gib))
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        from transformers import AutoProcessor
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.platforms import current_platform
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        if not (model / "config.json").is_file():
+            raise ModelError(f"{model} holds no model; train one with 'semcore train'")
+        args = AsyncEngineArgs(
+            model=str(model),
+            dtype=settings.dtype,
+            max_model_len=settings.max_model_len or None,
+            max_logprobs=MAX_LOGPROBS,
+            logprobs_mode="processed_logits",
+            limit_mm_per_prompt={"image": settings.verified, "video": 0},
+            gpu_memory_utilization=settings.gpu_memory_utilization,
+            block_size=_BLOCK if current_platform.is_cpu() else None,
+            enable_prefix_caching=True,
+            enforce_eager=settings.enforce_eager,
+            disable_log_stats=True,
+        )
+        try:
+            two = getattr(args.create_engine_config(), "use_v2_model_runner", False)
+            processor = "TrieLogitsProcessorV2" if two else "TrieLogitsProcessor"
+            args.logits_processors = [f"service.trie_processor:{processor}"]
+            llm = AsyncLLM.from_engine_args(args)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise EngineError(f"vLLM cannot serve {model}: {error}") from error
+        return cls(llm, AutoProcessor.from_pretrained(model).tokenizer)
+
+    async def stop(self) -> None:
+        self._llm.shutdown()
+
+    async def check(self) -> None:
+        try:
+            await self._llm.check_health()
+        except Exception as error:  # vLLM has several, all of which mean that it is gone
+            raise EngineError(f"the inference engine has died ({error}); restart it") from error
+
+    def prompt(self, text: str, pictures: Sequence[Picture] = ()) -> Prompt:
+        if len(re.findall(re.escape(IMAGE), text)) != len(pictures):
+            raise ValueError("a prompt needs one placeholder for each picture")
+        tokens = self._tokenizer.encode(text, add_special_tokens=False)
+        return Prompt(tuple(tokens), tuple(pictures))
+
+    async def continue_branches(
+        self, prompt: Prompt, branches: Sequence[Branch], walk: Path | None, count: int
+    ) -> list[Continuations]:
+        from service.trie_processor import position_argument
+
+        return await asyncio.gather(
+            *(
+                self._ask(
+                    prompt,
+                    branch.tokens,
+                    self._params(
+                        max_tokens=1,
+                        temperature=0.0,
+                        logprobs=min(count, MAX_LOGPROBS),
+                        extra_args=position_argument(walk, branch.node),
+                        detokenize=False,
+                        output_kind=self._kind,
+                    ),
+                )
+                for branch in branches
+            )
+        )
+
+    async def choose(self, prompt: Prompt, candidates: int) -> list[float]:
+        from service.trie_processor import position_argument
+
+        labels = self._labels[:candidates]
+        params = self._params(
+            max_tokens=1,
+            temperature=0.0,
+            logprob_token_ids=labels,
+            extra_args=position_argument(None),
+            detokenize=False,
+            output_kind=self._kind,
+        )
+        answer = await self._ask(prompt, (), params)
+        logprob = dict(zip(answer.tokens, answer.logprobs, strict=True))
+        return [logprob[label] for label in labels]
+
+    async def _ask(
+        self, prompt: Prompt, tokens: tuple[int, ...], params: SamplingParams
+    ) -> Continuations:
+        """The next token's log-probabilities after ``prompt`` and ``tokens``."""
+        request: dict[str, Any] = {"prompt_token_ids": [*prompt.tokens, *tokens]}
+        if prompt.pictures:
+            request["multi_modal_data"] = {"image": [p.image for p in prompt.pictures]}
+            request["multi_modal_uuids"] = {"image": [p.key for p in prompt.pictures]}
+        try:
+            async for output in self._llm.generate(request, params, uuid.uuid4().hex):  # type: ignore[arg-type]
+                last = output
+        except ValueError as error:
+            raise EngineError(f"the engine refused the prompt: {error}") from error
+        except Exception as error:
+            await self.check()
+            raise EngineError(f"the engine failed: {error}") from error
+        logprobs = last.outputs[0].logprobs
+        if not logprobs:
+            raise EngineError("the engine returned no log-probabilities")
+        found = sorted(
+            ((value.logprob, token) for token, value in logprobs[0].items()),
+            key=lambda pair: (-pair[0], pair[1]),
+        )
+        finite = [(logprob, token) for logprob, token in found if logprob > float("-inf")]
+        return Continuations([token for _, token in finite], [logprob for logprob, _ in finite])

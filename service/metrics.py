@@ -1,0 +1,19 @@
+"""What Prometheus scrapes."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+SEARCHES = Counter("semcore_searches_total", "Searches by outcome", ["direction", "outcome"])
+CACHE = Counter("semcore_cache_lookups_total", "Cache lookups by result", ["result"])
+STAGE = Histogram(
+    "semcore_stage_seconds", "Time of a search by stage", ["direction", "stage"], buckets=_SECONDS
+)
+ILLEGAL = Counter(
+    "semcore_illegal_identifiers_total", "Identifiers spelled that the trie does not hold"
+)
+FLIPS = Counter("semcore_gsv_flips_total", "Searches whose first item verification changed")
+RELOADS = Counter("semcore_index_reloads_total", "Index reloads by outcome", ["outcome"])
+INDEX = Gauge("semcore_index_info", "1 for the index version that serves", ["version"])
+READY = Gauge("semcore_ready", "1 once warmed up")
+IN_FLIGHT = Gauge("semcore_searches_in_flight", "Searches under way, waiting ones included")

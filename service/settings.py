@@ -1,0 +1,58 @@
+"""Settings of the service, each read from the environment variable ``SEMCORE_<NAME>``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix="SEMCORE_", extra="ignore", populate_by_name=True)
+
+    bundle: Path = Field(default=Path("bundle"), description="folder of the index bundle")
+    model: Path | None = Field(
+        default=None, description="folder of the model, if not where the bundle says"
+    )
+    image_root: Path | None = Field(
+        default=None, description="folder of the pictures, if not where the bundle says"
+    )
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8080, ge=0, le=65535, description="port to listen on; 0: any free")
+    admin_key: SecretStr | None = Field(
+        default=None, description="key of the admin routes; without it they are closed"
+    )
+    redis_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SEMCORE_REDIS_URL", "REDIS_URL"),
+        description="Redis as cache, redis://host:port/db (REDIS_URL works too); else in-process",
+    )
+    cache_size: int = Field(default=10_000, ge=0, description="answers kept in-process")
+    cache_seconds: int = Field(default=3600, ge=1, description="seconds that an answer is kept")
+    beam_width: int = Field(default=20, ge=1, le=100, description="beams unless a query says")
+    max_beam_width: int = Field(default=100, ge=1, le=500, description="most beams of a query")
+    max_top_k: int = Field(default=100, ge=1, le=500, description="most items of an answer")
+    verified: int = Field(
+        default=10, ge=2, le=10, description="candidates that verification compares"
+    )
+    max_query_words: int = Field(default=256, ge=1, description="longest text query, in words")
+    max_image_bytes: int = Field(default=20_000_000, ge=1, description="largest upload, in bytes")
+    max_image_pixels: int = Field(
+        default=50_000_000, ge=1, description="largest upload, in pixels, checked before decoding"
+    )
+    concurrent_searches: int = Field(
+        default=8, ge=1, description="searches in the engine at a time; others wait"
+    )
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        default="auto", description="number format of the engine"
+    )
+    max_model_len: int = Field(default=0, ge=0, description="longest prompt, in tokens; 0: model's")
+    gpu_memory_utilization: float = Field(
+        default=0.9, gt=0, le=1, description="share of GPU memory for vLLM"
+    )
+    cpu_kvcache_gib: int = Field(default=1, ge=1, description="GiB of KV cache on CPU")
+    enforce_eager: bool = Field(default=False, description="no compilation: starts sooner, slower")

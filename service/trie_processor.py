@@ -1,0 +1,133 @@
+"""The logits processor that lets only existing identifiers be spelled.
+
+Each request brings, in ``extra_args["semcore"]``, the walk and the node that its next token must
+follow. The processor takes the log-softmax over the whole vocabulary first and masks after, so the
+values that the engine returns under ``logprobs_mode="processed_logits"`` are the model's own
+log-probabilities, never renormalised over the allowed tokens.
+
+vLLM has two model runners with different interfaces for processors; both are served here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from vllm import SamplingParams
+from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor
+from vllm.v1.sample.logits_processor.builtin import process_dict_updates
+from vllm.v1.worker.gpu.sample.logits_processor.interface import (
+    LogitsContext,
+    LogitsProcRequestState,
+)
+from vllm.v1.worker.gpu.sample.logits_processor.interface import (
+    LogitsProcessor as LogitsProcessorV2,
+)
+
+from semcore.walk import ROOT, Walk, load_walk
+
+if TYPE_CHECKING:
+    from vllm.config import VllmConfig
+
+ARGUMENT = "semcore"
+_WALKS_KEPT = 8
+
+Position = tuple[str, int]
+
+
+def position_argument(walk: Path | None, node: int = ROOT) -> dict[str, Any]:
+    """``extra_args`` of a request whose next token must be a child of ``node``.
+
+    ``walk`` is the stem of the walk's files; None leaves all tokens allowed, and only turns logits
+    into log-probabilities.
+    """
+    return {ARGUMENT: [str(walk or ""), node]}
+
+
+def mask_logits(logits: Tensor, positions: Mapping[int, Position]) -> Tensor:
+    """Log-probabilities in place of logits, -inf where the walk has no child.
+
+    Args:
+        logits: float [rows, vocabulary]; changed in place.
+        positions: walk and node of each row to be changed.
+    """
+    if not positions:
+        return logits
+    rows = list(positions)
+    # 1. Softmax over everything: the score is the model's, not the mask's.
+    logprobs = torch.log_softmax(logits[rows].float(), dim=-1)
+    # 2. Coordinates of all allowed (row, token) pairs of the batch.
+    free, at_rows, at_tokens = [], [], []
+    for place, (stem, node) in enumerate(positions.values()):
+        if stem:
+            tokens = _walk(stem).allowed(node)
+            at_rows.append(np.full(len(tokens), place, dtype=np.int64))
+            at_tokens.append(tokens)
+        else:
+            free.append(place)
+    # 3. One gather and one scatter.
+    masked = torch.full_like(logprobs, -torch.inf)
+    if at_rows:
+        row = torch.from_numpy(np.concatenate(at_rows)).to(logits.device, non_blocking=True)
+        token = torch.from_numpy(np.concatenate(at_tokens).astype(np.int64))
+        token = token.to(logits.device, non_blocking=True)
+        masked[row, token] = logprobs[row, token]
+    if free:
+        masked[free] = logprobs[free]
+    logits[rows] = masked.to(logits.dtype)
+    return logits
+
+
+class TrieLogitsProcessor(LogitsProcessor):
+    """For model runner V1 (all CPU builds)."""
+
+    def __init__(
+        self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool
+    ) -> None:
+        self._positions: dict[int, Position] = {}
+
+    def is_argmax_invariant(self) -> bool:
+        return False
+
+    def update_state(self, batch_update: BatchUpdate | None) -> None:
+        process_dict_updates(self._positions, batch_update, lambda params, *_: _position(params))
+
+    def apply(self, logits: Tensor) -> Tensor:
+        return mask_logits(logits, self._positions)
+
+
+class TrieLogitsProcessorV2(LogitsProcessorV2):
+    """For model runner V2 (the default on GPU)."""
+
+    def __init__(self, vllm_config: VllmConfig, req_states: LogitsProcRequestState) -> None:
+        self._positions: dict[int, Position] = {}
+
+    def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
+        self._positions.pop(req_idx, None)
+        position = _position(sampling_params)
+        if position is not None:
+            self._positions[req_idx] = position
+        return position is not None
+
+    def apply(self, logits: Tensor, ctx: LogitsContext) -> Tensor:
+        # Each request asks for one token without drafts, hence has one row, in batch order.
+        slots = ctx.idx_mapping_np.tolist()
+        present = {
+            row: self._positions[slot] for row, slot in enumerate(slots) if slot in self._positions
+        }
+        return mask_logits(logits, present)
+
+
+def _position(params: SamplingParams) -> Position | None:
+    argument = (params.extra_args or {}).get(ARGUMENT)
+    return None if argument is None else (str(argument[0]), int(argument[1]))
+
+
+@lru_cache(maxsize=_WALKS_KEPT)
+def _walk(stem: str) -> Walk:
+    return load_walk(Path(stem))

@@ -1,0 +1,39 @@
+"""Uploaded query pictures: checked before they are decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from service.engine import Picture
+from service.errors import BadImageError, ImageTooLargeError
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+
+
+def read_upload(content: bytes, max_pixels: int) -> Picture:
+    """Decode the bytes of a picture to RGB, upright; of an animation the first frame.
+
+    Raises:
+        ImageTooLargeError: more pixels than allowed, said by the header.
+        BadImageError: no picture, a damaged one, or a format other than the usual.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+            width, height = picture.size
+            if width * height > max_pixels:
+                raise ImageTooLargeError(
+                    f"the image has {width} × {height} pixels and at most {max_pixels} are taken; "
+                    "send a smaller one"
+                )
+            picture.load()
+            image = ImageOps.exif_transpose(picture).convert("RGB")
+    except UnidentifiedImageError as error:
+        raise BadImageError("the file is no JPEG, PNG, WebP, GIF or BMP image") from error
+    except Image.DecompressionBombError as error:
+        raise ImageTooLargeError(f"the image is too large: {error}") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BadImageError(f"the image is damaged: {error}") from error
+    return Picture(image, hashlib.sha256(content).hexdigest())
