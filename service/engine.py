@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import semcore.torchvision_shim  # noqa: F401  (before vLLM)
 from PIL import Image
 
+import semcore.torchvision_shim  # noqa: F401  (before vLLM)
 from semcore.errors import EngineError, ModelError
 from semcore.prompt import IMAGE
 from semcore.tokens import end_token, label_tokens

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from semcore.identifier import Identifier
 from semcore.item import Item
@@ -96,7 +97,7 @@ def item_answer(item: Item) -> ItemAnswer:
             keywords=list(identifier.lexical_id),
             text=identifier.text,
         ),
-        image=f"/items/{item.id}/image" if item.kind == "image" else None,
+        image=f"/items/{quote(item.id, safe='')}/image" if item.kind == "image" else None,
         text=item.caption if item.kind == "text" else None,
     )
 

@@ -86,9 +86,7 @@ def mask_logits(logits: Tensor, positions: Mapping[int, Position]) -> Tensor:
 class TrieLogitsProcessor(LogitsProcessor):
     """For model runner V1 (all CPU builds)."""
 
-    def __init__(
-        self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool
-    ) -> None:
+    def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
         self._positions: dict[int, Position] = {}
 
     def is_argmax_invariant(self) -> bool:

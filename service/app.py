@@ -1,0 +1,83 @@
+"""The FastAPI application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from semcore.errors import SemcoreError
+from service.body_limit import BodyLimit
+from service.engine import VllmEngine
+from service.errors import RequestError
+from service.retrieval import EngineStarter, Retrieval
+from service.routes import router
+from service.settings import Settings
+
+
+def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.start) -> FastAPI:
+    """The application; the model loads after start, while ``/healthz`` already answers.
+
+    Raises :class:`semcore.errors.BundleError` as it starts if the bundle cannot be served.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        retrieval = Retrieval(settings, start_engine)
+        app.state.retrieval = retrieval
+        starting = asyncio.create_task(retrieval.start())
+        starting.add_done_callback(_noted)
+        try:
+            yield
+        finally:
+            starting.cancel()
+            with suppress(BaseException):
+                await starting
+            await retrieval.stop()
+
+    app = FastAPI(
+        title="SemCORE",
+        summary="Text finds images, an image finds texts, by generated identifiers.",
+        version="0.1.0",
+        lifespan=lifespan,
+    )
+    app.include_router(router)
+    app.add_middleware(BodyLimit, max_bytes=2 * settings.max_image_bytes)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(SemcoreError, _failed)
+    app.add_exception_handler(HTTPException, _plain)
+    return app
+
+
+def _noted(task: asyncio.Task[None]) -> None:
+    """The failure is in the log and at /healthz already."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _answer(status: int, sentence: str) -> JSONResponse:
+    return JSONResponse({"error": sentence}, status_code=status)
+
+
+async def _failed(_request: Request, error: Exception) -> JSONResponse:
+    return _answer(error.status if isinstance(error, RequestError) else 503, str(error))
+
+
+async def _plain(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return _answer(error.status_code, str(error.detail))
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first: dict[str, Any] = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return _answer(400, "the body is no valid JSON")
+    place = ".".join(str(part) for part in first["loc"] if part != "body")
+    return _answer(422, f"{place}: {first['msg']}" if place else str(first["msg"]))
