@@ -41,3 +41,9 @@ def bind_bundle(bundle: Path, model: Path) -> Manifest:
             if len(trie):
                 trie_walk(trie, tokenizer).save(stage / kind)
     return read_manifest(bundle)
+
+
+def bound_model(bundle: Path) -> Path | None:
+    """Folder of the model that a bundle is bound to; None if it is bound to none."""
+    record = read_manifest(bundle).model
+    return None if record is None else (bundle / record.path).resolve()

@@ -6,7 +6,7 @@ InternVL checkpoint in Hugging Face format.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from transformers import (
 
 import semcore.torchvision_shim  # noqa: F401  (before transformers)
 from offline.encoder import encode, load_encoder
+from semcore.prompt import LABELS, identifier_prompt, verification_prompt
 
 IMAGE_SIZE = 96
 PATCH_SIZE = 16
@@ -35,25 +36,34 @@ _SPECIAL = {
     "context_image_token": "<IMG_CONTEXT>",
     "video_token": "<video>",
 }
+_LIKENESS = 0.05
 _END, _PAD, _START = "<|im_end|>", "<|endoftext|>", "<|im_start|>"
 
 
 def create_tiny_model(texts: Iterable[str], out: Path, seed: int) -> None:
     """Write an untrained model, its tokenizer and its processor to the folder ``out``.
 
-    The vocabulary is learned from ``texts``; word embeddings start from the sentence encoder's,
-    reduced by PCA, so that synonyms start close to each other.
+    The vocabulary is learned from ``texts`` as they stand in prompts; word embeddings start from
+    the sentence encoder's, reduced by PCA, so that synonyms start close to each other.
     """
     torch.manual_seed(seed)
-    tokenizer = _train_tokenizer(texts)
+    tokenizer = _train_tokenizer(_in_prompts(texts))
     size = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
     images = GotOcr2ImageProcessor(size=size, crop_to_patches=False, max_patches=1)
     videos = InternVLVideoProcessor(size=size)
     processor = InternVLProcessor(images, tokenizer, videos, image_seq_length=_IMAGE_TOKENS)
     model = InternVLForConditionalGeneration(_config(tokenizer))
     _initialise_embeddings(model, tokenizer)
+    _initialise_attention(model)
     model.save_pretrained(out)
     processor.save_pretrained(out)
+
+
+def _in_prompts(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        yield identifier_prompt("text-to-image", text)
+        yield identifier_prompt("image-to-text")
+        yield verification_prompt("image-to-text", [("",)] * len(LABELS), [text] * len(LABELS))
 
 
 def _train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
@@ -114,3 +124,15 @@ def _initialise_embeddings(
     scaled = reduced / np.maximum(reduced.std(), 1e-6) * 0.05
     with torch.no_grad():
         table[: len(words)] = torch.from_numpy(scaled.astype(np.float32))
+
+
+def _initialise_attention(model: InternVLForConditionalGeneration) -> None:
+    """Let each head attend to like tokens from the start: equal query and key projections.
+
+    Comparing is what verification needs and what a small network is slow to discover; the idea is
+    that of mimetic initialisation (Trockman and Kolter, 2023).
+    """
+    with torch.no_grad():
+        for layer in model.model.language_model.layers:
+            torch.nn.init.normal_(layer.self_attn.q_proj.weight, std=_LIKENESS)
+            layer.self_attn.k_proj.weight.copy_(layer.self_attn.q_proj.weight)

@@ -138,7 +138,6 @@ def train_model(
     logs = [work / f"{name}.{LOSS_LOG}" for name in ("stage1", "stage2")]
     (out / LOSS_LOG).write_text("".join(log.read_text() for log in logs if log.exists()))
     (out / "training.json").write_text(json.dumps({"base": base, **asdict(settings)}, indent=2))
-    shutil.rmtree(work)
     return out
 
 

@@ -1,0 +1,5 @@
+"""``python -m cli`` is ``semcore``."""
+
+from cli.main import app
+
+app()

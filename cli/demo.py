@@ -1,0 +1,174 @@
+"""``semcore demo``: the whole path on the demo corpus, from nothing to ranked answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from cli.online import ask, print_items
+from semcore.bundle import read_manifest
+from semcore.errors import SemcoreError
+from semcore.item import Item, ItemStore
+
+_PICTURES = 2000
+_WARM_UP_PICTURES = 6000
+_CLUSTERS = 32
+_PATIENCE = 300.0  # seconds until the service must be ready
+
+
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="Stop the service at the end.")] = False,
+    port: Annotated[int, typer.Option(help="Port of the service; 0: any free one.")] = 8080,
+    queries: Annotated[int, typer.Option(min=1, help="Queries a direction to measure.")] = 200,
+) -> None:
+    """Draw a corpus, build, train, serve, search, measure; then serve until Ctrl-C.
+
+    What was made is kept below the user's cache folder, and used again as long as the program
+    stays the same.
+    """
+    folder = _folder()
+    bundle = _prepare(folder)
+    with _service(bundle, port) as url:
+        _show_searches(url, bundle)
+        report = folder / "recall.md"
+        if not report.exists():
+            report.write_text(_measure(url, bundle, queries))
+        typer.echo(f"\nRecall on pictures never trained, per cent with 95 % interval ({report}):\n")
+        typer.echo(report.read_text())
+        typer.echo(f"\nThe service answers at {url} (API: {url}/docs). The pictures lie below")
+        typer.echo(f"{read_manifest(bundle).corpus.image_root}")
+        if not leave:
+            typer.echo("Ctrl-C stops it.")
+            with _until_interrupted():
+                while True:
+                    time.sleep(3600)
+
+
+def _folder() -> Path:
+    """One folder for each state of the code that makes what is in it."""
+    sources = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for package in ("offline", "semcore", "cli"):
+        for file in sorted((sources / package).glob("*.py")):
+            digest.update(file.read_bytes())
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "semcore" / f"demo-{digest.hexdigest()[:12]}"
+
+
+def _prepare(folder: Path) -> Path:
+    """The trained bundle, from the cache or made now."""
+    bundle = folder / "bundle"
+    if bundle.exists() and read_manifest(bundle).model is not None:
+        return bundle
+    from offline.binding import bind_bundle
+    from offline.build import BuildSettings, build_bundle
+    from offline.corpus import read_corpus
+    from offline.demo_corpus import write_demo_corpus, write_warm_up_corpus
+    from offline.training import TINY, train_model
+
+    corpus, warm_up = folder / "corpus", folder / "warm-up"
+    if not (warm_up / "captions.jsonl").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        typer.echo(f"drawing {_PICTURES} pictures, and {_WARM_UP_PICTURES} to warm up with")
+        write_demo_corpus(corpus, _PICTURES)
+        write_warm_up_corpus(warm_up, _WARM_UP_PICTURES, beside=_PICTURES)
+    if not bundle.exists():
+        typer.echo("building the index: identifiers, trie, bundle")
+        settings = BuildSettings(clusters=_CLUSTERS, gallery=("test",))
+        build_bundle(read_corpus(corpus), bundle, settings)
+    train_model(bundle, None, folder / "model", TINY, read_corpus(warm_up), typer.echo)
+    bind_bundle(bundle, folder / "model")
+    return bundle
+
+
+@contextmanager
+def _service(bundle: Path, port: int) -> Iterator[str]:
+    """The address of ``semcore serve`` in a process of its own, once it is ready."""
+    port = _free_port(port)
+    url = f"http://127.0.0.1:{port}"
+    typer.echo("starting the service")
+    began = time.monotonic()
+    command = [sys.executable, "-m", "cli", "serve", str(bundle), "--port", str(port)]
+    environment = {**os.environ, "SEMCORE_DTYPE": "float32"}
+    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
+        try:
+            while not _ready(url):
+                if process.poll() is not None:
+                    raise SemcoreError("the service ended as it started; its reason stands above")
+                if time.monotonic() - began > _PATIENCE:
+                    raise SemcoreError(f"the service was not ready after {_PATIENCE:.0f} s")
+                time.sleep(0.5)
+            typer.echo(f"ready after {time.monotonic() - began:.0f} s")
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise SemcoreError("no port is free on 127.0.0.1")
+
+
+def _ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=5).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def _show_searches(url: str, bundle: Path) -> None:
+    """Two searches by text and two by picture, with what should have been found."""
+    manifest = read_manifest(bundle)
+    store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
+    texts = [item for item in store.of_split("test", "text") if item.held_out]
+    images = list(store.of_split("test", "image"))
+    root = Path(manifest.corpus.image_root)
+    for item in (texts[0], texts[len(texts) // 2], images[1], images[len(images) // 2]):
+        query = item.caption if item.kind == "text" else str(root / item.image)
+        typer.echo(f"\n{query}    (belongs to {item.pair})")
+        answer = ask(url, query, {"top_k": 5}).json()
+        for found in answer["items"]:
+            if found["image"]:
+                shown: Item | None = store.get(found["id"])
+                found["image"] = str(root / shown.image) if shown else found["image"]
+        print_items(answer)
+    store.close()
+
+
+def _measure(url: str, bundle: Path, queries: int) -> str:
+    from offline.evaluation import evaluate, markdown_table
+
+    typer.echo("\nmeasuring recall")
+    return markdown_table(asyncio.run(evaluate(url, bundle, limit=queries))) + "\n"
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("stopping")

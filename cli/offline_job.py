@@ -1,0 +1,130 @@
+"""``semcore corpus | build | train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_Bundle = Annotated[Path, typer.Argument(help="Folder of the index bundle.")]
+
+
+def corpus(
+    out: Annotated[Path, typer.Argument(help="Folder to write the pictures and captions to.")],
+    pictures: Annotated[int, typer.Option(min=1, help="Number of pictures.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed draws the same corpus.")] = 0,
+    captions_only: Annotated[
+        bool, typer.Option("--captions-only", help="Write captions.txt without pictures.")
+    ] = False,
+) -> None:
+    """Draw the demo corpus: scenes with five captions each, many of them near-duplicates."""
+    from offline.demo_corpus import demo_captions, write_demo_corpus
+
+    if captions_only:
+        out.mkdir(parents=True, exist_ok=True)
+        with (out / "captions.txt").open("w") as file:
+            file.writelines(f"{caption}\n" for caption in demo_captions(pictures, seed))
+    else:
+        write_demo_corpus(out, pictures, seed)
+    typer.echo(f"{pictures} pictures' captions are in {out}")
+
+
+def build(
+    source: Annotated[
+        Path,
+        typer.Argument(help="Folder of pictures, or its JSON-lines or Karpathy caption file."),
+    ],
+    bundle: _Bundle,
+    clusters: Annotated[int, typer.Option(min=1, help="Global IDs.")] = 128,
+    keywords: Annotated[int, typer.Option(min=1, help="Keywords of a Lexical ID.")] = 4,
+    cluster_words: Annotated[
+        int, typer.Option(min=0, help="Words a cluster already says, left out of keywords.")
+    ] = 5,
+    gallery: Annotated[
+        list[str] | None, typer.Option(help="Split that can be found; repeatable. Default: all.")
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="Sentence encoder, path or hub name; default: the one installed.")
+    ] = "",
+    captioner: Annotated[
+        str | None, typer.Option(help="Model that captions pictures without captions.")
+    ] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Bundle whose clusters and model are used again.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at bad rows.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the clustering.")] = 0,
+) -> None:
+    """Give every item an identifier and write the index bundle."""
+    from offline.binding import bind_bundle, bound_model
+    from offline.build import BuildSettings, build_bundle
+    from offline.captioner import caption_corpus
+    from offline.corpus import read_corpus
+
+    found = read_corpus(source, strict=strict)
+    if captioner is not None:
+        found = caption_corpus(found, captioner, bundle.with_name(f"{bundle.name}.captions.jsonl"))
+    settings = BuildSettings(
+        clusters, keywords, cluster_words, encoder, seed, gallery=tuple(gallery or ())
+    )
+    manifest = build_bundle(found, bundle, settings, like)
+    if like is not None and (model := bound_model(like)) is not None:
+        manifest = bind_bundle(bundle, model)
+    typer.echo(f"{bundle}: {manifest.counts}")
+    if found.bad_rows:
+        first = found.bad_rows[0]
+        typer.echo(
+            f"{len(found.bad_rows)} bad rows were left out, the first at {first.line}: "
+            f"{first.reason}; all are in {bundle / 'report.json'}"
+        )
+
+
+def train(
+    bundle: _Bundle,
+    model: Annotated[Path, typer.Argument(help="Folder to write the model to.")],
+    base: Annotated[
+        str | None, typer.Option(help="InternVL checkpoint to start from, path or hub name.")
+    ] = None,
+    from_scratch: Annotated[
+        str | None, typer.Option(help="Start from nothing instead; the only size is 'tiny'.")
+    ] = None,
+    lora_rank: Annotated[int, typer.Option(min=0, help="Rank of LoRA; 0 trains all.")] = 0,
+    epochs: Annotated[float | None, typer.Option(help="Epochs of stage 1.")] = None,
+    gsv_queries: Annotated[
+        int | None, typer.Option(min=0, help="Candidate sets a direction in stage 2; 0: none.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples a step, stage 1.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak rate of stage 1.")] = None,
+    warm_up: Annotated[
+        Path | None, typer.Option(help="Corpus for an untrained model's first acquaintance.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+) -> None:
+    """Train a model on the bundle, in two stages, and bind the bundle to it.
+
+    Run again after an interruption, it goes on where it stopped.
+    """
+    from dataclasses import replace
+
+    from offline.binding import bind_bundle
+    from offline.corpus import read_corpus
+    from offline.training import TINY, TrainSettings, train_model
+
+    if (base is None) == (from_scratch is None):
+        raise typer.BadParameter("give either --base or --from-scratch tiny")
+    if from_scratch not in (None, "tiny"):
+        raise typer.BadParameter("the only size from scratch is 'tiny'")
+    given = {
+        "epochs": epochs, "gsv_queries": gsv_queries, "batch_size": batch_size,
+        "learning_rate": learning_rate,
+    }  # fmt: skip
+    settings = replace(
+        TINY if from_scratch else TrainSettings(),
+        lora_rank=lora_rank,
+        seed=seed,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    train_model(bundle, base, model, settings, read_corpus(warm_up) if warm_up else None)
+    manifest = bind_bundle(bundle, model)
+    typer.echo(f"{model} is trained, and {bundle} is bound to it as version {manifest.version}")
