@@ -38,7 +38,8 @@ def test_leaves_carry_the_keys(tmp_path: Path) -> None:
     walk = load_walk(tmp_path / "image")
     for key, sequence in enumerate(sequences):
         leaf = walk.follow(sequence)
-        assert leaf is not None and walk.keys[leaf] == key
+        assert leaf is not None
+        assert walk.keys[leaf] == key
         assert walk.allowed(leaf).size == 0
     assert walk.step(ROOT, 99) is None
     assert walk.follow((*sequences[0], 1)) is None
