@@ -8,7 +8,6 @@ from pathlib import Path
 
 from transformers import AutoProcessor
 
-import semcore.torchvision_shim  # noqa: F401  (before transformers)
 from semcore.bundle import MANIFEST, Manifest, ModelRecord, check_bundle, read_manifest, staged
 from semcore.errors import ModelError
 from semcore.item import KINDS

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from PIL import Image
 
-import semcore.torchvision_shim  # noqa: F401  (before vLLM)
 from offline.corpus import Corpus, Picture
 from offline.progress import progress
 from semcore.errors import ModelError

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-import semcore.torchvision_shim  # noqa: F401  (before transformers)
-
 Vectors = NDArray[np.float32]
 
 

@@ -23,7 +23,6 @@ from transformers import (
     Qwen2Config,
 )
 
-import semcore.torchvision_shim  # noqa: F401  (before transformers)
 from offline.encoder import encode, load_encoder
 from semcore.prompt import LABELS, identifier_prompt, verification_prompt
 

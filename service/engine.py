@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
 
-import semcore.torchvision_shim  # noqa: F401  (before vLLM)
 from semcore.errors import EngineError, ModelError
 from semcore.prompt import IMAGE
 from semcore.tokens import end_token, label_tokens
