@@ -3,17 +3,21 @@
 Torchvision's compiled operators cannot load beside a CPU build of torch, and its Python side then
 fails on import because two of them are not declared. Declaring them (they are never called here)
 mends the import. Importing this module does so where needed and nothing where torchvision imports;
-it must come before transformers, in every process, hence the ``vllm.general_plugins`` entry point.
+it must come before transformers. vLLM starts processes that import transformers before anything of
+ours, so these are given a ``sitecustomize`` on their path that imports this module first.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+from pathlib import Path
 
 import torch
 
 _LIBRARIES: list[torch.library.Library] = []  # a declaration lives as long as its library
+_STARTUP = str(Path(__file__).parent / "startup")
 
 
 def declare_missing_operators() -> bool:
@@ -36,4 +40,12 @@ def declare_missing_operators() -> bool:
     return True
 
 
-declare_missing_operators()
+def pass_on_to_children() -> None:
+    """Put the folder of our ``sitecustomize`` on the path of processes started from here."""
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if _STARTUP not in folders:
+        os.environ["PYTHONPATH"] = os.pathsep.join([_STARTUP, *filter(None, folders)])
+
+
+if declare_missing_operators():
+    pass_on_to_children()
