@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 import transformers
-from torch.utils.data import Dataset
+from torch.utils.data import ConcatDataset, Dataset, Sampler
 from transformers import (
     AutoProcessor,
     InternVLForConditionalGeneration,
@@ -34,6 +34,7 @@ from offline.candidates import CandidateDataset, choose_queries, retrieve_candid
 from offline.collator import Collator
 from offline.corpus import Corpus
 from offline.pairs import PairDataset, Sample
+from offline.sampler import BlockSampler
 from offline.tiny import create_tiny_model
 from semcore.bundle import Manifest, read_manifest
 from semcore.errors import ModelError
@@ -53,6 +54,7 @@ class TrainSettings:
         image_repeats: how often a picture is a query in one epoch.
         gsv_queries: queries of each direction whose candidates stage 2 learns from; 0 for none.
         gsv_batch_size: candidate sets a step and device.
+        gsv_rehearsal: samples of stage 1 in stage 2, for each candidate set.
         lora_rank: 0 trains all weights.
         align_epochs: epochs of acquainting pictures with words; only for unpretrained models.
         verdicts: learn a verdict after each candidate; only for unpretrained models.
@@ -66,6 +68,7 @@ class TrainSettings:
     gsv_queries: int = 20_000
     gsv_batch_size: int = 4
     gsv_learning_rate: float = 4e-5
+    gsv_rehearsal: float = 1.0
     lora_rank: int = 0
     align_epochs: float = 0.0
     align_learning_rate: float = 2e-3
@@ -81,7 +84,7 @@ TINY = TrainSettings(
     image_repeats=3,
     gsv_epochs=2.0,
     gsv_queries=800,
-    gsv_batch_size=8,
+    gsv_batch_size=16,
     gsv_learning_rate=7e-4,
     align_epochs=7.0,
     verdicts=True,
@@ -138,6 +141,7 @@ def train_model(
     logs = [work / f"{name}.{LOSS_LOG}" for name in ("stage1", "stage2")]
     (out / LOSS_LOG).write_text("".join(log.read_text() for log in logs if log.exists()))
     (out / "training.json").write_text(json.dumps({"base": base, **asdict(settings)}, indent=2))
+    shutil.rmtree(work)
     return out
 
 
@@ -238,8 +242,16 @@ def _stage_2(
         batch_size=settings.gsv_batch_size,
         learning_rate=settings.gsv_learning_rate,
     )
-    data = CandidateDataset(queries, sets, root)
-    _fit(model, processor, data, to, second, Collator(processor, verdicts=settings.verdicts))
+    verification = CandidateDataset(queries, sets, root)
+    # Some of stage 1 is rehearsed, lest the identifiers be forgotten over the answers.
+    identifiers = PairDataset(items, root, settings.image_repeats, settings.seed)
+    data = ConcatDataset([verification, identifiers])
+    share = settings.gsv_rehearsal * len(verification) / len(identifiers)
+    sampler = BlockSampler(
+        [len(verification), len(identifiers)], [1.0, share], settings.gsv_batch_size, settings.seed
+    )
+    collator = Collator(processor, verdicts=settings.verdicts)
+    _fit(model, processor, data, to, second, collator, sampler)
 
 
 def _fit(
@@ -249,6 +261,7 @@ def _fit(
     to: Path,
     settings: TrainSettings,
     collator: Collator,
+    sampler: Sampler[int] | None = None,
 ) -> None:
     """One stage with Hugging Face's trainer; writes the trained model to ``to``."""
     checkpoints = to.with_suffix(".checkpoints")
@@ -277,7 +290,8 @@ def _fit(
         disable_tqdm=False,
     )
     log = to.with_suffix(f".{LOSS_LOG}")
-    trainer = Trainer(
+    trainer = _SampledTrainer(
+        sampler,
         model=model,
         args=arguments,
         train_dataset=data,
@@ -290,6 +304,17 @@ def _fit(
         model = model.merge_and_unload()
     _save(model, processor, to)
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+class _SampledTrainer(Trainer):  # type: ignore[misc]
+    """The trainer with a sampler of ours where one is given."""
+
+    def __init__(self, sampler: Sampler[int] | None, **arguments: Any) -> None:
+        self._sampler = sampler
+        super().__init__(**arguments)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return self._sampler or super()._get_train_sampler(train_dataset)
 
 
 def _with_adapter(model: PreTrainedModel, rank: int) -> Any:
