@@ -1,0 +1,64 @@
+"""A small corpus, its bundle and a model trained for a moment; all real, shared by the tests."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from service_process import free_port, serving
+
+from offline.binding import bind_bundle
+from offline.build import BuildSettings, build_bundle
+from offline.corpus import Corpus, read_corpus
+from offline.demo_corpus import write_demo_corpus
+from offline.training import TINY, train_model
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+MOMENT = replace(TINY, align_epochs=2.0, epochs=2.0, gsv_queries=16, gsv_epochs=1.0)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder = tmp_path_factory.mktemp("corpus")
+    write_demo_corpus(folder, pictures=120)
+    return read_corpus(folder)
+
+
+@pytest.fixture(scope="session")
+def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``bundle`` (all splits can be found) and ``model``."""
+    folder = tmp_path_factory.mktemp("trained")
+    build_bundle(corpus, folder / "bundle", BuildSettings(clusters=8))
+    train_model(folder / "bundle", None, folder / "model", MOMENT, report=lambda _: None)
+    bind_bundle(folder / "bundle", folder / "model")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def smaller(trained: Path, corpus: Corpus) -> Path:
+    """Another bundle for the same model: of the training split only."""
+    path = trained / "smaller"
+    build_bundle(corpus, path, BuildSettings(gallery=("train",)), like=trained / "bundle")
+    bind_bundle(path, trained / "model")
+    return path
+
+
+@pytest.fixture(scope="session")
+def service_url(trained: Path) -> Iterator[str]:
+    """The real service with vLLM, in a process of its own."""
+    with serving(trained / "bundle", {"SEMCORE_ADMIN_KEY": "secret"}) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A real Redis server on a free port of loopback."""
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        time.sleep(0.5)
+        yield f"redis://127.0.0.1:{port}/0"
+        process.terminate()

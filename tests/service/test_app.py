@@ -1,0 +1,203 @@
+"""Each kind of bad input gets its status and one sentence; good input goes on being served."""
+
+import base64
+import io
+import json
+import shutil
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+KEY = {"X-Admin-Key": "a-key"}
+
+
+def picture(size: tuple[int, int] = (64, 64), kind: str = "PNG", frames: int = 1) -> bytes:
+    images = [Image.new("RGB", size, (40 * n, 90, 160)) for n in range(frames)]
+    out = io.BytesIO()
+    extra = {"save_all": True, "append_images": images[1:]} if frames > 1 else {}
+    images[0].save(out, kind, **extra)
+    return out.getvalue()
+
+
+async def search(client: httpx.AsyncClient, **body: object) -> httpx.Response:
+    return await client.post("/search/text-to-image", json={"query": "two red boats", **body})
+
+
+async def upload(client: httpx.AsyncClient, content: bytes, **fields: str) -> httpx.Response:
+    return await client.post("/search/image-to-text", files={"image": content}, data=fields)
+
+
+async def assert_serves(client: httpx.AsyncClient) -> None:
+    response = await search(client, top_k=3)
+    assert response.status_code == 200, response.text
+    assert len(response.json()["items"]) == 3
+
+
+def assert_one_sentence(response: httpx.Response, status: int) -> None:
+    assert response.status_code == status, response.text
+    body = response.json()
+    assert set(body) == {"error"}
+    assert body["error"]
+    assert "\n" not in body["error"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": ""},
+        {"query": "   "},
+        {"query": "<<<"},
+        {"query": "boat " * 10_000},
+        {"query": 7},
+        {"query": None},
+        {"top_k": 0},
+        {"top_k": 10**9},
+        {"top_k": "many"},
+        {"beam_width": 0},
+        {"beam_width": 10**6},
+        {"unknown": 1},
+    ],
+)
+async def test_refuses_bad_text_queries(
+    client: httpx.AsyncClient, body: dict[str, object]
+) -> None:
+    assert_one_sentence(await search(client, **body), 422)
+    await assert_serves(client)
+
+
+async def test_refuses_a_body_that_is_no_json(client: httpx.AsyncClient) -> None:
+    headers = {"content-type": "application/json"}
+    response = await client.post("/search/text-to-image", content=b"{", headers=headers)
+    assert_one_sentence(response, 400)
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"no picture at all", 415),
+        (b"", 415),
+        (picture((400, 300), "JPEG")[:900], 415),
+        (picture((10_000, 10_000)), 413),
+        (b"x" * 20_000_001, 413),
+        (b"x" * 41_000_000, 413),
+    ],
+    ids=["text", "empty", "truncated", "100 megapixels", "many bytes", "beyond the body limit"],
+)
+async def test_refuses_bad_pictures(
+    client: httpx.AsyncClient, content: bytes, status: int
+) -> None:
+    assert_one_sentence(await upload(client, content), status)
+    await assert_serves(client)
+
+
+async def test_takes_pictures_in_both_ways_and_the_first_frame_of_an_animation(
+    client: httpx.AsyncClient,
+) -> None:
+    content = picture(kind="GIF", frames=3)
+    response = await upload(client, content, top_k="4", verify="false")
+    assert response.status_code == 200, response.text
+    items = response.json()["items"]
+    assert [item["kind"] for item in items] == ["text"] * 4
+    assert all(item["verification"] is None for item in items)
+    body = {"image": base64.b64encode(content).decode(), "top_k": 4, "verify": False}
+    again = await client.post("/search/image-to-text", json=body)
+    assert again.json()["items"] == items
+    assert again.json()["cached"]
+
+
+async def test_refuses_bad_base64_and_other_bodies(client: httpx.AsyncClient) -> None:
+    address = "/search/image-to-text"
+    assert_one_sentence(await client.post(address, json={"image": "?!"}), 422)
+    assert_one_sentence(await client.post(address, json={"image": "", "top_k": 1}), 422)
+    assert_one_sentence(await client.post(address, content=b"raw"), 415)
+    assert_one_sentence(await client.post(address, data={"top_k": "1"}, files={"a": b"b"}), 422)
+
+
+async def test_ranks_by_verification_and_keeps_the_beam_score(client: httpx.AsyncClient) -> None:
+    answer = (await search(client, top_k=20)).json()
+    verified = [i["verification"] for i in answer["items"] if i["verification"] is not None]
+    assert len(verified) == 10
+    assert verified == sorted(verified, reverse=True)
+    assert sum(verified) == pytest.approx(1.0)
+    by_beam = sorted(answer["items"], key=lambda item: item["beam_rank"])
+    logprobs = [item["logprob"] for item in by_beam]
+    assert logprobs == sorted(logprobs, reverse=True)
+    assert set(answer["timings"]) == {"queue", "beam", "verify", "total"}
+
+
+async def test_shows_items_and_their_pictures(client: httpx.AsyncClient) -> None:
+    found = (await search(client, top_k=1)).json()["items"][0]
+    item = (await client.get(f"/items/{found['id']}")).json()
+    assert item["identifier"] == found["identifier"]
+    image = await client.get(found["image"])
+    assert Image.open(io.BytesIO(image.content)).size == (128, 128)
+    text = await client.get(f"/items/{found['id']}%230")
+    assert text.json()["kind"] == "text"
+    assert_one_sentence(await client.get("/items/none"), 404)
+    assert_one_sentence(await client.get(f"/items/{found['id']}%230/image"), 404)
+    assert_one_sentence(await client.get("/nowhere"), 404)
+
+
+async def test_reload_needs_the_key_and_a_sound_bundle(
+    client: httpx.AsyncClient, trained: Path, smaller: Path, tmp_path: Path
+) -> None:
+    address = "/admin/index/reload"
+    assert_one_sentence(await client.post(address, json={}), 401)
+    assert_one_sentence(await client.post(address, json={}, headers={"X-Admin-Key": "b"}), 401)
+    before = (await client.get("/readyz")).json()["index_version"]
+
+    missing = await client.post(address, json={"bundle": str(tmp_path / "none")}, headers=KEY)
+    assert_one_sentence(missing, 422)
+    damaged = tmp_path / "damaged"
+    shutil.copytree(trained / "bundle", damaged)
+    (damaged / "image.marisa").write_bytes(b"damaged")
+    response = await client.post(address, json={"bundle": str(damaged)}, headers=KEY)
+    assert_one_sentence(response, 422)
+    assert "image.marisa" in response.json()["error"]
+    assert (await client.get("/readyz")).json()["index_version"] == before
+    await assert_serves(client)
+
+    done = await client.post(address, json={"bundle": str(smaller)}, headers=KEY)
+    assert done.status_code == 200, done.text
+    assert done.json()["previous_version"] == before
+    answer = (await search(client, top_k=3)).json()
+    assert answer["index_version"] == done.json()["index_version"] != before
+    assert not answer["cached"]
+
+
+async def test_a_bundle_for_another_model_is_refused(
+    client: httpx.AsyncClient, trained: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(trained / "bundle", other)
+    manifest = json.loads((other / "manifest.json").read_text())
+    manifest["model"]["fingerprint"] = "another"
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    response = await client.post(
+        "/admin/index/reload", json={"bundle": str(other)}, headers=KEY
+    )
+    assert_one_sentence(response, 422)
+    assert "another model" in response.json()["error"]
+
+
+async def test_metrics_and_openapi(client: httpx.AsyncClient) -> None:
+    await search(client, query="counted once")
+    text = (await client.get("/metrics")).text
+    assert 'semcore_searches_total{direction="text-to-image",outcome="answered"}' in text
+    assert "semcore_illegal_identifiers_total 0.0" in text
+    schema = (await client.get("/openapi.json")).json()
+    assert schema["paths"]["/search/image-to-text"]["post"]["requestBody"]["content"].keys() == {
+        "application/json",
+        "multipart/form-data",
+    }
+    assert schema["components"]["schemas"]["TextQuery"]["examples"]
+
+
+async def test_a_dead_engine_shows(client: httpx.AsyncClient) -> None:
+    retrieval = client._transport.app.state.retrieval  # type: ignore[attr-defined]
+    retrieval._engine.dead = True
+    assert_one_sentence(await search(client, query="unheard"), 503)
+    assert_one_sentence(await client.get("/healthz"), 503)
+    retrieval._engine.dead = False
