@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -21,7 +22,11 @@ def read_upload(content: bytes, max_pixels: int) -> Picture:
         BadImageError: no picture, a damaged one, or a format other than the usual.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+        with warnings.catch_warnings():
+            # Pillow's own warning has another limit than ours.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(io.BytesIO(content), formats=_FORMATS)
+        with opened as picture:
             width, height = picture.size
             if width * height > max_pixels:
                 raise ImageTooLargeError(

@@ -60,9 +60,7 @@ def assert_one_sentence(response: httpx.Response, status: int) -> None:
         {"unknown": 1},
     ],
 )
-async def test_refuses_bad_text_queries(
-    client: httpx.AsyncClient, body: dict[str, object]
-) -> None:
+async def test_refuses_bad_text_queries(client: httpx.AsyncClient, body: dict[str, object]) -> None:
     assert_one_sentence(await search(client, **body), 422)
     await assert_serves(client)
 
@@ -85,9 +83,7 @@ async def test_refuses_a_body_that_is_no_json(client: httpx.AsyncClient) -> None
     ],
     ids=["text", "empty", "truncated", "100 megapixels", "many bytes", "beyond the body limit"],
 )
-async def test_refuses_bad_pictures(
-    client: httpx.AsyncClient, content: bytes, status: int
-) -> None:
+async def test_refuses_bad_pictures(client: httpx.AsyncClient, content: bytes, status: int) -> None:
     assert_one_sentence(await upload(client, content), status)
     await assert_serves(client)
 
@@ -175,9 +171,7 @@ async def test_a_bundle_for_another_model_is_refused(
     manifest = json.loads((other / "manifest.json").read_text())
     manifest["model"]["fingerprint"] = "another"
     (other / "manifest.json").write_text(json.dumps(manifest))
-    response = await client.post(
-        "/admin/index/reload", json={"bundle": str(other)}, headers=KEY
-    )
+    response = await client.post("/admin/index/reload", json={"bundle": str(other)}, headers=KEY)
     assert_one_sentence(response, 422)
     assert "another model" in response.json()["error"]
 

@@ -1,0 +1,40 @@
+"""The slot lets searches finish on the version they began with."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from offline.build import BuildSettings, build_bundle
+from offline.corpus import Corpus
+from semcore.errors import BundleError
+from service.index import Index, IndexSlot
+
+
+def test_a_lease_outlives_a_replacement(trained: Path, smaller: Path) -> None:
+    slot = IndexSlot(Index(trained / "bundle"))
+    with slot.lease() as old:
+        slot.replace(Index(smaller))
+        assert slot.current.version != old.version
+        assert next(old.store.of_split("test", "image")).id
+    with pytest.raises(Exception, match="closed"):
+        next(old.store.of_split("test", "image"))
+    slot.close()
+
+
+def test_an_index_survives_its_bundle(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "bundle", tmp_path / "bundle")
+    index = Index(tmp_path / "bundle")
+    shutil.rmtree(tmp_path / "bundle")
+    side = index.side("image")
+    assert side is not None
+    assert len(side.trie) == index.manifest.counts["image_identifiers"]
+    assert side.stem.parent.is_dir()
+    index.close()
+    assert not side.stem.parent.exists()
+
+
+def test_refuses_an_untrained_bundle(corpus: Corpus, tmp_path: Path) -> None:
+    build_bundle(corpus, tmp_path / "bundle", BuildSettings(clusters=4))
+    with pytest.raises(BundleError, match="semcore train"):
+        Index(tmp_path / "bundle")

@@ -1,0 +1,148 @@
+"""The real service: vLLM, float32, over HTTP."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from offline.candidates import Query, constrained_beams
+from offline.collator import Pixels
+from offline.training import load_model
+from semcore.bundle import read_manifest
+from semcore.item import ItemStore
+from semcore.prompt import DIRECTIONS, Direction, target_kind
+from semcore.tokens import trie_walk
+from semcore.trie import Trie
+
+BEAM_WIDTH = 20
+QUERIES = 100  # of each direction
+RELOADS = 50
+CLIENTS = 8
+
+
+def queries_of(bundle: Path, direction: Direction) -> list[Query]:
+    store = ItemStore(bundle / "items.sqlite", ("train", "val", "test"))
+    kind = "text" if direction == "text-to-image" else "image"
+    found = [
+        Query(direction, item.caption if kind == "text" else item.image, item.pair)
+        for item in store
+        if item.kind == kind and (item.held_out or kind == "image")
+    ]
+    store.close()
+    return found[:QUERIES]
+
+
+async def ask(client: httpx.AsyncClient, query: Query, root: Path, **options: object) -> object:
+    fields = {"beam_width": BEAM_WIDTH, "top_k": BEAM_WIDTH, **options}
+    if query.direction == "text-to-image":
+        body = {"query": query.content, **fields}
+        response = await client.post("/search/text-to-image", json=body)
+    else:
+        files = {"image": (root / query.content).read_bytes()}
+        data = {name: str(value).lower() for name, value in fields.items()}
+        response = await client.post("/search/image-to-text", data=data, files=files)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+async def test_beams_are_those_of_hugging_face(
+    service_url: str, trained: Path, direction: Direction
+) -> None:
+    bundle = trained / "bundle"
+    root = Path(read_manifest(bundle).corpus.image_root)
+    model, processor = load_model(trained / "model")
+    trie = Trie.load(bundle / f"{target_kind(direction)}.marisa")
+    walk = trie_walk(trie, processor.tokenizer)
+    pixels = Pixels(processor)
+    queries = queries_of(bundle, direction)
+    assert len(queries) == QUERIES
+    same = 0
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        for start in range(0, QUERIES, 10):
+            batch = queries[start : start + 10]
+            reference = constrained_beams(model, processor, walk, batch, root, pixels, BEAM_WIDTH)
+            answers = await asyncio.gather(
+                *(ask(client, query, root, verify=False) for query in batch)
+            )
+            for answer, beams in zip(answers, reference, strict=True):
+                mine: dict[str, float] = {}
+                for item in answer["items"]:
+                    assert item["identifier"]["text"] in trie
+                    mine.setdefault(item["identifier"]["text"], item["logprob"])
+                theirs = {trie.identifier(key): logprob for key, logprob in beams}
+                ours, wanted = list(mine)[:10], list(theirs)[: len(list(mine)[:10])]
+                for text in set(mine) & set(theirs):
+                    assert mine[text] == pytest.approx(theirs[text], abs=1e-3)
+                if ours == wanted:
+                    same += 1
+                else:
+                    # Only a near-tie may put one before the other.
+                    for one, other in zip(ours, wanted, strict=True):
+                        assert mine[one] == pytest.approx(theirs[other], abs=1e-3)
+    assert same >= 0.99 * QUERIES
+
+
+async def test_reloads_while_clients_search(service_url: str, trained: Path, smaller: Path) -> None:
+    bundles = [smaller, trained / "bundle"]
+    known: dict[str, set[str]] = {}
+    for bundle in bundles:
+        manifest = read_manifest(bundle)
+        store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
+        known[manifest.version] = {
+            item.id
+            for split in manifest.settings.gallery
+            for item in store.of_split(split, "image")
+        }
+        store.close()
+    queries = queries_of(trained / "bundle", "text-to-image")
+    done = asyncio.Event()
+    searches: list[str] = []
+
+    async def search(client: httpx.AsyncClient, number: int) -> None:
+        turn = number
+        while not done.is_set():
+            query = f"{queries[turn % QUERIES].content} {turn}"  # no cached answers
+            body = {"query": query, "beam_width": 5, "top_k": 20}
+            response = await client.post("/search/text-to-image", json=body)
+            assert response.status_code == 200, response.text
+            answer = response.json()
+            assert {item["id"] for item in answer["items"]} <= known[answer["index_version"]]
+            searches.append(answer["index_version"])
+            turn += CLIENTS
+
+    async def reload(client: httpx.AsyncClient) -> None:
+        for number in range(RELOADS):
+            bundle = bundles[number % 2]
+            response = await client.post(
+                "/admin/index/reload",
+                json={"bundle": str(bundle)},
+                headers={"X-Admin-Key": "secret"},
+            )
+            assert response.status_code == 200, response.text
+            assert response.json()["index_version"] == read_manifest(bundle).version
+        done.set()
+
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reload(client))
+            for number in range(CLIENTS):
+                group.create_task(search(client, number))
+        assert set(searches) == set(known)
+        metrics = (await client.get("/metrics")).text
+    assert "semcore_illegal_identifiers_total 0.0" in metrics
+
+
+async def test_verification_and_experiments_without_the_constraint(
+    service_url: str, trained: Path
+) -> None:
+    root = Path(read_manifest(trained / "bundle").corpus.image_root)
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        for direction in DIRECTIONS:
+            query = queries_of(trained / "bundle", direction)[0]
+            answer = await ask(client, query, root)
+            verified = [i["verification"] for i in answer["items"][:10]]
+            assert sum(verified) == pytest.approx(1.0, abs=1e-6)
+            free = await ask(client, query, root, constrained=False)
+            assert free["illegal"] <= BEAM_WIDTH
