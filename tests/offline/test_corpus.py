@@ -1,0 +1,106 @@
+"""Every layout is read; every kind of bad row is named with its line and left out."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from offline.corpus import Picture, read_corpus
+from semcore.errors import CorpusError
+
+
+def save(folder: Path, *names: str) -> None:
+    for name in names:
+        Image.new("RGB", (20, 20)).save(folder / name)
+
+
+def write_rows(folder: Path, *rows: object) -> None:
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    (folder / "captions.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def test_reads_json_lines(tmp_path: Path) -> None:
+    save(tmp_path, "a.png", "b.png")
+    write_rows(
+        tmp_path,
+        {"image": "a.png", "captions": ["one", " two  words "], "split": "test", "id": "x"},
+        {"image": "b.png", "caption": "three"},
+    )
+    corpus = read_corpus(tmp_path)
+    assert corpus.pictures == [
+        Picture("x", "a.png", "test", ("one", "two words")),
+        Picture("b.png", "b.png", "train", ("three",)),
+    ]
+    assert not corpus.bad_rows
+
+
+def test_names_each_bad_row(tmp_path: Path) -> None:
+    save(tmp_path, "good.png", "short.jpg")
+    content = (tmp_path / "short.jpg").read_bytes()
+    (tmp_path / "short.jpg").write_bytes(content[: len(content) // 2])
+    (tmp_path / "text.png").write_text("no picture")
+    good = {"image": "good.png", "captions": ["fine"], "id": "good"}
+    write_rows(
+        tmp_path,
+        good,
+        {**good, "image": "none.png", "id": "1"},
+        {**good, "image": "short.jpg", "id": "2"},
+        {**good, "image": "text.png", "id": "3"},
+        {**good, "captions": ["fine", "  "], "id": "4"},
+        good,
+        {**good, "split": "dev", "id": "5"},
+        {**good, "image": "../good.png", "id": "6"},
+        "{half",
+        {**good, "captions": "no list", "id": "7"},
+    )
+    corpus = read_corpus(tmp_path)
+    assert [picture.id for picture in corpus.pictures] == ["good"]
+    found = {row.line: row.reason for row in corpus.bad_rows}
+    expected = {
+        2: "missing", 3: "cannot be read", 4: "cannot be read", 5: "empty", 6: "twice",
+        7: "split", 8: "outside", 9: "JSON", 10: "captions",
+    }  # fmt: skip
+    assert found.keys() == expected.keys()
+    for line, word in expected.items():
+        assert word in found[line]
+    with pytest.raises(CorpusError, match="9 bad rows, the first at 2"):
+        read_corpus(tmp_path, strict=True)
+
+
+def test_reads_karpathys_layout(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    save(tmp_path / "images", "1.jpg", "2.jpg")
+    images = [
+        {"filename": "1.jpg", "filepath": "images", "split": "restval",
+         "sentences": [{"raw": "A boat."}, {"raw": "A ship."}]},
+        {"filename": "2.jpg", "filepath": "images", "split": "test", "sentences": []},
+        {"filename": "3.jpg", "split": "test"},
+    ]  # fmt: skip
+    (tmp_path / "dataset_flickr30k.json").write_text(json.dumps({"images": images}))
+    corpus = read_corpus(tmp_path)
+    assert corpus.pictures[0] == Picture("1", "images/1.jpg", "train", ("A boat.", "A ship."))
+    assert corpus.pictures[1].split == "test"
+    assert [row.line for row in corpus.bad_rows] == [3]
+
+
+def test_reads_a_bare_folder(tmp_path: Path) -> None:
+    save(tmp_path, "b.png", "a.jpg")
+    assert [p.image for p in read_corpus(tmp_path).pictures] == ["a.jpg", "b.png"]
+
+
+def test_says_what_it_cannot_read(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="does not exist"):
+        read_corpus(tmp_path / "none")
+    with pytest.raises(CorpusError, match="no usable picture"):
+        read_corpus(tmp_path)
+    (tmp_path / "dataset_coco.json").write_text("[]")
+    with pytest.raises(CorpusError, match="Karpathy"):
+        read_corpus(tmp_path)
+
+
+@pytest.mark.parametrize(("captions", "sources"), [(1, 1), (2, 1), (3, 2), (5, 2)])
+def test_holds_captions_out(captions: int, sources: int) -> None:
+    picture = Picture("a", "a.png", "test", tuple(str(n) for n in range(captions)))
+    assert picture.sources == tuple(str(n) for n in range(sources))
+    assert Picture("a", "a.png", "test", ("b",), generated="c").sources == ("c",)
