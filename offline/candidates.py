@@ -44,14 +44,18 @@ class Query:
 class CandidateDataset(Dataset[Sample]):
     """Verification samples over the retrieved sets.
 
-    The right candidate takes the last place of a set that misses it. Sets are shown in the order
-    in which the beam search returned them, as in service.
+    Sets that miss the right candidate are left out: put in by hand, its place would give it away.
+    Sets are shown in the order in which the beam search returned them, as in service.
     """
 
     def __init__(
         self, queries: Sequence[Query], sets: Sequence[Sequence[Item]], image_root: Path
     ) -> None:
-        self._entries = list(zip(queries, sets, strict=True))
+        self._entries = [
+            (query, items)
+            for query, items in zip(queries, sets, strict=True)
+            if any(item.pair == query.pair for item in items)
+        ]
         self._root = image_root
 
     def __len__(self) -> int:
@@ -179,19 +183,15 @@ class _Gallery:
         self, items: Sequence[Item], direction: Direction, processor: ProcessorMixin
     ) -> None:
         self._by_identifier: dict[str, list[Item]] = {}
-        self._by_pair: dict[str, Item] = {}
         for item in items:
             if item.kind == target_kind(direction):
                 self._by_identifier.setdefault(item.identifier, []).append(item)
-                self._by_pair.setdefault(item.pair, item)
         self._trie = Trie.build(self._by_identifier)
         self.walk = trie_walk(self._trie, processor.tokenizer)
 
     def items_of(self, beams: Sequence[tuple[int, float]], pair: str, count: int) -> list[Item]:
         found = list(self._expanded(beams))[:count]
         places = [place for place, item in enumerate(found) if item.pair == pair]
-        if not places:
-            return [*found[: count - 1], self._by_pair[pair]]
         # A set has one right answer: the other texts of the same picture are left out.
         return [item for place, item in enumerate(found) if place not in places[1:]]
 

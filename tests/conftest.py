@@ -4,20 +4,19 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from moment import MOMENT
 from service_process import free_port, serving
 
 from offline.binding import bind_bundle
 from offline.build import BuildSettings, build_bundle
 from offline.corpus import Corpus, read_corpus
 from offline.demo_corpus import write_demo_corpus
-from offline.training import TINY, train_model
+from offline.training import train_model
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-MOMENT = replace(TINY, align_epochs=2.0, epochs=2.0, gsv_queries=16, gsv_epochs=1.0)
 
 
 @pytest.fixture(scope="session")
