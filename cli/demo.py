@@ -102,7 +102,7 @@ def _service(bundle: Path, port: int) -> Iterator[str]:
     typer.echo("starting the service")
     began = time.monotonic()
     command = [sys.executable, "-m", "cli", "serve", str(bundle), "--port", str(port)]
-    environment = {**os.environ, "SEMCORE_DTYPE": "float32"}
+    environment = {**os.environ, "SEMCORE_DTYPE": "float32", "SEMCORE_ENFORCE_EAGER": "1"}
     with subprocess.Popen(command, env=environment, start_new_session=True) as process:
         try:
             while not _ready(url):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -115,7 +115,7 @@ def train(
         raise typer.BadParameter("give either --base or --from-scratch tiny")
     if from_scratch not in (None, "tiny"):
         raise typer.BadParameter("the only size from scratch is 'tiny'")
-    given = {
+    given: dict[str, Any] = {
         "epochs": epochs, "gsv_queries": gsv_queries, "batch_size": batch_size,
         "learning_rate": learning_rate,
     }  # fmt: skip

@@ -31,7 +31,7 @@ def serve(
     from service.app import create_app
     from service.settings import Settings
 
-    given = {"bundle": bundle, "host": host, "port": port}
+    given: dict[str, Any] = {"bundle": bundle, "host": host, "port": port}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     from semcore.bundle import check_bundle
 

@@ -106,14 +106,14 @@ def read_corpus(path: Path, *, strict: bool = False) -> Corpus:
     seen: set[str] = set()
     with ThreadPoolExecutor() as pool:
         parsed = progress(list(_rows(source)), "reading the corpus")
-        for line, row, fault in pool.map(lambda entry: _checked(entry, folder), parsed):
-            if row is not None and row.id in seen:
-                row, fault = None, f"the id {row.id!r} stands twice"
-            if row is None:
+        for line, picture, fault in pool.map(lambda entry: _checked(entry, folder), parsed):
+            if picture is None:
                 bad.append(BadRow(line, fault))
+            elif picture.id in seen:
+                bad.append(BadRow(line, f"the id {picture.id!r} stands twice"))
             else:
-                seen.add(row.id)
-                pictures.append(row)
+                seen.add(picture.id)
+                pictures.append(picture)
     if strict and bad:
         raise CorpusError(
             f"{source} has {len(bad)} bad rows, the first at {bad[0].line}: {bad[0].reason}; "

@@ -78,14 +78,14 @@ class TrainSettings:
 
 
 TINY = TrainSettings(
-    epochs=2.5,
+    epochs=2.0,
     batch_size=64,
     learning_rate=1.5e-3,
-    image_repeats=3,
-    gsv_epochs=2.0,
-    gsv_queries=800,
+    image_repeats=4,
+    gsv_epochs=1.0,
+    gsv_queries=200,
     gsv_batch_size=16,
-    gsv_learning_rate=7e-4,
+    gsv_learning_rate=2e-4,
     align_epochs=7.0,
     verdicts=True,
 )
@@ -245,7 +245,7 @@ def _stage_2(
     verification = CandidateDataset(queries, sets, root)
     # Some of stage 1 is rehearsed, lest the identifiers be forgotten over the answers.
     identifiers = PairDataset(items, root, settings.image_repeats, settings.seed)
-    data = ConcatDataset([verification, identifiers])
+    data: Dataset[Sample] = ConcatDataset([verification, identifiers])
     share = settings.gsv_rehearsal * len(verification) / len(identifiers)
     sampler = BlockSampler(
         [len(verification), len(identifiers)], [1.0, share], settings.gsv_batch_size, settings.seed

@@ -33,9 +33,10 @@ def declare_missing_operators() -> bool:
         return False
     for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[module]
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for operator in ("nms", "qnms"):
-        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        library.define(operator + signature)  # type: ignore[no-untyped-call]
     _LIBRARIES.append(library)
     return True
 

@@ -50,7 +50,7 @@ class Walk:
         children = self.children(node)
         found = children.start + int(np.searchsorted(self.tokens[children], token))
         if found < children.stop and self.tokens[found] == token:
-            return found
+            return int(found)
         return None
 
     def follow(self, tokens: Sequence[int], node: int = ROOT) -> int | None:

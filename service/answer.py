@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-_EXAMPLE_ITEM = {
+_EXAMPLE_ITEM: dict[str, Any] = {
     "id": "0001234", "kind": "image", "rank": 1,
     "identifier": {"global_id": 17, "keywords": ["boat", "red", "night", "two"],
                    "text": "<g17> boat red night two"},
     "logprob": -2.31, "beam_rank": 2, "verification": 0.83,
     "image": "/items/0001234/image", "text": None,
 }  # fmt: skip
-_EXAMPLE_ANSWER = {
+_EXAMPLE_ANSWER: dict[str, Any] = {
     "items": [_EXAMPLE_ITEM], "index_version": "9f2c41d07ab3", "cached": False,
     "illegal": 0, "timings": {"beam": 310.2, "verify": 95.0, "total": 405.9},
 }  # fmt: skip

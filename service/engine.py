@@ -197,7 +197,7 @@ class VllmEngine:
             request["multi_modal_data"] = {"image": [p.image for p in prompt.pictures]}
             request["multi_modal_uuids"] = {"image": [p.key for p in prompt.pictures]}
         try:
-            async for output in self._llm.generate(request, params, uuid.uuid4().hex):  # type: ignore[arg-type]
+            async for output in self._llm.generate(request, params, uuid.uuid4().hex):
                 last = output
         except ValueError as error:
             raise EngineError(f"the engine refused the prompt: {error}") from error

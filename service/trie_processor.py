@@ -83,7 +83,7 @@ def mask_logits(logits: Tensor, positions: Mapping[int, Position]) -> Tensor:
     return logits
 
 
-class TrieLogitsProcessor(LogitsProcessor):
+class TrieLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
     """For model runner V1 (all CPU builds)."""
 
     def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
@@ -99,7 +99,7 @@ class TrieLogitsProcessor(LogitsProcessor):
         return mask_logits(logits, self._positions)
 
 
-class TrieLogitsProcessorV2(LogitsProcessorV2):
+class TrieLogitsProcessorV2(LogitsProcessorV2):  # type: ignore[misc]
     """For model runner V2 (the default on GPU)."""
 
     def __init__(self, vllm_config: VllmConfig, req_states: LogitsProcRequestState) -> None:
