@@ -1,0 +1,30 @@
+"""The store returns what was written, and shows only the gallery by identifier."""
+
+from pathlib import Path
+
+import pytest
+
+from semcore.errors import BundleError
+from semcore.item import Item, ItemStore, write_items
+
+ITEMS = [
+    Item("a", "image", "test", "a", False, "two boats", "a.png", "<g1> boats"),
+    Item("a#0", "text", "test", "a", True, "two boats", "", "<g1> boats"),
+    Item("b", "image", "train", "b", False, "boats", "b.png", "<g1> boats"),
+]
+
+
+def test_keeps_items(tmp_path: Path) -> None:
+    write_items(tmp_path / "items.sqlite", ITEMS)
+    store = ItemStore(tmp_path / "items.sqlite", ("test",))
+    assert list(store) == ITEMS
+    assert store.get("a#0") == ITEMS[1]
+    assert store.get("'; DROP TABLE items") is None
+    assert store.of_identifier("<g1> boats", "image") == ITEMS[:1]
+    assert list(store.of_split("train", "image")) == ITEMS[2:]
+    store.close()
+
+
+def test_refuses_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="cannot be opened"):
+        ItemStore(tmp_path / "none", ())

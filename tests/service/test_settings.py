@@ -1,0 +1,25 @@
+"""Settings come from the environment, and the README lists each."""
+
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings
+
+
+def test_the_readme_lists_all() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    for name, field in Settings.model_fields.items():
+        assert f"`SEMCORE_{name.upper()}`" in readme
+        assert str(field.description) in readme
+
+
+def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEMCORE_BEAM_WIDTH", "7")
+    monkeypatch.setenv("REDIS_URL", "redis://somewhere")
+    settings = Settings()
+    assert settings.beam_width == 7
+    assert settings.redis_url == "redis://somewhere"
+    monkeypatch.setenv("SEMCORE_BEAM_WIDTH", "0")
+    with pytest.raises(ValueError, match="beam_width"):
+        Settings()
