@@ -32,7 +32,7 @@ _PATIENCE = 300.0  # seconds until the service must be ready
 def demo(
     leave: Annotated[bool, typer.Option("--exit", help="Stop the service at the end.")] = False,
     port: Annotated[int, typer.Option(help="Port of the service; 0: any free one.")] = 8080,
-    queries: Annotated[int, typer.Option(min=1, help="Queries a direction to measure.")] = 200,
+    queries: Annotated[int, typer.Option(min=1, help="Queries a direction to measure.")] = 60,
 ) -> None:
     """Draw a corpus, build, train, serve, search, measure; then serve until Ctrl-C.
 
