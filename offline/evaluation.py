@@ -69,7 +69,11 @@ async def evaluate(
             if not queries:
                 raise CorpusError(f"{bundle} has no {direction} queries in the split {split!r}")
             for constrained in (True, False):
-                options = {"beam_width": beam_width, "constrained": constrained, "top_k": beam_width}
+                options = {
+                    "beam_width": beam_width,
+                    "constrained": constrained,
+                    "top_k": beam_width,
+                }
                 ranks = await _ranks(client, direction, queries, root, options)
                 illegal = ranks.illegal / max(1, ranks.beams)
                 if constrained:

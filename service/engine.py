@@ -173,14 +173,15 @@ class VllmEngine:
         )
 
     async def choose(self, prompt: Prompt, candidates: int) -> list[float]:
-        from service.trie_processor import position_argument
+        from service.trie_processor import choice_argument
 
         labels = self._labels[:candidates]
         params = self._params(
             max_tokens=1,
             temperature=0.0,
-            logprob_token_ids=labels,
-            extra_args=position_argument(None),
+            # Not logprob_token_ids: it spoils the logprobs of other requests of the same batch.
+            logprobs=len(labels),
+            extra_args=choice_argument(labels),
             detokenize=False,
             output_kind=self._kind,
         )

@@ -10,13 +10,14 @@ vLLM has two model runners with different interfaces for processors; both are se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 ARGUMENT = "semcore"
 _WALKS_KEPT = 8
 
-Position = tuple[str, int]
+Position = tuple[str, int] | tuple[int, ...]
 
 
 def position_argument(walk: Path | None, node: int = ROOT) -> dict[str, Any]:
@@ -49,12 +50,17 @@ def position_argument(walk: Path | None, node: int = ROOT) -> dict[str, Any]:
     return {ARGUMENT: [str(walk or ""), node]}
 
 
+def choice_argument(tokens: Sequence[int]) -> dict[str, Any]:
+    """``extra_args`` of a request whose next token must be one of ``tokens``."""
+    return {ARGUMENT: list(tokens)}
+
+
 def mask_logits(logits: Tensor, positions: Mapping[int, Position]) -> Tensor:
     """Log-probabilities in place of logits, -inf where the walk has no child.
 
     Args:
         logits: float [rows, vocabulary]; changed in place.
-        positions: walk and node of each row to be changed.
+        positions: of each row to be changed the walk and node, or the allowed tokens.
     """
     if not positions:
         return logits
@@ -63,9 +69,9 @@ def mask_logits(logits: Tensor, positions: Mapping[int, Position]) -> Tensor:
     logprobs = torch.log_softmax(logits[rows].float(), dim=-1)
     # 2. Coordinates of all allowed (row, token) pairs of the batch.
     free, at_rows, at_tokens = [], [], []
-    for place, (stem, node) in enumerate(positions.values()):
-        if stem:
-            tokens = _walk(stem).allowed(node)
+    for place, position in enumerate(positions.values()):
+        if position[0] != "":
+            tokens = _allowed(position)
             at_rows.append(np.full(len(tokens), place, dtype=np.int64))
             at_tokens.append(tokens)
         else:
@@ -123,7 +129,13 @@ class TrieLogitsProcessorV2(LogitsProcessorV2):  # type: ignore[misc]
 
 def _position(params: SamplingParams) -> Position | None:
     argument = (params.extra_args or {}).get(ARGUMENT)
-    return None if argument is None else (str(argument[0]), int(argument[1]))
+    return None if argument is None else tuple(argument)
+
+
+def _allowed(position: Position) -> NDArray[np.int32]:
+    if isinstance(position[0], str):
+        return _walk(position[0]).allowed(position[1])
+    return np.asarray(position, dtype=np.int32)
 
 
 @lru_cache(maxsize=_WALKS_KEPT)

@@ -38,6 +38,8 @@ def test_masks_after_the_softmax(tmp_path: Path) -> None:
         places = allowed(masked[row])
         assert torch.allclose(masked[row, places], before[row, places])
     assert torch.allclose(masked[3], before[3])
+    chosen = mask_logits(torch.randn(1, 8), {0: (5, 1)})
+    assert allowed(chosen[0]) == [1, 5]
 
 
 def test_follows_the_batch_of_runner_1(tmp_path: Path) -> None:
