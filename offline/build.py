@@ -15,14 +15,13 @@ from offline.clusters import assign_clusters, cluster_words, fit_clusters
 from offline.corpus import HELD_OUT_RULE, SPLITS, Corpus, Picture
 from offline.encoder import Vectors, encode, load_encoder
 from offline.keywords import extract_keywords, word_vectorizer
-from semcore.bundle import CorpusRecord, Manifest, SettingsRecord, read_manifest, staged
+from semcore.bundle import CLUSTERS, CorpusRecord, Manifest, SettingsRecord, read_manifest, staged
 from semcore.errors import BundleError, CorpusError
 from semcore.identifier import Identifier
 from semcore.item import KINDS, Item, write_items
 from semcore.trie import Trie
 
 _CENTROIDS = "centroids.npy"
-_CLUSTERS = "clusters.json"
 _WORST_COLLISIONS = 20
 
 
@@ -109,7 +108,7 @@ def build_bundle(
             shown = (i.identifier for i in items if i.kind == kind and i.split in gallery)
             Trie.build(shown).save(stage / f"{kind}.marisa")
         np.save(stage / _CENTROIDS, centroids, allow_pickle=False)
-        (stage / _CLUSTERS).write_text(json.dumps(said))
+        (stage / CLUSTERS).write_text(json.dumps(said))
         (stage / "report.json").write_text(json.dumps(_report(corpus, items, gallery), indent=2))
     return manifest
 
@@ -181,7 +180,7 @@ def _report(corpus: Corpus, items: Sequence[Item], gallery: Sequence[str]) -> di
 def _load_clusters(bundle: Path) -> tuple[Vectors, list[list[str]]]:
     try:
         centroids = np.load(bundle / _CENTROIDS, allow_pickle=False)
-        said = json.loads((bundle / _CLUSTERS).read_text())
+        said = json.loads((bundle / CLUSTERS).read_text())
     except (OSError, ValueError) as error:
         raise BundleError(f"the clusters of {bundle} cannot be read ({error})") from error
     return np.asarray(centroids, dtype=np.float32), said

@@ -149,7 +149,7 @@ def constrained_beams(
             input_ids=inputs["input_ids"],
             attention_mask=inputs["attention_mask"],
             **extra,
-            max_new_tokens=_depth(walk),
+            max_new_tokens=walk.depth,
             num_beams=beam_width,
             num_return_sequences=beam_width,
             do_sample=False,
@@ -198,15 +198,6 @@ class _Gallery:
     def _expanded(self, beams: Sequence[tuple[int, float]]) -> Iterator[Item]:
         for key, _ in beams:
             yield from self._by_identifier[self._trie.identifier(key)]
-
-
-def _depth(walk: Walk) -> int:
-    """The length of the longest identifier, in tokens."""
-    node, depth = len(walk.tokens) - 1, 0
-    while node:
-        node = int((walk.first_child[1:] <= node).sum())
-        depth += 1
-    return depth
 
 
 def _allowed(walk: Walk, length: int, end: int) -> Callable[[int, torch.Tensor], list[int]]:

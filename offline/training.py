@@ -36,13 +36,12 @@ from offline.corpus import Corpus
 from offline.pairs import PairDataset, Sample
 from offline.sampler import BlockSampler
 from offline.tiny import create_tiny_model
-from semcore.bundle import Manifest, read_manifest
+from semcore.bundle import CLUSTERS, Manifest, read_manifest
 from semcore.errors import ModelError
 from semcore.identifier import global_token
 from semcore.item import Item, ItemStore
 
 LOSS_LOG = "losses.jsonl"
-_CLUSTERS = "clusters.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +178,9 @@ def _start(
         create_tiny_model((item.caption for item in items if item.kind == "text"), to, seed)
     model, processor = load_model(base or to)
     tokenizer = processor.tokenizer
-    said: list[list[str]] = json.loads((bundle / _CLUSTERS).read_text())
+    said: list[list[str]] = json.loads((bundle / CLUSTERS).read_text())
     if len(said) != manifest.settings.clusters:
-        raise ModelError(f"{bundle / _CLUSTERS} does not fit its manifest; build the bundle again")
+        raise ModelError(f"{bundle / CLUSTERS} does not fit its manifest; build the bundle again")
     tokens = [global_token(cluster) for cluster in range(len(said))]
     tokenizer.add_tokens(tokens, special_tokens=True)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:

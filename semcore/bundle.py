@@ -27,6 +27,7 @@ from semcore.errors import BundleError
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+CLUSTERS = "clusters.json"
 
 
 class _Record(BaseModel):

@@ -62,6 +62,15 @@ class Walk:
             node = following
         return node
 
+    @property
+    def depth(self) -> int:
+        """The length of the longest identifier, in tokens; the last node lies deepest."""
+        node, steps = len(self.tokens) - 1, 0
+        while node != ROOT:
+            node = int(self.first_child.searchsorted(node, side="right")) - 1
+            steps += 1
+        return steps
+
     def save(self, stem: Path) -> None:
         """Write one ``.npy`` file an array, named ``{stem}.{array}.npy``."""
         for name in _ARRAYS:

@@ -45,7 +45,7 @@ async def beam_search(
     """
     running = [_Running(0.0, Branch())]
     finished: list[Beam] = []
-    for _ in range(depth(walk)):
+    for _ in range(walk.depth):
         answers = await engine.continue_branches(
             prompt,
             [beam.branch for beam in running],
@@ -68,15 +68,6 @@ async def beam_search(
         if not running or (full and finished[-1].logprob >= running[0].logprob):
             break
     return finished
-
-
-def depth(walk: Walk) -> int:
-    """The length of the longest identifier, in tokens."""
-    node, steps = len(walk.tokens) - 1, 0
-    while node != ROOT:
-        node = int(walk.first_child.searchsorted(node, side="right")) - 1
-        steps += 1
-    return steps
 
 
 def _best(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -144,7 +143,7 @@ class VllmEngine:
             raise EngineError(f"the inference engine has died ({error}); restart it") from error
 
     def prompt(self, text: str, pictures: Sequence[Picture] = ()) -> Prompt:
-        if len(re.findall(re.escape(IMAGE), text)) != len(pictures):
+        if text.count(IMAGE) != len(pictures):
             raise ValueError("a prompt needs one placeholder for each picture")
         tokens = self._tokenizer.encode(text, add_special_tokens=False)
         return Prompt(tuple(tokens), tuple(pictures))

@@ -7,7 +7,7 @@ import pytest
 from fake_engine import END, FakeEngine
 
 from semcore.walk import build_walk
-from service.beam import beam_search, depth
+from service.beam import beam_search
 from service.engine import Branch
 from service.settings import Settings
 
@@ -43,5 +43,5 @@ async def test_finds_the_likeliest(tmp_path: Path, query: str) -> None:
 
 
 def test_depth_is_that_of_the_longest() -> None:
-    assert depth(build_walk(SEQUENCES, range(len(SEQUENCES)))) == 4
-    assert depth(build_walk([(1, END)], [0])) == 2
+    assert build_walk(SEQUENCES, range(len(SEQUENCES))).depth == 4
+    assert build_walk([(1, END)], [0]).depth == 2
