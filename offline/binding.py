@@ -45,4 +45,4 @@ def bind_bundle(bundle: Path, model: Path) -> Manifest:
 def bound_model(bundle: Path) -> Path | None:
     """Folder of the model that a bundle is bound to; None if it is bound to none."""
     record = read_manifest(bundle).model
-    return None if record is None else (bundle / record.path).resolve()
+    return None if record is None else record.folder(bundle)

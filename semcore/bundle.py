@@ -60,6 +60,10 @@ class ModelRecord(_Record):
     path: str
     fingerprint: str
 
+    def folder(self, bundle: Path) -> Path:
+        """Where the model of the bundle at ``bundle`` lies."""
+        return (bundle / self.path).resolve()
+
 
 class FileRecord(_Record):
     size: int = Field(description="bytes")

@@ -39,7 +39,7 @@ class Index:
         if self.manifest.model is None:
             raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
         self.version = self.manifest.version
-        self.model = (bundle / self.manifest.model.path).resolve()
+        self.model = self.manifest.model.folder(bundle)
         self.image_root = image_root or Path(self.manifest.corpus.image_root)
         self._folder = Path(tempfile.mkdtemp(prefix="semcore-index-"))
         try:
