@@ -33,6 +33,7 @@ from offline.alignment import align
 from offline.candidates import CandidateDataset, choose_queries, retrieve_candidates
 from offline.collator import Collator
 from offline.corpus import Corpus
+from offline.matching import MatchingDataset
 from offline.pairs import PairDataset, Sample
 from offline.sampler import BlockSampler
 from offline.tiny import create_tiny_model
@@ -56,6 +57,7 @@ class TrainSettings:
         gsv_rehearsal: samples of stage 1 in stage 2, for each candidate set.
         lora_rank: 0 trains all weights.
         align_epochs: epochs of acquainting pictures with words; only for unpretrained models.
+        match_samples: choices between two candidates before stage 2; only for unpretrained models.
         verdicts: learn a verdict after each candidate; only for unpretrained models.
     """
 
@@ -71,6 +73,9 @@ class TrainSettings:
     lora_rank: int = 0
     align_epochs: float = 0.0
     align_learning_rate: float = 2e-3
+    match_samples: int = 0
+    match_batch_size: int = 32
+    match_learning_rate: float = 1e-3
     verdicts: bool = False
     warmup_steps: int = 60
     seed: int = 0
@@ -86,6 +91,7 @@ TINY = TrainSettings(
     gsv_batch_size=16,
     gsv_learning_rate=2e-4,
     align_epochs=7.0,
+    match_samples=9600,
     verdicts=True,
 )
 
@@ -132,12 +138,15 @@ def train_model(
         source = started
         started = stage("aligned", lambda to: _align(source, to, items, root, warm_up, settings))
     first = stage("stage1", lambda to: _stage_1(started, to, items, root, settings))
+    if settings.match_samples:
+        source_2 = first
+        first = stage("matching", lambda to: _match(source_2, to, items, root, settings))
     last = first
     if settings.gsv_queries:
         last = stage("stage2", lambda to: _stage_2(first, to, items, root, settings))
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(last, out)
-    logs = [work / f"{name}.{LOSS_LOG}" for name in ("stage1", "stage2")]
+    logs = [work / f"{name}.{LOSS_LOG}" for name in ("stage1", "matching", "stage2")]
     (out / LOSS_LOG).write_text("".join(log.read_text() for log in logs if log.exists()))
     (out / "training.json").write_text(json.dumps({"base": base, **asdict(settings)}, indent=2))
     shutil.rmtree(work)
@@ -229,28 +238,54 @@ def _stage_1(
     _fit(model, processor, data, to, settings, Collator(processor))
 
 
+def _match(
+    source: Path, to: Path, items: Sequence[Item], root: Path, settings: TrainSettings
+) -> None:
+    model, processor = load_model(source)
+    matching = MatchingDataset(items, root, settings.match_samples, settings.seed)
+    own = replace(
+        settings,
+        epochs=1.0,
+        batch_size=settings.match_batch_size,
+        learning_rate=settings.match_learning_rate,
+    )
+    _fit_verification(model, processor, matching, to, own, items, root)
+
+
 def _stage_2(
     source: Path, to: Path, items: Sequence[Item], root: Path, settings: TrainSettings
 ) -> None:
     model, processor = load_model(source)
     queries = choose_queries(items, settings.gsv_queries, settings.seed)
     sets = retrieve_candidates(model, processor, items, queries, root)
-    second = replace(
+    own = replace(
         settings,
         epochs=settings.gsv_epochs,
         batch_size=settings.gsv_batch_size,
         learning_rate=settings.gsv_learning_rate,
     )
     verification = CandidateDataset(queries, sets, root)
-    # Some of stage 1 is rehearsed, lest the identifiers be forgotten over the answers.
+    _fit_verification(model, processor, verification, to, own, items, root)
+
+
+def _fit_verification(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    verification: CandidateDataset | MatchingDataset,
+    to: Path,
+    settings: TrainSettings,
+    items: Sequence[Item],
+    root: Path,
+) -> None:
+    """Some of stage 1 is rehearsed, lest the identifiers be forgotten over the answers."""
     identifiers = PairDataset(items, root, settings.image_repeats, settings.seed)
     data: Dataset[Sample] = ConcatDataset([verification, identifiers])
     share = settings.gsv_rehearsal * len(verification) / len(identifiers)
     sampler = BlockSampler(
-        [len(verification), len(identifiers)], [1.0, share], settings.gsv_batch_size, settings.seed
+        [len(verification), len(identifiers)], [1.0, share], settings.batch_size, settings.seed
     )
     collator = Collator(processor, verdicts=settings.verdicts)
-    _fit(model, processor, data, to, second, collator, sampler)
+    _fit(model, processor, data, to, settings, collator, sampler)
 
 
 def _fit(
