@@ -72,8 +72,7 @@ def align(
         values = pixels([pictures[index][0] for index in batch]).float()
         if rng.random() < 0.5:
             values = values.flip(-1)
-        with torch.autocast("cpu", torch.bfloat16):
-            tokens = _visual_tokens(model, values)
+        tokens = _visual_tokens(model, values)
         cosines = (
             functional.normalize(tokens.float(), dim=-1) @ functional.normalize(targets, dim=-1).T
         )

@@ -311,7 +311,7 @@ def _fit(
         warmup_steps=settings.warmup_steps,
         weight_decay=0.05,
         adam_beta2=0.98,
-        bf16=True,
+        bf16=gpu,  # most CPUs emulate it, several times slower than float32
         use_cpu=not gpu,
         dataloader_pin_memory=gpu,
         gradient_checkpointing=gpu,
