@@ -6,27 +6,24 @@ import asyncio
 import hashlib
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 
 from cli.online import ask, print_items
+from cli.service_process import serving
 from semcore.bundle import read_manifest
-from semcore.errors import SemcoreError
 from semcore.item import Item, ItemStore
 
 _PICTURES = 2000
 _WARM_UP_PICTURES = 6000
 _CLUSTERS = 32
-_PATIENCE = 300.0  # seconds until the service must be ready
+# Of so small a model float32 is the fastest on a CPU, and compiling it costs more than it saves.
+_SERVICE = {"SEMCORE_DTYPE": "float32", "SEMCORE_ENFORCE_EAGER": "1"}
 
 
 def demo(
@@ -41,7 +38,10 @@ def demo(
     """
     folder = _folder()
     bundle = _prepare(folder)
-    with _service(bundle, port) as url:
+    typer.echo("starting the service")
+    began = time.monotonic()
+    with serving(bundle, port, _SERVICE) as url:
+        typer.echo(f"ready after {time.monotonic() - began:.0f} s")
         _show_searches(url, bundle)
         report = folder / "recall.md"
         if not report.exists():
@@ -92,52 +92,6 @@ def _prepare(folder: Path) -> Path:
     train_model(bundle, None, folder / "model", TINY, read_corpus(warm_up), typer.echo)
     bind_bundle(bundle, folder / "model")
     return bundle
-
-
-@contextmanager
-def _service(bundle: Path, port: int) -> Iterator[str]:
-    """The address of ``semcore serve`` in a process of its own, once it is ready."""
-    port = _free_port(port)
-    url = f"http://127.0.0.1:{port}"
-    typer.echo("starting the service")
-    began = time.monotonic()
-    command = [sys.executable, "-m", "cli", "serve", str(bundle), "--port", str(port)]
-    environment = {**os.environ, "SEMCORE_DTYPE": "float32", "SEMCORE_ENFORCE_EAGER": "1"}
-    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
-        try:
-            while not _ready(url):
-                if process.poll() is not None:
-                    raise SemcoreError("the service ended as it started; its reason stands above")
-                if time.monotonic() - began > _PATIENCE:
-                    raise SemcoreError(f"the service was not ready after {_PATIENCE:.0f} s")
-                time.sleep(0.5)
-            typer.echo(f"ready after {time.monotonic() - began:.0f} s")
-            yield url
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise SemcoreError("no port is free on 127.0.0.1")
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz", timeout=5).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
 
 
 def _show_searches(url: str, bundle: Path) -> None:

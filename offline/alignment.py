@@ -69,7 +69,7 @@ def align(
         if len(order) < _BATCH:
             order += rng.sample(range(len(pictures)), len(pictures))
         batch = [order.pop() for _ in range(min(_BATCH, len(order)))]
-        values = pixels([pictures[index][0] for index in batch]).float()
+        values = pixels([pictures[index][0] for index in batch])
         if rng.random() < 0.5:
             values = values.flip(-1)
         tokens = _visual_tokens(model, values)

@@ -56,7 +56,14 @@ class CandidateDataset(Dataset[Sample]):
             for query, items in zip(queries, sets, strict=True)
             if any(item.pair == query.pair for item in items)
         ]
+        self._entries.sort(key=lambda entry: DIRECTIONS.index(entry[0].direction))
         self._root = image_root
+
+    @property
+    def sizes(self) -> tuple[list[int], list[int]]:
+        """As of :class:`offline.pairs.PairDataset`: how many candidates each set has."""
+        by_text = [len(s) for query, s in self._entries if query.direction == "text-to-image"]
+        return by_text, [len(s) for query, s in self._entries if query.direction == "image-to-text"]
 
     def __len__(self) -> int:
         return len(self._entries)

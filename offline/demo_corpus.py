@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 
 from offline.corpus import Picture, write_corpus
 from offline.drawing import draw
 from offline.progress import progress
-from offline.scene import Scene, families
+from offline.scene import Scene, families, single_groups
 from offline.wording import captions
 
 
@@ -20,11 +22,12 @@ def write_demo_corpus(folder: Path, pictures: int = 2000, seed: int = 0) -> None
     One family of near-duplicates in ten is for tests, one for validation. Families share no
     combination of objects and colours, hence the test pictures show combinations never trained.
     """
-    _write(folder, _families(pictures, seed), pictures, seed)
+    scenes = ((split, scene) for split, family in _families(pictures, seed) for scene in family)
+    _write(folder, scenes, pictures, seed)
 
 
 def write_warm_up_corpus(folder: Path, pictures: int, beside: int, seed: int = 0) -> None:
-    """Write more pictures, all of the training split, for the acquaintance with words.
+    """Write more pictures, all of the training split, to learn seeing from: half show one group.
 
     Args:
         beside: the size of the demo corpus of the same seed, none of whose combinations of
@@ -32,11 +35,13 @@ def write_warm_up_corpus(folder: Path, pictures: int, beside: int, seed: int = 0
     """
     avoided = {scene.combination for _, family in _families(beside, seed) for scene in family}
     fresh = (
-        ("train", family)
+        family
         for family in families(seed + 1)
         if avoided.isdisjoint(scene.combination for scene in family)
     )
-    _write(folder, fresh, pictures, seed + 1)
+    full = (scene for family in fresh for scene in family)
+    both = zip(single_groups(seed + 1), full, strict=False)
+    _write(folder, (("train", scene) for pair in both for scene in pair), pictures, seed + 1)
 
 
 def demo_captions(pictures: int, seed: int = 0) -> Iterator[str]:
@@ -60,16 +65,24 @@ def _families(pictures: int, seed: int) -> Iterator[_Family]:
             return
 
 
-def _write(folder: Path, source: Iterable[_Family], pictures: int, seed: int) -> None:
+def _write(folder: Path, scenes: Iterable[tuple[str, Scene]], pictures: int, seed: int) -> None:
+    """Each picture has a random source of its own, so that the painters may work side by side."""
+    jobs = (
+        (folder, number, split, scene, f"{seed}:{number}")
+        for number, (split, scene) in enumerate(islice(scenes, pictures))
+    )
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as painters:
+        rows = painters.map(_paint, jobs, chunksize=50)
+        drawn = list(progress(rows, "drawing pictures", total=pictures))
+    write_corpus(drawn, folder)
+
+
+def _paint(job: tuple[Path, int, str, Scene, str]) -> Picture:
+    folder, number, split, scene, seed = job
     rng = random.Random(seed)
-    scenes = ((split, scene) for split, family in source for scene in family)
-    rows = []
-    numbered = enumerate(islice(scenes, pictures))
-    for number, (split, scene) in progress(numbered, "drawing pictures", total=pictures):
-        name = f"{number:07d}"
-        image = f"images/{name[:4]}/{name}.png"
-        path = folder / image
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draw(scene, rng).save(path)
-        rows.append(Picture(name, image, split, tuple(captions(scene, rng))))
-    write_corpus(rows, folder)
+    name = f"{number:07d}"
+    image = f"images/{name[:4]}/{name}.png"
+    path = folder / image
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw(scene, rng).save(path)
+    return Picture(name, image, split, tuple(captions(scene, rng)))

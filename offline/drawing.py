@@ -15,6 +15,10 @@ _SCALE = 2  # painted larger and reduced, which smooths the edges
 _OUTLINE = (25, 25, 30)
 _LIGHT = (240, 240, 240)
 _BROWN = (120, 75, 40)
+_PINK = (250, 150, 180)
+_TEAL = (0, 170, 160)
+_GOLD = (250, 190, 50)
+_LEAF = (60, 140, 50)
 
 _RGB = {
     "red": (220, 40, 40), "blue": (45, 90, 225), "green": (40, 165, 60),
@@ -35,6 +39,19 @@ _SKY_AND_GROUND = {
 _Colour = tuple[int, int, int]
 _Point = tuple[float, float]
 
+# Where the groups stand from left to right, and how far each reaches, by their number.
+_PLACES: dict[int, tuple[_Point, ...]] = {
+    2: ((0.26, 0.54), (0.74, 0.54)),
+    3: ((0.23, 0.70), (0.50, 0.25), (0.77, 0.70)),
+}
+_REACH = {2: {"small": 0.15, "large": 0.23}, 3: {"small": 0.13, "large": 0.2}}
+# The share of the reach that one object takes, and where the objects stand, by their number.
+_SPOTS: dict[int, tuple[float, tuple[_Point, ...]]] = {
+    1: (1.0, ((0.0, 0.0),)),
+    2: (0.72, ((-0.55, 0.55), (0.55, -0.55))),
+    3: (0.62, ((-0.6, 0.7), (0.6, 0.7), (0.0, -0.7))),
+}
+
 
 def draw(scene: Scene, rng: random.Random) -> Image.Image:
     """An RGB picture of ``PICTURE_SIZE`` × ``PICTURE_SIZE`` pixels; ``rng`` jitters the places."""
@@ -42,10 +59,13 @@ def draw(scene: Scene, rng: random.Random) -> Image.Image:
     picture = Image.new("RGB", (side, side))
     pen = _Pen(ImageDraw.Draw(picture), side)
     _background(pen, scene.background, rng)
-    width = 1.0 / len(scene.groups)
-    for place, group in enumerate(scene.groups):
-        centre = (place + 0.5) * width + rng.uniform(-0.02, 0.02)
-        _group(pen, group, centre, width, rng)
+    layout = max(2, len(scene.groups))
+    places = _PLACES[layout]
+    if len(scene.groups) < layout:
+        places = (rng.choice(places),)
+    for group, (across, down) in zip(scene.groups, places, strict=True):
+        x, y = across + rng.uniform(-0.02, 0.02), down + rng.uniform(-0.02, 0.02)
+        _group(pen, group, x, y, _REACH[layout][group.size])
     return picture.resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.LANCZOS)
 
 
@@ -98,18 +118,12 @@ def _background(pen: _Pen, background: str, rng: random.Random) -> None:
             pen.box((x, y, x + 0.01, y + 0.01), (255, 255, 255), outlined=False)
 
 
-def _group(pen: _Pen, group: Group, centre: float, width: float, rng: random.Random) -> None:
-    reach = (0.5 if group.size == "large" else 0.32) * min(width, 0.48)
-    spots = {
-        1: ((0.0, 0.0),),
-        2: ((-0.5, 0.5), (0.5, -0.5)),
-        3: ((-0.5, 0.6), (0.5, 0.6), (0.0, -0.6)),
-    }
-    radius = reach if group.count == 1 else reach * 0.65
-    middle = 0.56 + rng.uniform(-0.02, 0.02)
-    for across, down in spots[group.count]:
-        x, y = centre + across * reach * 1.2, middle + down * reach * 1.3
-        _SHAPES[group.kind](pen, x, y, radius, _RGB[group.colour])
+def _group(pen: _Pen, group: Group, x: float, y: float, reach: float) -> None:
+    share, spots = _SPOTS[group.count]
+    for across, down in spots:
+        _SHAPES[group.kind](
+            pen, x + across * reach, y + down * reach, share * reach, _RGB[group.colour]
+        )
 
 
 def _regular(x: float, y: float, radii: Sequence[float]) -> list[_Point]:
@@ -119,7 +133,7 @@ def _regular(x: float, y: float, radii: Sequence[float]) -> list[_Point]:
 
 
 def _tree(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
-    pen.box((x - 0.15 * r, y + 0.4 * r, x + 0.15 * r, y + r), _BROWN)
+    pen.box((x - 0.25 * r, y + 0.4 * r, x + 0.25 * r, y + r), _BROWN)
     pen.polygon([(x - 0.8 * r, y + 0.5 * r), (x, y - 0.3 * r), (x + 0.8 * r, y + 0.5 * r)], fill)
     pen.polygon([(x - 0.6 * r, y - 0.1 * r), (x, y - r), (x + 0.6 * r, y - 0.1 * r)], fill)
 
@@ -132,7 +146,9 @@ def _house(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 
 def _sun(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.polygon(_regular(x, y, [r, 0.55 * r] * 12), fill)
-    pen.ellipse((x - 0.5 * r, y - 0.5 * r, x + 0.5 * r, y + 0.5 * r), fill)
+    pen.ellipse((x - 0.5 * r, y - 0.5 * r, x + 0.5 * r, y + 0.5 * r), _GOLD)
+    for eye in (-0.2, 0.2):
+        pen.line((x + eye * r, y - 0.15 * r), (x + eye * r, y + 0.1 * r), width=4)
 
 
 def _boat(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
@@ -167,6 +183,7 @@ def _car(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 
 def _cat(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.ellipse((x - 0.5 * r, y - 0.05 * r, x + 0.5 * r, y + r), fill)
+    pen.ellipse((x - 0.3 * r, y + 0.3 * r, x + 0.3 * r, y + 0.95 * r), _LIGHT)
     for ear in (-1, 1):
         pen.polygon(
             [
@@ -180,6 +197,7 @@ def _cat(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     for eye in (-0.22, 0.22):
         left, top = x + (eye - 0.08) * r, y - 0.45 * r
         pen.ellipse((left, top, left + 0.16 * r, top + 0.16 * r), _LIGHT)
+    pen.ellipse((x - 0.13 * r, y - 0.25 * r, x + 0.13 * r, y - 0.05 * r), _PINK)
 
 
 def _ball(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
@@ -192,30 +210,38 @@ def _ball(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 def _fish(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.polygon([(x + 0.4 * r, y), (x + r, y - 0.5 * r), (x + r, y + 0.5 * r)], fill)
     pen.ellipse((x - r, y - 0.45 * r, x + 0.6 * r, y + 0.45 * r), fill)
-    pen.ellipse((x - 0.7 * r, y - 0.18 * r, x - 0.5 * r, y + 0.02 * r), _LIGHT)
+    for stripe in (-0.3, 0.0, 0.3):
+        left = x + (stripe - 0.08) * r
+        pen.box((left, y - 0.35 * r, left + 0.16 * r, y + 0.35 * r), _TEAL)
+    pen.ellipse((x - 0.75 * r, y - 0.2 * r, x - 0.5 * r, y + 0.05 * r), _LIGHT)
 
 
 def _bird(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.polygon([(x - r, y - 0.6 * r), (x - 0.1 * r, y), (x + 0.2 * r, y + 0.2 * r)], fill)
     pen.ellipse((x - 0.6 * r, y - 0.2 * r, x + 0.5 * r, y + 0.5 * r), fill)
+    pen.ellipse((x - 0.4 * r, y - 0.05 * r, x + 0.2 * r, y + 0.3 * r), _LIGHT)
     pen.ellipse((x + 0.2 * r, y - 0.6 * r, x + 0.8 * r, y), fill)
     pen.polygon(
         [(x + 0.75 * r, y - 0.4 * r), (x + 1.1 * r, y - 0.25 * r), (x + 0.75 * r, y - 0.15 * r)],
-        (250, 180, 60),
+        _GOLD,
     )
     for leg in (-0.1, 0.15):
         pen.line((x + leg * r, y + 0.5 * r), (x + leg * r, y + r))
 
 
 def _flower(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
-    pen.line((x, y), (x, y + r), (30, 120, 40), 5)
+    pen.line((x, y), (x, y + r), _LEAF, 5)
+    for leaf in (-0.55, 0.0):
+        left = x + leaf * r
+        pen.ellipse((left, y + 0.5 * r, left + 0.55 * r, y + 0.85 * r), _LEAF)
     for px, py in _regular(x, y - 0.3 * r, [0.42 * r] * 5):
         pen.ellipse((px - 0.3 * r, py - 0.3 * r, px + 0.3 * r, py + 0.3 * r), fill)
-    pen.ellipse((x - 0.2 * r, y - 0.5 * r, x + 0.2 * r, y - 0.1 * r), (250, 200, 60))
+    pen.ellipse((x - 0.2 * r, y - 0.5 * r, x + 0.2 * r, y - 0.1 * r), _GOLD)
 
 
 def _star(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.polygon(_regular(x, y, [r, 0.4 * r] * 5), fill)
+    pen.ellipse((x - 0.28 * r, y - 0.28 * r, x + 0.28 * r, y + 0.28 * r), _PINK)
 
 
 def _mushroom(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
@@ -235,7 +261,8 @@ def _umbrella(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 
 
 def _balloon(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
-    pen.line((x, y + 0.3 * r), (x, y + r))
+    pen.line((x, y + 0.3 * r), (x, y + 0.7 * r))
+    pen.box((x - 0.25 * r, y + 0.6 * r, x + 0.25 * r, y + r), _BROWN)
     pen.ellipse((x - 0.6 * r, y - r, x + 0.6 * r, y + 0.4 * r), fill)
     pen.ellipse((x - 0.35 * r, y - 0.75 * r, x - 0.1 * r, y - 0.45 * r), _LIGHT)
 
@@ -246,12 +273,15 @@ def _kite(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     )
     pen.line((x, y - r), (x, y + 0.6 * r))
     pen.line((x - 0.6 * r, y - 0.2 * r), (x + 0.6 * r, y - 0.2 * r))
-    pen.line((x, y + 0.6 * r), (x + 0.35 * r, y + r))
+    for bow in (0.0, 0.25, 0.5):
+        left, top = x + bow * r, y + (0.6 + 0.5 * bow) * r
+        pen.ellipse((left - 0.15 * r, top - 0.1 * r, left + 0.15 * r, top + 0.15 * r), _TEAL)
 
 
 def _cup(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.ellipse((x + 0.2 * r, y - 0.3 * r, x + 0.95 * r, y + 0.5 * r), fill)
     pen.ellipse((x + 0.35 * r, y - 0.12 * r, x + 0.78 * r, y + 0.32 * r), _LIGHT)
+    pen.ellipse((x - 0.9 * r, y + 0.65 * r, x + 0.7 * r, y + r), _LIGHT)
     pen.polygon(
         [
             (x - 0.7 * r, y - 0.7 * r),
@@ -261,6 +291,7 @@ def _cup(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
         ],
         fill,
     )
+    pen.ellipse((x - 0.7 * r, y - 0.85 * r, x + 0.5 * r, y - 0.5 * r), _BROWN)
 
 
 def _clock(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
@@ -278,6 +309,8 @@ def _heart(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
         up = 13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)
         curve.append((x + r * across / 17, y - r * up / 17))
     pen.polygon(curve, fill)
+    pen.line((x - 0.9 * r, y + 0.5 * r), (x + 0.8 * r, y - 0.7 * r), _LIGHT, 6)
+    pen.ellipse((x + 0.6 * r, y - 0.9 * r, x + r, y - 0.5 * r), _GOLD)
 
 
 _SHAPES: dict[str, Callable[[_Pen, float, float, float, _Colour], None]] = {

@@ -46,6 +46,12 @@ class PairDataset(Dataset[Sample]):
         self._pictures: Sequence[str] = [pair for pair in self._images if pair in self._of_pair]
         self._repeats = image_repeats
 
+    @property
+    def sizes(self) -> tuple[list[int], list[int]]:
+        """Of each sample whose query is a text its length, and of each whose query is a picture."""
+        pictures = self._repeats * len(self._pictures)
+        return [len(text.caption) for text in self._texts], [0] * pictures
+
     def __len__(self) -> int:
         return len(self._texts) + self._repeats * len(self._pictures)
 

@@ -1,4 +1,4 @@
-"""Sampling from several kinds of samples so that each batch holds one kind: no padding wasted."""
+"""Sampling so that each batch holds samples of one kind and of like length: no padding wasted."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from collections.abc import Iterator, Sequence
 
 from torch.utils.data import Sampler
 
+_WINDOW = 16  # blocks
+
 
 class BlockSampler(Sampler[int]):
     """Indices into concatenated datasets, in blocks of ``block`` from one dataset each.
 
     Args:
-        lengths: of the datasets, in the order of their concatenation.
+        sizes: for each dataset, in the order of their concatenation, the sizes of its samples.
         shares: how much of each is drawn in an epoch; 1.0 is all of it once.
         block: the batch size.
     """
 
     def __init__(
-        self, lengths: Sequence[int], shares: Sequence[float], block: int, seed: int
+        self, sizes: Sequence[Sequence[int]], shares: Sequence[float], block: int, seed: int
     ) -> None:
-        self._lengths = lengths
+        self._sizes = sizes
         self._blocks = [
-            max(1, int(length * share) // block)
-            for length, share in zip(lengths, shares, strict=True)
+            max(1, int(len(kind) * share) // block)
+            for kind, share in zip(sizes, shares, strict=True)
         ]
         self._block = block
         self._seed = seed
@@ -40,11 +42,17 @@ class BlockSampler(Sampler[int]):
         rng = random.Random(self._seed * 1000 + self._epoch)
         blocks: list[list[int]] = []
         start = 0
-        for length, count in zip(self._lengths, self._blocks, strict=True):
+        for kind, count in zip(self._sizes, self._blocks, strict=True):
             drawn: list[int] = []
             while len(drawn) < count * self._block:
-                drawn += rng.sample(range(start, start + length), length)
-            blocks += [drawn[at * self._block : (at + 1) * self._block] for at in range(count)]
-            start += length
+                drawn += rng.sample(range(len(kind)), len(kind))
+            drawn = drawn[: count * self._block]
+            # Sorted within a window of many blocks only: near in size, still drawn at random.
+            for window in range(0, len(drawn), _WINDOW * self._block):
+                part = slice(window, window + _WINDOW * self._block)
+                drawn[part] = sorted(drawn[part], key=lambda index: kind[index])
+            ordered = [start + index for index in drawn]
+            blocks += [ordered[at * self._block : (at + 1) * self._block] for at in range(count)]
+            start += len(kind)
         rng.shuffle(blocks)
         return (index for block in blocks for index in block)

@@ -8,15 +8,17 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 KINDS = (
     "tree", "house", "sun", "boat", "car", "cat", "ball", "fish", "bird",
     "flower", "star", "mushroom", "umbrella", "balloon", "kite", "cup", "clock", "heart",
 )  # fmt: skip
 COLOURS = ("red", "blue", "green", "yellow", "orange", "purple", "white", "black")
+_Value = TypeVar("_Value", str, int)
 SIZES = ("small", "large")
 BACKGROUNDS = ("meadow", "beach", "night", "snow", "desert", "sunset", "room", "city")
-MAX_COUNT = 3
+MAX_COUNT = {1: 3, 2: 3, 3: 2}  # of equal objects, by the number of groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Two or three groups, from left to right, before a background."""
+    """One to three groups, from left to right, before a background."""
 
     background: str
     groups: tuple[Group, ...]
@@ -59,8 +61,15 @@ def families(seed: int) -> Iterator[list[Scene]]:
         yield family
 
 
+def single_groups(seed: int) -> Iterator[Scene]:
+    """Endless scenes of one group, as picture books have them."""
+    rng = random.Random(seed)
+    while True:
+        yield _scene(rng, 1)
+
+
 def _family(rng: random.Random) -> list[Scene]:
-    family = [_scene(rng)]
+    family = [_scene(rng, rng.choice((2, 2, 2, 3)))]
     for _ in range(rng.choice((0, 0, 1, 2, 3))):
         twin = _change_one_detail(family[0], rng)
         if twin not in family:
@@ -68,13 +77,12 @@ def _family(rng: random.Random) -> list[Scene]:
     return family
 
 
-def _scene(rng: random.Random) -> Scene:
-    kinds = rng.sample(KINDS, rng.choice((2, 2, 2, 3)))
-    groups = tuple(
-        Group(kind, rng.choice(COLOURS), rng.choice(SIZES), rng.randint(1, MAX_COUNT))
-        for kind in kinds
+def _scene(rng: random.Random, groups: int) -> Scene:
+    chosen = tuple(
+        Group(kind, rng.choice(COLOURS), rng.choice(SIZES), rng.randint(1, MAX_COUNT[groups]))
+        for kind in rng.sample(KINDS, groups)
     )
-    return Scene(rng.choice(BACKGROUNDS), groups)
+    return Scene(rng.choice(BACKGROUNDS), chosen)
 
 
 def _change_one_detail(scene: Scene, rng: random.Random) -> Scene:
@@ -89,12 +97,12 @@ def _change_one_detail(scene: Scene, rng: random.Random) -> Scene:
     elif detail == "colour":
         group = replace(group, colour=_other(COLOURS, group.colour, rng))
     elif detail == "count":
-        counts = [count for count in range(1, MAX_COUNT + 1) if count != group.count]
-        group = replace(group, count=rng.choice(counts))
+        counts = tuple(range(1, MAX_COUNT[len(scene.groups)] + 1))
+        group = replace(group, count=_other(counts, group.count, rng))
     else:
         group = replace(group, size=_other(SIZES, group.size, rng))
     return replace(scene, groups=(*scene.groups[:place], group, *scene.groups[place + 1 :]))
 
 
-def _other(values: tuple[str, ...], current: str, rng: random.Random) -> str:
+def _other(values: tuple[_Value, ...], current: _Value, rng: random.Random) -> _Value:
     return rng.choice([value for value in values if value != current])

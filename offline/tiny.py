@@ -27,7 +27,7 @@ from offline.encoder import encode, load_encoder
 from semcore.prompt import LABELS, identifier_prompt, verification_prompt
 
 IMAGE_SIZE = 96
-PATCH_SIZE = 16
+PATCH_SIZE = 12
 _IMAGE_TOKENS = (IMAGE_SIZE // PATCH_SIZE // 2) ** 2
 _SPECIAL = {
     "start_image_token": "<img>",
@@ -54,6 +54,7 @@ def create_tiny_model(texts: Iterable[str], out: Path, seed: int) -> None:
     model = InternVLForConditionalGeneration(_config(tokenizer))
     _initialise_embeddings(model, tokenizer)
     _initialise_attention(model)
+    _initialise_positions(model)
     model.save_pretrained(out)
     processor.save_pretrained(out)
 
@@ -89,7 +90,7 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> InternVLConfig:
     text = Qwen2Config(
         vocab_size=-(-len(tokenizer) // 64) * 64,
         hidden_size=256,
-        intermediate_size=768,
+        intermediate_size=512,
         num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=4,
@@ -135,3 +136,18 @@ def _initialise_attention(model: InternVLForConditionalGeneration) -> None:
         for layer in model.model.language_model.layers:
             torch.nn.init.normal_(layer.self_attn.q_proj.weight, std=_LIKENESS)
             layer.self_attn.k_proj.weight.copy_(layer.self_attn.q_proj.weight)
+
+
+def _initialise_positions(model: InternVLForConditionalGeneration) -> None:
+    """Sines and cosines of row and column, in place of zeros: patches know where they lie at once.
+
+    Those of He et al. (2022, masked autoencoders) and Vaswani et al. (2017, section 3.5).
+    """
+    table = model.model.vision_tower.embeddings.position_embeddings  # [1, 1 + patches, hidden]
+    side, width = IMAGE_SIZE // PATCH_SIZE, table.shape[-1]
+    frequencies = side ** -torch.linspace(0, 1, width // 4)
+    angles = 2.0 * torch.arange(side)[:, None] * frequencies
+    waves = torch.cat([angles.sin(), angles.cos()], dim=-1)
+    rows, columns = waves[:, None].expand(-1, side, -1), waves[None].expand(side, -1, -1)
+    with torch.no_grad():
+        table[0, 1:] = 0.7 * torch.cat([rows, columns], dim=-1).reshape(side * side, width)

@@ -55,6 +55,9 @@ class TrainSettings:
         gsv_queries: queries of each direction whose candidates stage 2 learns from; 0 for none.
         gsv_batch_size: candidate sets a step and device.
         gsv_rehearsal: samples of stage 1 in stage 2, for each candidate set.
+        gsv_held_out: share of the pairs that stage 1 does not see and stage 2 searches in, so that
+            its candidates are as uncertain as those of new items; for small corpora, which stage 1
+            knows by heart.
         lora_rank: 0 trains all weights.
         align_epochs: epochs of acquainting pictures with words; only for unpretrained models.
         match_samples: choices between two candidates before stage 2; only for unpretrained models.
@@ -70,6 +73,7 @@ class TrainSettings:
     gsv_batch_size: int = 4
     gsv_learning_rate: float = 4e-5
     gsv_rehearsal: float = 1.0
+    gsv_held_out: float = 0.0
     lora_rank: int = 0
     align_epochs: float = 0.0
     align_learning_rate: float = 2e-3
@@ -82,15 +86,17 @@ class TrainSettings:
 
 
 TINY = TrainSettings(
-    epochs=2.0,
+    epochs=1.0,
     batch_size=64,
     learning_rate=1.5e-3,
-    image_repeats=4,
+    image_repeats=8,
     gsv_epochs=1.0,
-    gsv_queries=200,
+    gsv_queries=400,
     gsv_batch_size=16,
-    gsv_learning_rate=2e-4,
-    align_epochs=7.0,
+    gsv_learning_rate=5e-4,
+    gsv_rehearsal=0.5,
+    gsv_held_out=0.15,
+    align_epochs=6.0,
     match_samples=9600,
     verdicts=True,
 )
@@ -137,13 +143,14 @@ def train_model(
     if settings.align_epochs:
         source = started
         started = stage("aligned", lambda to: _align(source, to, items, root, warm_up, settings))
-    first = stage("stage1", lambda to: _stage_1(started, to, items, root, settings))
+    known, fresh = _held_out(items, settings.gsv_held_out)
+    first = stage("stage1", lambda to: _stage_1(started, to, known, root, settings))
     if settings.match_samples:
         source_2 = first
-        first = stage("matching", lambda to: _match(source_2, to, items, root, settings))
+        first = stage("matching", lambda to: _match(source_2, to, known, root, settings))
     last = first
     if settings.gsv_queries:
-        last = stage("stage2", lambda to: _stage_2(first, to, items, root, settings))
+        last = stage("stage2", lambda to: _stage_2(first, to, known, fresh, root, settings))
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(last, out)
     logs = [work / f"{name}.{LOSS_LOG}" for name in ("stage1", "matching", "stage2")]
@@ -160,6 +167,18 @@ def _training_items(bundle: Path) -> list[Item]:
     if not items:
         raise ModelError(f"{bundle} has no items of the split 'train' to learn from")
     return items
+
+
+def _held_out(items: Sequence[Item], share: float) -> tuple[Sequence[Item], Sequence[Item]]:
+    """What stage 1 learns from and what stage 2 searches in: all for both if ``share`` is 0.
+
+    The pairs held out are the last ones, which leaves near-duplicates together.
+    """
+    pairs = list(dict.fromkeys(item.pair for item in items if item.kind == "image"))
+    last = set(pairs[len(pairs) - round(share * len(pairs)) :])
+    if not last:
+        return items, items
+    return [i for i in items if i.pair not in last], [i for i in items if i.pair in last]
 
 
 def load_model(folder: str | Path) -> tuple[InternVLForConditionalGeneration, ProcessorMixin]:
@@ -235,7 +254,8 @@ def _stage_1(
 ) -> None:
     model, processor = load_model(source)
     data = PairDataset(items, root, settings.image_repeats, settings.seed)
-    _fit(model, processor, data, to, settings, Collator(processor))
+    sampler = BlockSampler(data.sizes, (1.0, 1.0), settings.batch_size, settings.seed)
+    _fit(model, processor, data, to, settings, Collator(processor), sampler)
 
 
 def _match(
@@ -253,11 +273,16 @@ def _match(
 
 
 def _stage_2(
-    source: Path, to: Path, items: Sequence[Item], root: Path, settings: TrainSettings
+    source: Path,
+    to: Path,
+    known: Sequence[Item],
+    fresh: Sequence[Item],
+    root: Path,
+    settings: TrainSettings,
 ) -> None:
     model, processor = load_model(source)
-    queries = choose_queries(items, settings.gsv_queries, settings.seed)
-    sets = retrieve_candidates(model, processor, items, queries, root)
+    queries = choose_queries(fresh, settings.gsv_queries, settings.seed)
+    sets = retrieve_candidates(model, processor, fresh, queries, root)
     own = replace(
         settings,
         epochs=settings.gsv_epochs,
@@ -265,7 +290,7 @@ def _stage_2(
         learning_rate=settings.gsv_learning_rate,
     )
     verification = CandidateDataset(queries, sets, root)
-    _fit_verification(model, processor, verification, to, own, items, root)
+    _fit_verification(model, processor, verification, to, own, known, root)
 
 
 def _fit_verification(
@@ -282,7 +307,10 @@ def _fit_verification(
     data: Dataset[Sample] = ConcatDataset([verification, identifiers])
     share = settings.gsv_rehearsal * len(verification) / len(identifiers)
     sampler = BlockSampler(
-        [len(verification), len(identifiers)], [1.0, share], settings.batch_size, settings.seed
+        (*verification.sizes, *identifiers.sizes),
+        (1.0, 1.0, share, share),
+        settings.batch_size,
+        settings.seed,
     )
     collator = Collator(processor, verdicts=settings.verdicts)
     _fit(model, processor, data, to, settings, collator, sampler)
@@ -295,7 +323,7 @@ def _fit(
     to: Path,
     settings: TrainSettings,
     collator: Collator,
-    sampler: Sampler[int] | None = None,
+    sampler: Sampler[int],
 ) -> None:
     """One stage with Hugging Face's trainer; writes the trained model to ``to``."""
     checkpoints = to.with_suffix(".checkpoints")
@@ -341,14 +369,14 @@ def _fit(
 
 
 class _SampledTrainer(Trainer):  # type: ignore[misc]
-    """The trainer with a sampler of ours where one is given."""
+    """The trainer with a sampler of ours."""
 
-    def __init__(self, sampler: Sampler[int] | None, **arguments: Any) -> None:
+    def __init__(self, sampler: Sampler[int], **arguments: Any) -> None:
         self._sampler = sampler
         super().__init__(**arguments)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return self._sampler or super()._get_train_sampler(train_dataset)
+        return self._sampler
 
 
 def _with_adapter(model: PreTrainedModel, rank: int) -> Any:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moment import MOMENT
-from service_process import free_port, serving
+from moment import MOMENT, SERVICE
 
+from cli.service_process import free_port, serving
 from offline.binding import bind_bundle
 from offline.build import BuildSettings, build_bundle
 from offline.corpus import Corpus, read_corpus
@@ -48,7 +48,7 @@ def smaller(trained: Path, corpus: Corpus) -> Path:
 @pytest.fixture(scope="session")
 def service_url(trained: Path) -> Iterator[str]:
     """The real service with vLLM, in a process of its own."""
-    with serving(trained / "bundle", {"SEMCORE_ADMIN_KEY": "secret"}) as url:
+    with serving(trained / "bundle", environment=SERVICE) as url:
         yield url
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from moment import MOMENT
-from service_process import serving
+from moment import MOMENT, SERVICE
 
+from cli.service_process import serving
 from offline.binding import bind_bundle
 from offline.build import BuildSettings, build_bundle
 from offline.corpus import read_corpus
@@ -40,7 +40,7 @@ def test_photos_are_built_trained_served_and_searched(tmp_path: Path) -> None:
     settings = replace(MOMENT, epochs=1.0, gsv_queries=0)
     train_model(bundle, None, tmp_path / "model", settings, report=lambda _: None)
     bind_bundle(bundle, tmp_path / "model")
-    with serving(bundle, {}) as url:
+    with serving(bundle, environment=SERVICE) as url:
         body = {"query": corpus.pictures[0].captions[0], "top_k": 5}
         found = httpx.post(f"{url}/search/text-to-image", json=body, timeout=120).json()["items"]
         assert len(found) == 5

@@ -1,10 +1,12 @@
-"""Each block comes from one dataset, and each dataset gives its share."""
+"""Each block holds one kind of samples, of like size; each dataset gives its share."""
+
+import random
 
 from offline.sampler import BlockSampler
 
 
 def test_blocks_hold_one_kind() -> None:
-    sampler = BlockSampler([40, 100], [1.0, 0.5], 8, seed=0)
+    sampler = BlockSampler([[0] * 40, [0] * 100], [1.0, 0.5], 8, seed=0)
     drawn = list(sampler)
     assert len(drawn) == len(sampler) == 40 + 48
     blocks = [drawn[start : start + 8] for start in range(0, len(drawn), 8)]
@@ -13,3 +15,11 @@ def test_blocks_hold_one_kind() -> None:
     assert list(sampler) == drawn
     sampler.set_epoch(1)
     assert list(sampler) != drawn
+
+
+def test_blocks_hold_like_sizes() -> None:
+    sizes = [random.Random(0).randrange(100) for _ in range(256)]
+    drawn = list(BlockSampler([sizes], [1.0], 16, seed=0))
+    blocks = [[sizes[index] for index in drawn[at : at + 16]] for at in range(0, 256, 16)]
+    assert all(max(block) - min(block) < 30 for block in blocks)
+    assert blocks != sorted(blocks)

@@ -25,7 +25,7 @@ def test_leaves_a_model_and_a_log(trained: Path) -> None:
     manifest = check_bundle(trained / "bundle")
     assert manifest.model is not None
     log = [json.loads(line) for line in (trained / "model/losses.jsonl").read_text().splitlines()]
-    assert {entry["stage"] for entry in log} == {"stage1", "stage2"}
+    assert {entry["stage"] for entry in log} == {"stage1", "matching", "stage2"}
     assert not (trained / "model.work").exists()
 
 
@@ -38,7 +38,7 @@ def test_stage_1_learns(trained: Path) -> None:
 def test_goes_on_after_an_interruption(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = replace(MOMENT, align_epochs=0.0, epochs=0.2, gsv_queries=0)
+    settings = replace(MOMENT, align_epochs=0.0, epochs=0.2, match_samples=0, gsv_queries=0)
     said: list[str] = []
 
     def interrupted(*_: object) -> None:
@@ -55,7 +55,9 @@ def test_goes_on_after_an_interruption(
 
 
 def test_adapters_end_merged_in_an_ordinary_model(trained: Path, tmp_path: Path) -> None:
-    settings = replace(MOMENT, align_epochs=0.0, epochs=0.2, gsv_queries=0, lora_rank=4)
+    settings = replace(
+        MOMENT, align_epochs=0.0, epochs=0.2, match_samples=0, gsv_queries=0, lora_rank=4
+    )
     base = str(trained / "model")
     train_model(trained / "bundle", base, tmp_path / "m", settings, report=lambda _: None)
     before, _ = load_model(base)

@@ -1,7 +1,16 @@
-"""Settings of a training that takes a moment."""
+"""Settings of a training that takes a moment, and of a service for what comes of it."""
 
 from dataclasses import replace
 
 from offline.training import TINY
 
-MOMENT = replace(TINY, align_epochs=1.0, epochs=2.0, gsv_queries=16, gsv_epochs=1.0)
+MOMENT = replace(
+    TINY, align_epochs=1.0, epochs=2.0, image_repeats=4, match_samples=64, gsv_queries=16
+)
+
+SERVICE = {
+    "SEMCORE_ADMIN_KEY": "secret",
+    "SEMCORE_DTYPE": "float32",
+    "SEMCORE_ENFORCE_EAGER": "1",
+    "REDIS_URL": "",
+}

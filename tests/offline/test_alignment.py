@@ -1,0 +1,27 @@
+"""Acquaintance moves the vision tower and the words, and leaves the language model alone."""
+
+from pathlib import Path
+
+import torch
+
+from offline.alignment import align
+from offline.corpus import Corpus
+from offline.tiny import create_tiny_model
+from offline.training import load_model
+
+
+def test_learns_and_leaves_the_language_model(corpus: Corpus, tmp_path: Path) -> None:
+    captions = [caption for picture in corpus.pictures for caption in picture.captions]
+    create_tiny_model(captions, tmp_path / "tiny", seed=0)
+    model, processor = load_model(tmp_path / "tiny")
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    pictures = [(corpus.image_root / p.image, " ".join(p.captions)) for p in corpus.pictures]
+    short = align(model, processor, pictures, 1.0, 1e-3, seed=0)
+    moved = {
+        name for name, value in model.named_parameters() if not torch.equal(value, before[name])
+    }
+    assert any("vision_tower" in name for name in moved)
+    assert any("embed_tokens" in name for name in moved)
+    assert not any("language_model.layers" in name for name in moved)
+    longer = align(model, processor, pictures, 6.0, 1e-3, seed=1)
+    assert longer < short
