@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 
@@ -33,7 +34,9 @@ async def verify(
         text = verification_prompt(direction, keywords, texts)
         prompt = engine.prompt(text, [query])
     else:
-        pictures = [_picture(index, item) for item in candidates]
+        pictures = await asyncio.gather(
+            *(asyncio.to_thread(_picture, index, item) for item in candidates)
+        )
         shown = [picture for picture in pictures if picture is not None]
         if len(shown) < len(pictures):
             return None

@@ -40,6 +40,7 @@ class Index:
             raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
         self.version = self.manifest.version
         self.model = self.manifest.model.folder(bundle)
+        self.model_fingerprint = self.manifest.model.fingerprint
         self.image_root = image_root or Path(self.manifest.corpus.image_root)
         self._folder = Path(tempfile.mkdtemp(prefix="semcore-index-"))
         try:

@@ -86,8 +86,7 @@ class Retrieval:
         parameters = self._parameters(query, options)
         with self._slot.lease() as index, metrics.IN_FLIGHT.track_inprogress():
             name = normalise_query(query) if isinstance(query, str) else query.key
-            model = index.manifest.model.fingerprint if index.manifest.model else ""
-            key = cache_key(index.version, model, direction, name, parameters)
+            key = cache_key(index.version, index.model_fingerprint, direction, name, parameters)
             kept = await self._from_cache(key, direction)
             if kept is not None:
                 return kept
@@ -119,9 +118,7 @@ class Retrieval:
                 metrics.RELOADS.labels("refused").inc()
                 raise ReloadError(str(error)) from error
             try:
-                if index.manifest.model is None or before.manifest.model is None:
-                    raise ReloadError(f"{path} has no model; run 'semcore train' on it")
-                if index.manifest.model.fingerprint != before.manifest.model.fingerprint:
+                if index.model_fingerprint != before.model_fingerprint:
                     raise ReloadError(
                         f"{path} was made for another model than the one that serves; build it "
                         "with --like the current bundle, or restart the service on it"

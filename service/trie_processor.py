@@ -11,6 +11,7 @@ vLLM has two model runners with different interfaces for processors; both are se
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,23 @@ if TYPE_CHECKING:
 ARGUMENT = "semcore"
 _WALKS_KEPT = 8
 
-Position = tuple[str, int] | tuple[int, ...]
+
+@dataclass(frozen=True, slots=True)
+class NodePosition:
+    """The next token must be a child of ``node`` of the walk ``stem``; any token if it is ""."""
+
+    stem: str
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChoicePosition:
+    """The next token must be one of ``tokens``."""
+
+    tokens: tuple[int, ...]
+
+
+Position = NodePosition | ChoicePosition
 
 
 def position_argument(walk: Path | None, node: int = ROOT) -> dict[str, Any]:
@@ -47,12 +64,12 @@ def position_argument(walk: Path | None, node: int = ROOT) -> dict[str, Any]:
     ``walk`` is the stem of the walk's files; None leaves all tokens allowed, and only turns logits
     into log-probabilities.
     """
-    return {ARGUMENT: [str(walk or ""), node]}
+    return {ARGUMENT: {"stem": str(walk or ""), "node": node}}
 
 
 def choice_argument(tokens: Sequence[int]) -> dict[str, Any]:
     """``extra_args`` of a request whose next token must be one of ``tokens``."""
-    return {ARGUMENT: list(tokens)}
+    return {ARGUMENT: {"tokens": list(tokens)}}
 
 
 def mask_logits(logits: Tensor, positions: Mapping[int, Position]) -> Tensor:
@@ -70,12 +87,12 @@ def mask_logits(logits: Tensor, positions: Mapping[int, Position]) -> Tensor:
     # 2. Coordinates of all allowed (row, token) pairs of the batch.
     free, at_rows, at_tokens = [], [], []
     for place, position in enumerate(positions.values()):
-        if position[0] != "":
-            tokens = _allowed(position)
+        tokens = _allowed(position)
+        if tokens is None:
+            free.append(place)
+        else:
             at_rows.append(np.full(len(tokens), place, dtype=np.int64))
             at_tokens.append(tokens)
-        else:
-            free.append(place)
     # 3. One gather and one scatter.
     masked = torch.full_like(logprobs, -torch.inf)
     if at_rows:
@@ -129,13 +146,18 @@ class TrieLogitsProcessorV2(LogitsProcessorV2):  # type: ignore[misc]
 
 def _position(params: SamplingParams) -> Position | None:
     argument = (params.extra_args or {}).get(ARGUMENT)
-    return None if argument is None else tuple(argument)
+    if argument is None:
+        return None
+    if "tokens" in argument:
+        return ChoicePosition(tuple(argument["tokens"]))
+    return NodePosition(argument["stem"], argument["node"])
 
 
-def _allowed(position: Position) -> NDArray[np.int32]:
-    if isinstance(position[0], str):
-        return _walk(position[0]).allowed(position[1])
-    return np.asarray(position, dtype=np.int32)
+def _allowed(position: Position) -> NDArray[np.int32] | None:
+    """Token ids; None for all."""
+    if isinstance(position, ChoicePosition):
+        return np.asarray(position.tokens, dtype=np.int32)
+    return _walk(position.stem).allowed(position.node) if position.stem else None
 
 
 @lru_cache(maxsize=_WALKS_KEPT)

@@ -27,7 +27,7 @@ def test_weighs_words_by_hand() -> None:
     texts = ["boat boat sea", "boat tree", "tree tree house", "house garden"]
     assignment = np.array([0, 0, 1, 1])
     vectorizer = word_vectorizer(texts)
-    # Ten words in two clusters: A = 5. Cluster 0 has boat ×3 of 3, sea ×1 of 1, tree ×1 of 3.
+    # Ten words in two clusters: A = 5. Cluster 0 has boat 3 of 3 times, sea 1 of 1, tree 1 of 3.
     weights = {"boat": 3 * math.log(1 + 5 / 3), "sea": math.log(6), "tree": math.log(1 + 5 / 3)}
     expected = sorted(weights, key=lambda word: -weights[word])
     said = cluster_words(texts, assignment, 2, vectorizer, top=3)

@@ -17,7 +17,5 @@ def test_children_import_torchvision() -> None:
     shim.pass_on_to_children()
     assert os.environ["PYTHONPATH"].split(os.pathsep) == path
     code = "import torchvision, transformers.image_utils; print(torchvision.__version__)"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip()
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

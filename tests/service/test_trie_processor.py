@@ -9,6 +9,8 @@ from vllm.v1.sample.logits_processor import BatchUpdate
 
 from semcore.walk import build_walk
 from service.trie_processor import (
+    ChoicePosition,
+    NodePosition,
     TrieLogitsProcessor,
     TrieLogitsProcessorV2,
     mask_logits,
@@ -30,7 +32,8 @@ def test_masks_after_the_softmax(tmp_path: Path) -> None:
     logits = torch.randn(4, 8)
     before = torch.log_softmax(logits, dim=-1)
     untouched = logits[1].clone()
-    masked = mask_logits(logits, {0: (stem, 0), 2: (stem, 1), 3: ("", 0)})
+    positions = {0: NodePosition(stem, 0), 2: NodePosition(stem, 1), 3: NodePosition("", 0)}
+    masked = mask_logits(logits, positions)
     assert allowed(masked[0]) == [3, 6]
     assert allowed(masked[2]) == [4, 5]
     assert torch.equal(masked[1], untouched)
@@ -38,7 +41,7 @@ def test_masks_after_the_softmax(tmp_path: Path) -> None:
         places = allowed(masked[row])
         assert torch.allclose(masked[row, places], before[row, places])
     assert torch.allclose(masked[3], before[3])
-    chosen = mask_logits(torch.randn(1, 8), {0: (5, 1)})
+    chosen = mask_logits(torch.randn(1, 8), {0: ChoicePosition((5, 1))})
     assert allowed(chosen[0]) == [1, 5]
 
 

@@ -46,9 +46,14 @@ def test_takes_the_first_frame() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"text", encoded(Image.new("RGB", (90, 90)), "JPEG")[:300], encoded(Image.new("L", (2, 2)), "TIFF")],
+    [
+        b"",
+        b"text",
+        encoded(Image.new("RGB", (90, 90)), "JPEG")[:300],
+        encoded(Image.new("L", (2, 2)), "TIFF"),
+    ],
     ids=["empty", "text", "truncated", "unusual format"],
-)  # fmt: skip
+)
 def test_refuses_what_is_no_picture(content: bytes) -> None:
     with pytest.raises(BadImageError):
         read_upload(content, PIXELS)
