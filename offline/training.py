@@ -86,18 +86,18 @@ class TrainSettings:
 
 
 TINY = TrainSettings(
-    epochs=1.0,
-    batch_size=64,
+    epochs=2.0,
+    batch_size=32,
     learning_rate=1.5e-3,
-    image_repeats=8,
+    image_repeats=4,
     gsv_epochs=1.0,
     gsv_queries=400,
     gsv_batch_size=16,
     gsv_learning_rate=5e-4,
     gsv_rehearsal=0.5,
     gsv_held_out=0.15,
-    align_epochs=6.0,
-    match_samples=9600,
+    align_epochs=4.0,
+    match_samples=2400,
     verdicts=True,
 )
 
