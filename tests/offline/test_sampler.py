@@ -18,7 +18,7 @@ def test_blocks_hold_one_kind() -> None:
 
 
 def test_blocks_hold_like_sizes() -> None:
-    sizes = [random.Random(0).randrange(100) for _ in range(256)]
+    sizes = random.Random(0).choices(range(100), k=256)
     drawn = list(BlockSampler([sizes], [1.0], 16, seed=0))
     blocks = [[sizes[index] for index in drawn[at : at + 16]] for at in range(0, 256, 16)]
     assert all(max(block) - min(block) < 30 for block in blocks)
