@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := 2.13.0
 
+# Compiling vLLM's and torch's sources anew in each process makes a start three times as long.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install demo test lint
 
 install: $(VENV)/.installed
