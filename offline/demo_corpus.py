@@ -12,7 +12,7 @@ from pathlib import Path
 from offline.corpus import Picture, write_corpus
 from offline.drawing import draw
 from offline.progress import progress
-from offline.scene import Scene, families, single_groups
+from offline.scene import Scene, families
 from offline.wording import captions
 
 
@@ -27,7 +27,7 @@ def write_demo_corpus(folder: Path, pictures: int = 2000, seed: int = 0) -> None
 
 
 def write_warm_up_corpus(folder: Path, pictures: int, beside: int, seed: int = 0) -> None:
-    """Write more pictures, all of the training split, to learn seeing from: half show one group.
+    """Write more pictures, all of the training split, to learn seeing from.
 
     Args:
         beside: the size of the demo corpus of the same seed, none of whose combinations of
@@ -39,9 +39,8 @@ def write_warm_up_corpus(folder: Path, pictures: int, beside: int, seed: int = 0
         for family in families(seed + 1)
         if avoided.isdisjoint(scene.combination for scene in family)
     )
-    full = (scene for family in fresh for scene in family)
-    both = zip(single_groups(seed + 1), full, strict=False)
-    _write(folder, (("train", scene) for pair in both for scene in pair), pictures, seed + 1)
+    scenes = (("train", scene) for family in fresh for scene in family)
+    _write(folder, scenes, pictures, seed + 1)
 
 
 def demo_captions(pictures: int, seed: int = 0) -> Iterator[str]:

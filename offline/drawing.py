@@ -19,6 +19,14 @@ _PINK = (250, 150, 180)
 _TEAL = (0, 170, 160)
 _GOLD = (250, 190, 50)
 _LEAF = (60, 140, 50)
+_CYAN = (110, 235, 245)
+_LIME = (180, 255, 60)
+_MAROON = (125, 25, 60)
+_MAGENTA = (255, 0, 170)
+_BEIGE = (225, 190, 140)
+_NAVY = (25, 35, 120)
+_COFFEE = (75, 40, 20)
+_LILAC = (205, 165, 255)
 
 _RGB = {
     "red": (220, 40, 40), "blue": (45, 90, 225), "green": (40, 165, 60),
@@ -28,7 +36,7 @@ _RGB = {
 _SKY_AND_GROUND = {
     "meadow": ((170, 215, 245), (130, 190, 90)),
     "beach": ((120, 200, 240), (240, 220, 165)),
-    "night": ((20, 25, 70), (45, 55, 85)),
+    "night": ((40, 45, 120), (65, 70, 115)),
     "snow": ((205, 220, 235), (245, 248, 252)),
     "desert": ((245, 225, 180), (215, 165, 95)),
     "sunset": ((245, 150, 110), (130, 75, 95)),
@@ -44,12 +52,12 @@ _PLACES: dict[int, tuple[_Point, ...]] = {
     2: ((0.26, 0.54), (0.74, 0.54)),
     3: ((0.23, 0.70), (0.50, 0.25), (0.77, 0.70)),
 }
-_REACH = {2: {"small": 0.15, "large": 0.23}, 3: {"small": 0.13, "large": 0.2}}
+_REACH = {2: {"small": 0.17, "large": 0.24}, 3: {"small": 0.15, "large": 0.21}}
 # The share of the reach that one object takes, and where the objects stand, by their number.
 _SPOTS: dict[int, tuple[float, tuple[_Point, ...]]] = {
     1: (1.0, ((0.0, 0.0),)),
-    2: (0.72, ((-0.55, 0.55), (0.55, -0.55))),
-    3: (0.62, ((-0.6, 0.7), (0.6, 0.7), (0.0, -0.7))),
+    2: (0.76, ((-0.55, 0.55), (0.55, -0.55))),
+    3: (0.66, ((-0.6, 0.7), (0.6, 0.7), (0.0, -0.7))),
 }
 
 
@@ -59,11 +67,8 @@ def draw(scene: Scene, rng: random.Random) -> Image.Image:
     picture = Image.new("RGB", (side, side))
     pen = _Pen(ImageDraw.Draw(picture), side)
     _background(pen, scene.background, rng)
-    layout = max(2, len(scene.groups))
-    places = _PLACES[layout]
-    if len(scene.groups) < layout:
-        places = (rng.choice(places),)
-    for group, (across, down) in zip(scene.groups, places, strict=True):
+    layout = len(scene.groups)
+    for group, (across, down) in zip(scene.groups, _PLACES[layout], strict=True):
         x, y = across + rng.uniform(-0.02, 0.02), down + rng.uniform(-0.02, 0.02)
         _group(pen, group, x, y, _REACH[layout][group.size])
     return picture.resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.LANCZOS)
@@ -140,7 +145,7 @@ def _tree(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 
 def _house(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.box((x - 0.75 * r, y - 0.15 * r, x + 0.75 * r, y + r), fill)
-    pen.polygon([(x - r, y - 0.15 * r), (x, y - r), (x + r, y - 0.15 * r)], _BROWN)
+    pen.polygon([(x - r, y - 0.15 * r), (x, y - r), (x + r, y - 0.15 * r)], _MAROON)
     pen.box((x - 0.2 * r, y + 0.35 * r, x + 0.2 * r, y + r), _LIGHT)
 
 
@@ -173,7 +178,7 @@ def _car(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
             (x + 0.35 * r, y - 0.5 * r),
             (x + 0.6 * r, y),
         ],
-        _LIGHT,
+        _CYAN,
     )
     pen.box((x - r, y, x + r, y + 0.5 * r), fill)
     for wheel in (-0.55, 0.55):
@@ -183,7 +188,7 @@ def _car(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 
 def _cat(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.ellipse((x - 0.5 * r, y - 0.05 * r, x + 0.5 * r, y + r), fill)
-    pen.ellipse((x - 0.3 * r, y + 0.3 * r, x + 0.3 * r, y + 0.95 * r), _LIGHT)
+    pen.ellipse((x - 0.35 * r, y + 0.2 * r, x + 0.35 * r, y + 0.95 * r), _PINK)
     for ear in (-1, 1):
         pen.polygon(
             [
@@ -219,7 +224,7 @@ def _fish(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 def _bird(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.polygon([(x - r, y - 0.6 * r), (x - 0.1 * r, y), (x + 0.2 * r, y + 0.2 * r)], fill)
     pen.ellipse((x - 0.6 * r, y - 0.2 * r, x + 0.5 * r, y + 0.5 * r), fill)
-    pen.ellipse((x - 0.4 * r, y - 0.05 * r, x + 0.2 * r, y + 0.3 * r), _LIGHT)
+    pen.ellipse((x - 0.5 * r, y - 0.1 * r, x + 0.3 * r, y + 0.4 * r), _LILAC)
     pen.ellipse((x + 0.2 * r, y - 0.6 * r, x + 0.8 * r, y), fill)
     pen.polygon(
         [(x + 0.75 * r, y - 0.4 * r), (x + 1.1 * r, y - 0.25 * r), (x + 0.75 * r, y - 0.15 * r)],
@@ -241,15 +246,15 @@ def _flower(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 
 def _star(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.polygon(_regular(x, y, [r, 0.4 * r] * 5), fill)
-    pen.ellipse((x - 0.28 * r, y - 0.28 * r, x + 0.28 * r, y + 0.28 * r), _PINK)
+    pen.ellipse((x - 0.28 * r, y - 0.28 * r, x + 0.28 * r, y + 0.28 * r), _MAGENTA)
 
 
 def _mushroom(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
-    pen.box((x - 0.25 * r, y, x + 0.25 * r, y + r), _LIGHT)
+    pen.box((x - 0.35 * r, y, x + 0.35 * r, y + r), _BEIGE)
     pen.pie((x - 0.9 * r, y - 0.9 * r, x + 0.9 * r, y + 0.9 * r), 180, 360, fill)
     for spot in (-0.4, 0.3):
         left, top = x + (spot - 0.12) * r, y - 0.5 * r
-        pen.ellipse((left, top, left + 0.25 * r, top + 0.25 * r), _LIGHT)
+        pen.ellipse((left, top, left + 0.25 * r, top + 0.25 * r), _BEIGE)
 
 
 def _umbrella(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
@@ -262,7 +267,7 @@ def _umbrella(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
 
 def _balloon(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.line((x, y + 0.3 * r), (x, y + 0.7 * r))
-    pen.box((x - 0.25 * r, y + 0.6 * r, x + 0.25 * r, y + r), _BROWN)
+    pen.box((x - 0.3 * r, y + 0.5 * r, x + 0.3 * r, y + r), _NAVY)
     pen.ellipse((x - 0.6 * r, y - r, x + 0.6 * r, y + 0.4 * r), fill)
     pen.ellipse((x - 0.35 * r, y - 0.75 * r, x - 0.1 * r, y - 0.45 * r), _LIGHT)
 
@@ -275,7 +280,7 @@ def _kite(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
     pen.line((x - 0.6 * r, y - 0.2 * r), (x + 0.6 * r, y - 0.2 * r))
     for bow in (0.0, 0.25, 0.5):
         left, top = x + bow * r, y + (0.6 + 0.5 * bow) * r
-        pen.ellipse((left - 0.15 * r, top - 0.1 * r, left + 0.15 * r, top + 0.15 * r), _TEAL)
+        pen.ellipse((left - 0.2 * r, top - 0.15 * r, left + 0.2 * r, top + 0.2 * r), _LIME)
 
 
 def _cup(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
@@ -291,7 +296,7 @@ def _cup(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:
         ],
         fill,
     )
-    pen.ellipse((x - 0.7 * r, y - 0.85 * r, x + 0.5 * r, y - 0.5 * r), _BROWN)
+    pen.ellipse((x - 0.7 * r, y - 0.95 * r, x + 0.5 * r, y - 0.45 * r), _COFFEE)
 
 
 def _clock(pen: _Pen, x: float, y: float, r: float, fill: _Colour) -> None:

@@ -18,7 +18,7 @@ COLOURS = ("red", "blue", "green", "yellow", "orange", "purple", "white", "black
 _Value = TypeVar("_Value", str, int)
 SIZES = ("small", "large")
 BACKGROUNDS = ("meadow", "beach", "night", "snow", "desert", "sunset", "room", "city")
-MAX_COUNT = {1: 3, 2: 3, 3: 2}  # of equal objects, by the number of groups
+MAX_COUNT = {2: 3, 3: 2}  # of equal objects, by the number of groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One to three groups, from left to right, before a background."""
+    """Two or three groups, from left to right, before a background."""
 
     background: str
     groups: tuple[Group, ...]
@@ -45,7 +45,7 @@ class Scene:
 
 
 def families(seed: int) -> Iterator[list[Scene]]:
-    """Endless families of near-duplicates: a scene and up to three that differ in one detail.
+    """Endless families of near-duplicates: a scene and up to two that differ in one detail.
 
     Deterministic in ``seed``. No combination of (kind, colour) pairs occurs in two families,
     so a split by family leaves the test split with combinations unseen in training.
@@ -61,16 +61,9 @@ def families(seed: int) -> Iterator[list[Scene]]:
         yield family
 
 
-def single_groups(seed: int) -> Iterator[Scene]:
-    """Endless scenes of one group, as picture books have them."""
-    rng = random.Random(seed)
-    while True:
-        yield _scene(rng, 1)
-
-
 def _family(rng: random.Random) -> list[Scene]:
-    family = [_scene(rng, rng.choice((2, 2, 2, 3)))]
-    for _ in range(rng.choice((0, 0, 1, 2, 3))):
+    family = [_scene(rng, rng.choice((2, 2, 2, 2, 3)))]
+    for _ in range(rng.choice((0, 0, 0, 1, 1, 2))):
         twin = _change_one_detail(family[0], rng)
         if twin not in family:
             family.append(twin)
@@ -86,7 +79,7 @@ def _scene(rng: random.Random, groups: int) -> Scene:
 
 
 def _change_one_detail(scene: Scene, rng: random.Random) -> Scene:
-    detail = rng.choice(("background", "kind", "colour", "colour", "count", "size"))
+    detail = rng.choice(("background", "kind", "kind", "colour", "colour", "count", "size"))
     if detail == "background":
         return replace(scene, background=_other(BACKGROUNDS, scene.background, rng))
     place = rng.randrange(len(scene.groups))

@@ -6,11 +6,15 @@ Five captions a scene: synonyms, changing word order, and all but the first leav
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from typing import TypeVar
 
 from offline.scene import Group, Scene
 
 CAPTIONS_PER_SCENE = 5
+_Words = TypeVar("_Words", str, tuple[str, str])
 
+# The first is said most often, as in speech.
 _NOUNS: dict[str, tuple[tuple[str, str], ...]] = {
     "tree": (("tree", "trees"), ("fir", "firs")),
     "house": (("house", "houses"), ("cottage", "cottages")),
@@ -32,27 +36,28 @@ _NOUNS: dict[str, tuple[tuple[str, str], ...]] = {
     "heart": (("heart", "hearts"),),
 }
 _COLOURS = {
-    "red": ("red", "red", "crimson"),
-    "blue": ("blue", "blue", "azure"),
-    "green": ("green", "green", "emerald"),
-    "yellow": ("yellow", "yellow", "golden"),
+    "red": ("red", "crimson"),
+    "blue": ("blue", "azure"),
+    "green": ("green", "emerald"),
+    "yellow": ("yellow", "golden"),
     "orange": ("orange",),
-    "purple": ("purple", "purple", "violet"),
+    "purple": ("purple", "violet"),
     "white": ("white",),
     "black": ("black",),
 }
 _SIZES = {"small": ("small", "little", "tiny"), "large": ("large", "big", "huge")}
 _COUNTS = {1: ("a", "one", "a single"), 2: ("two", "a pair of"), 3: ("three", "a trio of")}
 _BACKGROUNDS = {
-    "meadow": ("on a meadow", "on the grass", "in a green field"),
-    "beach": ("on the beach", "on the shore", "by the sea"),
-    "night": ("at night", "after dark", "under the night sky"),
-    "snow": ("in the snow", "on a snowy day", "in winter"),
-    "desert": ("in the desert", "on the dunes", "on desert sand"),
-    "sunset": ("at sunset", "in the evening glow", "at dusk"),
-    "room": ("in a room", "indoors", "on a wooden floor"),
-    "city": ("in the city", "on a street", "before tall buildings"),
+    "meadow": ("on a meadow", "on a wide meadow", "on the meadow grass"),
+    "beach": ("on the beach", "on a sandy beach", "on a beach by the sea"),
+    "night": ("at night", "on a dark night", "under the night sky"),
+    "snow": ("in the snow", "in deep snow", "in the winter snow"),
+    "desert": ("in the desert", "on desert sand", "on desert dunes"),
+    "sunset": ("at sunset", "in the glow of sunset", "under a sunset sky"),
+    "room": ("in a room", "in a bright room", "on the floor of a room"),
+    "city": ("in the city", "on a city street", "before city buildings"),
 }
+_MOST_OFTEN = 0.7
 _JOINS = ("and", "next to", "beside", "with", "near")
 _OPENINGS = ("", "", "look at ", "a picture of ", "we see ", "you can see ")
 
@@ -79,7 +84,7 @@ def _caption(scene: Scene, rng: random.Random, omissions: int) -> str:
     for phrase in phrases[1:]:
         text += f" {rng.choice(_JOINS)} {phrase}"
     if ("background", -1) not in omitted:
-        where = rng.choice(_BACKGROUNDS[scene.background])
+        where = _said(_BACKGROUNDS[scene.background], rng)
         if rng.random() < 0.25:
             return f"{where}, {text}".capitalize() + "."
         text += f" {where}"
@@ -87,13 +92,17 @@ def _caption(scene: Scene, rng: random.Random, omissions: int) -> str:
 
 
 def _phrase(group: Group, rng: random.Random, *, size: bool, colour: bool, count: bool) -> str:
-    singular, plural = rng.choice(_NOUNS[group.kind])
-    words = [rng.choice(_COUNTS[group.count]) if count else "some"]
+    singular, plural = _said(_NOUNS[group.kind], rng)
+    words = [_said(_COUNTS[group.count], rng) if count else "some"]
     if size:
-        words.append(rng.choice(_SIZES[group.size]))
+        words.append(_said(_SIZES[group.size], rng))
     if colour:
-        words.append(rng.choice(_COLOURS[group.colour]))
+        words.append(_said(_COLOURS[group.colour], rng))
     words.append(singular if group.count == 1 else plural)
     if words[0] == "a" and words[1][0] in "aeiou":
         words[0] = "an"
     return " ".join(words)
+
+
+def _said(words: Sequence[_Words], rng: random.Random) -> _Words:
+    return words[0] if rng.random() < _MOST_OFTEN else rng.choice(words)
