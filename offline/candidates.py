@@ -78,7 +78,7 @@ class CandidateDataset(Dataset[Sample]):
         else:
             prompt = verification_prompt(query.direction, words, [i.caption for i in items])
             images = (self._root / query.content,)
-        return Sample(prompt, images, LABELS[right], right)
+        return Sample(prompt, images, LABELS[right])
 
 
 def choose_queries(items: Sequence[Item], per_direction: int, seed: int) -> list[Query]:

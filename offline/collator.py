@@ -50,16 +50,10 @@ class Pixels:
 class Collator:
     """Pads samples to one batch; the loss counts the answer's tokens only (paper eq. 3)."""
 
-    def __init__(self, processor: ProcessorMixin, *, verdicts: bool = False) -> None:
-        """``verdicts``: also learn, after each candidate, whether it is the right one.
-
-        A network without pretraining learns to compare far sooner from that than from one letter.
-        """
+    def __init__(self, processor: ProcessorMixin) -> None:
         self._tokenizer = processor.tokenizer
         self._tokens_of_image = image_text(processor)
         self._pixels = Pixels(processor)
-        self._verdicts = verdicts
-        self._right, self._wrong = self._tokenizer.convert_tokens_to_ids(["Y", "N"])
 
     def __call__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
         """Keys: input_ids, attention_mask, labels, int64 [batch, length]; pixel_values, float
@@ -79,19 +73,9 @@ class Collator:
 
     def _encode(self, sample: Sample) -> tuple[list[int], list[int]]:
         text = sample.prompt.replace(IMAGE, self._tokens_of_image)
-        encoded = self._tokenizer(text, add_special_tokens=False)
-        prompt: list[int] = encoded["input_ids"]
+        prompt: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         answer = answer_tokens(self._tokenizer, sample.answer)
-        labels = [IGNORED] * len(prompt) + answer
-        if self._verdicts and sample.verdict is not None:
-            place = 0
-            for number, label in enumerate(LABELS):
-                place = text.find(f" = {label}\n", place)
-                if place < 0:
-                    break
-                verdict = self._right if number == sample.verdict else self._wrong
-                labels[encoded.char_to_token(place + 3) + 1] = verdict
-        return prompt + answer, labels
+        return prompt + answer, [IGNORED] * len(prompt) + answer
 
 
 def answer_tokens(tokenizer: PreTrainedTokenizerBase, answer: str) -> list[int]:

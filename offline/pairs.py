@@ -15,15 +15,11 @@ from semcore.prompt import identifier_prompt
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``prompt`` with one placeholder an image, the images' paths, and the answer's text.
-
-    ``verdict`` is the place of the right candidate in a verification prompt, else None.
-    """
+    """``prompt`` with one placeholder an image, the images' paths, and the answer's text."""
 
     prompt: str
     images: tuple[Path, ...]
     answer: str
-    verdict: int | None = None
 
 
 class PairDataset(Dataset[Sample]):

@@ -35,7 +35,6 @@ _SPECIAL = {
     "context_image_token": "<IMG_CONTEXT>",
     "video_token": "<video>",
 }
-_LIKENESS = 0.05
 _COPY = 2.0
 _END, _PAD, _START = "<|im_end|>", "<|endoftext|>", "<|im_start|>"
 
@@ -128,18 +127,16 @@ def _initialise_embeddings(
 
 
 def _initialise_attention(model: InternVLForConditionalGeneration) -> None:
-    """Let each head attend to like tokens, and copy what it attends to, from the start.
+    """Let attention copy what it attends to: value and output projections multiply to a multiple
+    of the identity.
 
-    Query and key projections are equal; output and value projections multiply to a multiple of the
-    identity. Comparing and copying are what verification and identifiers need and what a small
-    network is slow to discover: the demo model learns many times faster. The idea is that of
-    mimetic initialisation (Trockman and Kolter, 2023).
+    Identifiers are mostly words of the query, and a small network is slow to discover copying:
+    started so, it needs a fraction of the steps. The idea is that of mimetic initialisation
+    (Trockman and Kolter, 2023).
     """
     with torch.no_grad():
         for layer in model.model.language_model.layers:
             attention = layer.self_attn
-            torch.nn.init.normal_(attention.q_proj.weight, std=_LIKENESS)
-            attention.k_proj.weight.copy_(attention.q_proj.weight)
             torch.nn.init.orthogonal_(attention.v_proj.weight)
             attention.o_proj.weight.copy_(_COPY * attention.v_proj.weight.T)
 

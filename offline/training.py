@@ -33,7 +33,6 @@ from offline.alignment import align
 from offline.candidates import CandidateDataset, choose_queries, retrieve_candidates
 from offline.collator import Collator
 from offline.corpus import Corpus
-from offline.matching import MatchingDataset
 from offline.pairs import PairDataset, Sample
 from offline.sampler import BlockSampler
 from offline.tiny import create_tiny_model
@@ -60,8 +59,6 @@ class TrainSettings:
             knows by heart.
         lora_rank: 0 trains all weights.
         align_epochs: epochs of acquainting pictures with words; only for unpretrained models.
-        match_samples: choices between two candidates before stage 2; only for unpretrained models.
-        verdicts: learn a verdict after each candidate; only for unpretrained models.
     """
 
     epochs: float = 5.0
@@ -77,19 +74,15 @@ class TrainSettings:
     lora_rank: int = 0
     align_epochs: float = 0.0
     align_learning_rate: float = 2e-3
-    match_samples: int = 0
-    match_batch_size: int = 32
-    match_learning_rate: float = 1e-3
-    verdicts: bool = False
     warmup_steps: int = 60
     seed: int = 0
 
 
 TINY = TrainSettings(
-    epochs=2.0,
+    epochs=1.2,
     batch_size=32,
     learning_rate=1.5e-3,
-    image_repeats=4,
+    image_repeats=6,
     gsv_epochs=1.0,
     gsv_queries=400,
     gsv_batch_size=16,
@@ -97,8 +90,6 @@ TINY = TrainSettings(
     gsv_rehearsal=0.5,
     gsv_held_out=0.15,
     align_epochs=4.0,
-    match_samples=2400,
-    verdicts=True,
 )
 
 
@@ -145,15 +136,12 @@ def train_model(
         started = stage("aligned", lambda to: _align(source, to, items, root, warm_up, settings))
     known, fresh = _held_out(items, settings.gsv_held_out)
     first = stage("stage1", lambda to: _stage_1(started, to, known, root, settings))
-    if settings.match_samples:
-        source_2 = first
-        first = stage("matching", lambda to: _match(source_2, to, known, root, settings))
     last = first
     if settings.gsv_queries:
         last = stage("stage2", lambda to: _stage_2(first, to, known, fresh, root, settings))
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(last, out)
-    logs = [work / f"{name}.{LOSS_LOG}" for name in ("stage1", "matching", "stage2")]
+    logs = [work / f"{name}.{LOSS_LOG}" for name in ("stage1", "stage2")]
     (out / LOSS_LOG).write_text("".join(log.read_text() for log in logs if log.exists()))
     (out / "training.json").write_text(json.dumps({"base": base, **asdict(settings)}, indent=2))
     shutil.rmtree(work)
@@ -258,20 +246,6 @@ def _stage_1(
     _fit(model, processor, data, to, settings, Collator(processor), sampler)
 
 
-def _match(
-    source: Path, to: Path, items: Sequence[Item], root: Path, settings: TrainSettings
-) -> None:
-    model, processor = load_model(source)
-    matching = MatchingDataset(items, root, settings.match_samples, settings.seed)
-    own = replace(
-        settings,
-        epochs=1.0,
-        batch_size=settings.match_batch_size,
-        learning_rate=settings.match_learning_rate,
-    )
-    _fit_verification(model, processor, matching, to, own, items, root)
-
-
 def _stage_2(
     source: Path,
     to: Path,
@@ -283,37 +257,24 @@ def _stage_2(
     model, processor = load_model(source)
     queries = choose_queries(fresh, settings.gsv_queries, settings.seed)
     sets = retrieve_candidates(model, processor, fresh, queries, root)
+    verification = CandidateDataset(queries, sets, root)
+    # Some of stage 1 is rehearsed, lest the identifiers be forgotten over the answers.
+    identifiers = PairDataset(known, root, settings.image_repeats, settings.seed)
+    data: Dataset[Sample] = ConcatDataset([verification, identifiers])
+    share = settings.gsv_rehearsal * len(verification) / len(identifiers)
     own = replace(
         settings,
         epochs=settings.gsv_epochs,
         batch_size=settings.gsv_batch_size,
         learning_rate=settings.gsv_learning_rate,
     )
-    verification = CandidateDataset(queries, sets, root)
-    _fit_verification(model, processor, verification, to, own, known, root)
-
-
-def _fit_verification(
-    model: PreTrainedModel,
-    processor: ProcessorMixin,
-    verification: CandidateDataset | MatchingDataset,
-    to: Path,
-    settings: TrainSettings,
-    items: Sequence[Item],
-    root: Path,
-) -> None:
-    """Some of stage 1 is rehearsed, lest the identifiers be forgotten over the answers."""
-    identifiers = PairDataset(items, root, settings.image_repeats, settings.seed)
-    data: Dataset[Sample] = ConcatDataset([verification, identifiers])
-    share = settings.gsv_rehearsal * len(verification) / len(identifiers)
     sampler = BlockSampler(
         (*verification.sizes, *identifiers.sizes),
         (1.0, 1.0, share, share),
-        settings.batch_size,
-        settings.seed,
+        own.batch_size,
+        own.seed,
     )
-    collator = Collator(processor, verdicts=settings.verdicts)
-    _fit(model, processor, data, to, settings, collator, sampler)
+    _fit(model, processor, data, to, own, Collator(processor), sampler)
 
 
 def _fit(

@@ -52,6 +52,19 @@ def test_synonyms_start_near(tiny: tuple[InternVLForConditionalGeneration, Proce
     assert near > far
 
 
+def test_attention_copies_from_the_start(
+    tiny: tuple[InternVLForConditionalGeneration, ProcessorMixin],
+) -> None:
+    for layer in tiny[0].model.language_model.layers:
+        attention = layer.self_attn
+        passed_on = attention.o_proj.weight @ attention.v_proj.weight
+        strength = passed_on[0, 0].item()
+        assert strength > 1
+        torch.testing.assert_close(
+            passed_on, strength * torch.eye(len(passed_on)), atol=1e-4, rtol=0
+        )
+
+
 def test_patches_know_where_they_lie(
     tiny: tuple[InternVLForConditionalGeneration, ProcessorMixin],
 ) -> None:

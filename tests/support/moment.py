@@ -4,9 +4,7 @@ from dataclasses import replace
 
 from offline.training import TINY
 
-MOMENT = replace(
-    TINY, align_epochs=1.0, epochs=2.0, image_repeats=4, match_samples=64, gsv_queries=16
-)
+MOMENT = replace(TINY, align_epochs=1.0, epochs=2.0, image_repeats=4, gsv_queries=16)
 
 SERVICE = {
     "SEMCORE_ADMIN_KEY": "secret",
