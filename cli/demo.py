@@ -21,7 +21,7 @@ from semcore.item import Item, ItemStore
 
 _PICTURES = 2000
 _WARM_UP_PICTURES = 6000
-_CLUSTERS = 32
+_CLUSTERS = 20
 # Of so small a model float32 is the fastest on a CPU, and compiling it costs more than it saves.
 _SERVICE = {"SEMCORE_DTYPE": "float32", "SEMCORE_ENFORCE_EAGER": "1"}
 
@@ -29,7 +29,7 @@ _SERVICE = {"SEMCORE_DTYPE": "float32", "SEMCORE_ENFORCE_EAGER": "1"}
 def demo(
     leave: Annotated[bool, typer.Option("--exit", help="Stop the service at the end.")] = False,
     port: Annotated[int, typer.Option(help="Port of the service; 0: any free one.")] = 8080,
-    queries: Annotated[int, typer.Option(min=1, help="Queries a direction to measure.")] = 60,
+    queries: Annotated[int, typer.Option(min=1, help="Queries a direction to measure.")] = 100,
 ) -> None:
     """Draw a corpus, build, train, serve, search, measure; then serve until Ctrl-C.
 

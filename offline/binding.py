@@ -6,12 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-from transformers import AutoProcessor
-
 from semcore.bundle import MANIFEST, Manifest, ModelRecord, check_bundle, read_manifest, staged
-from semcore.errors import ModelError
 from semcore.item import KINDS
-from semcore.tokens import model_fingerprint, trie_walk
+from semcore.tokens import load_tokenizer, model_fingerprint, trie_walk
 from semcore.trie import Trie
 from semcore.walk import file_names
 
@@ -24,10 +21,7 @@ def bind_bundle(bundle: Path, model: Path) -> Manifest:
         ModelError: the model is missing or lacks the tokens of the clusters.
     """
     manifest = check_bundle(bundle)
-    try:
-        tokenizer = AutoProcessor.from_pretrained(model).tokenizer
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{model} holds no model; train one with 'semcore train'") from error
+    tokenizer = load_tokenizer(model)
     place = os.path.relpath(model.resolve(), bundle.resolve())
     record = ModelRecord(path=place, fingerprint=model_fingerprint(model))
     walks = {name for kind in KINDS for name in file_names(kind)}

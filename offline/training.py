@@ -79,7 +79,7 @@ class TrainSettings:
 
 
 TINY = TrainSettings(
-    epochs=1.2,
+    epochs=1.5,
     batch_size=32,
     learning_rate=1.5e-3,
     image_repeats=6,
@@ -89,7 +89,7 @@ TINY = TrainSettings(
     gsv_learning_rate=5e-4,
     gsv_rehearsal=0.5,
     gsv_held_out=0.15,
-    align_epochs=4.0,
+    align_epochs=5.0,
 )
 
 

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in a model's folder. Raises :class:`ModelError` if there is none."""
+    from transformers import AutoTokenizer
+
+    if not (model / "config.json").is_file():  # else the name is looked up on the hub
+        raise ModelError(f"{model} holds no model; train one with 'semcore train'")
+    return AutoTokenizer.from_pretrained(model)
+
+
 def identifier_tokens(tokenizer: PreTrainedTokenizerBase, identifier: Identifier) -> list[int]:
     """Token ids: the cluster's token, the keywords with a space before each, the end token.
 

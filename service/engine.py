@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
 
-from semcore.errors import EngineError, ModelError
+from semcore.errors import EngineError
 from semcore.prompt import IMAGE
-from semcore.tokens import end_token, label_tokens
+from semcore.tokens import end_token, label_tokens, load_tokenizer
 from semcore.walk import ROOT
 from service.settings import Settings
 
@@ -104,13 +104,11 @@ class VllmEngine:
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.cpu_kvcache_gib))
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-        from transformers import AutoProcessor
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        if not (model / "config.json").is_file():
-            raise ModelError(f"{model} holds no model; train one with 'semcore train'")
+        tokenizer = load_tokenizer(model)
         args = AsyncEngineArgs(
             model=str(model),
             dtype=settings.dtype,
@@ -131,7 +129,7 @@ class VllmEngine:
             llm = AsyncLLM.from_engine_args(args)
         except (RuntimeError, ValueError, OSError) as error:
             raise EngineError(f"vLLM cannot serve {model}: {error}") from error
-        return cls(llm, AutoProcessor.from_pretrained(model).tokenizer)
+        return cls(llm, tokenizer)
 
     async def stop(self) -> None:
         self._llm.shutdown()

@@ -4,29 +4,34 @@ from pathlib import Path
 
 import pytest
 
-from offline.training import load_model
 from semcore.errors import ModelError
 from semcore.identifier import Identifier, global_token
 from semcore.prompt import LABELS
-from semcore.tokens import identifier_tokens, label_tokens, model_fingerprint, trie_walk
+from semcore.tokens import (
+    identifier_tokens,
+    label_tokens,
+    load_tokenizer,
+    model_fingerprint,
+    trie_walk,
+)
 from semcore.trie import Trie
 
 
 def test_spells_a_cluster_its_keywords_and_an_end(trained: Path) -> None:
-    tokenizer = load_model(trained / "model")[1].tokenizer
+    tokenizer = load_tokenizer(trained / "model")
     tokens = identifier_tokens(tokenizer, Identifier(3, ("boat", "red")))
     assert tokenizer.convert_ids_to_tokens(tokens[0]) == global_token(3)
     assert tokenizer.decode(tokens[1:]) == " boat red<|im_end|>"
 
 
 def test_says_which_cluster_a_model_lacks(trained: Path) -> None:
-    tokenizer = load_model(trained / "model")[1].tokenizer
+    tokenizer = load_tokenizer(trained / "model")
     with pytest.raises(ModelError, match="no token for cluster 4096"):
         identifier_tokens(tokenizer, Identifier(4096, ("boat",)))
 
 
 def test_walks_over_all_identifiers(trained: Path) -> None:
-    tokenizer = load_model(trained / "model")[1].tokenizer
+    tokenizer = load_tokenizer(trained / "model")
     trie = Trie.load(trained / "bundle/image.marisa")
     walk = trie_walk(trie, tokenizer)
     for text in trie:
@@ -36,7 +41,7 @@ def test_walks_over_all_identifiers(trained: Path) -> None:
 
 
 def test_labels_are_one_token_each(trained: Path) -> None:
-    tokenizer = load_model(trained / "model")[1].tokenizer
+    tokenizer = load_tokenizer(trained / "model")
     assert tokenizer.convert_ids_to_tokens(label_tokens(tokenizer)) == list(LABELS)
 
 
@@ -47,3 +52,8 @@ def test_a_fingerprint_changes_with_the_weights(tmp_path: Path) -> None:
     assert model_fingerprint(tmp_path) == before
     (tmp_path / "model.safetensors").write_bytes(b"two")
     assert model_fingerprint(tmp_path) != before
+
+
+def test_says_where_there_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="semcore train"):
+        load_tokenizer(tmp_path)
