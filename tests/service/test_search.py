@@ -1,0 +1,64 @@
+"""A search ranks the items of the beams, and verification orders the first of them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_engine import FakeEngine
+
+from semcore.item import Item
+from service.index import Index
+from service.search import Searcher, SearchParameters, item_answer
+from service.settings import Settings
+
+VERIFIED = 4
+PLAIN = SearchParameters(top_k=100, beam_width=10, verify=False, constrained=True)
+
+
+@pytest.fixture
+def index(trained: Path) -> Iterator[Index]:
+    opened = Index(trained / "bundle")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def searcher(trained: Path) -> Searcher:
+    return Searcher(FakeEngine(trained / "model", Settings()), VERIFIED, concurrent=1)
+
+
+async def test_ranks_by_score_without_verification(index: Index, searcher: Searcher) -> None:
+    answer = await searcher.search(index, "text-to-image", "a boat", PLAIN)
+    assert len(answer.items) >= PLAIN.beam_width
+    logprobs = [item.logprob for item in answer.items]
+    assert logprobs == sorted(logprobs, reverse=True)
+    assert [item.rank for item in answer.items] == list(range(1, len(answer.items) + 1))
+    assert all(item.kind == "image" and item.verification is None for item in answer.items)
+    assert answer.index_version == index.version
+    assert answer.illegal == 0
+
+
+async def test_verification_orders_the_first_and_leaves_the_rest(
+    index: Index, searcher: Searcher
+) -> None:
+    plain = await searcher.search(index, "text-to-image", "a boat", PLAIN)
+    verified = await searcher.search(index, "text-to-image", "a boat", replace(PLAIN, verify=True))
+    first = [item.verification or 0.0 for item in verified.items[:VERIFIED]]
+    assert first == sorted(first, reverse=True)
+    assert sum(first) == pytest.approx(1.0)
+    ids = [[item.id for item in answer.items] for answer in (plain, verified)]
+    assert set(ids[0][:VERIFIED]) == set(ids[1][:VERIFIED])
+    assert ids[0][VERIFIED:] == ids[1][VERIFIED:]
+
+
+async def test_gives_no_more_than_asked_for(index: Index, searcher: Searcher) -> None:
+    parameters = replace(PLAIN, top_k=3)
+    assert len((await searcher.search(index, "text-to-image", "a boat", parameters)).items) == 3
+
+
+def test_an_id_is_quoted_in_its_link() -> None:
+    item = Item("boats/1 2.jpg", "image", "test", "boats/1 2.jpg", False, "", "1.jpg", "<g0> boat")
+    shown = item_answer(item)
+    assert shown.image == "/items/boats%2F1%202.jpg/image"
+    assert (shown.identifier.global_id, shown.identifier.keywords) == (0, ["boat"])
