@@ -22,7 +22,10 @@ def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
 
     if not (model / "config.json").is_file():  # else the name is looked up on the hub
         raise ModelError(f"{model} holds no model; train one with 'semcore train'")
-    return AutoTokenizer.from_pretrained(model)
+    try:
+        return AutoTokenizer.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{model} holds no tokenizer that can be read ({error})") from error
 
 
 def identifier_tokens(tokenizer: PreTrainedTokenizerBase, identifier: Identifier) -> list[int]:

@@ -1,5 +1,6 @@
 """Identifiers as tokens: the cluster's own, the keywords, the end."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,4 +57,12 @@ def test_a_fingerprint_changes_with_the_weights(tmp_path: Path) -> None:
 
 def test_says_where_there_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="semcore train"):
+        load_tokenizer(tmp_path)
+
+
+def test_says_where_the_tokenizer_is_damaged(trained: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "tokenizer_config.json"):
+        shutil.copy(trained / "model" / name, tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(ModelError, match="no tokenizer"):
         load_tokenizer(tmp_path)
