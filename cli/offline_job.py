@@ -92,9 +92,10 @@ def train(
     lora_rank: Annotated[int, typer.Option(min=0, help="Rank of LoRA; 0 trains all.")] = 0,
     epochs: Annotated[float | None, typer.Option(help="Epochs of stage 1.")] = None,
     gsv_queries: Annotated[
-        int | None, typer.Option(min=0, help="Candidate sets a direction in stage 2; 0: none.")
+        int | None,
+        typer.Option(min=0, help="Queries a direction of stage 2; 0: no stage 2."),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples a step, stage 1.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak rate of stage 1.")] = None,
     warm_up: Annotated[
         Path | None, typer.Option(help="Corpus for an untrained model's first acquaintance.")

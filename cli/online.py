@@ -45,7 +45,7 @@ def search(
     url: _Url = DEFAULT_URL,
     top_k: Annotated[int, typer.Option(min=1, help="Items wanted.")] = 10,
     beam_width: Annotated[int | None, typer.Option(min=1, help="Beams.")] = None,
-    verify: Annotated[bool, typer.Option(help="Let the model compare the best.")] = True,
+    verify: Annotated[bool, typer.Option(help="Let the model judge the best.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Search a running service by a text or by a picture."""

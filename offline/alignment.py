@@ -1,8 +1,9 @@
 """A first acquaintance of pictures and words, for models that were never pretrained.
 
 The vision tower and the projector learn to put, at some visual token, a vector near the embedding
-of each word that the picture's captions use; the embeddings move as well. The rest of the language
-model takes no part. A pretrained InternVL has this behind it and skips the step.
+of each word that the picture's captions use; the embeddings move as well. Then the first layer of
+the language model is set to compare the two. A pretrained InternVL has all this behind it and skips
+the step.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.nn import functional
 from transformers import InternVLForConditionalGeneration, ProcessorMixin
 
 from offline.collator import Pixels
+from offline.likeness import start_comparing
 from offline.progress import progress
 
 _BATCH = 32
@@ -85,6 +87,7 @@ def align(
     with torch.no_grad():
         moved = centre + lengths * functional.normalize(targets, dim=-1)
         model.get_input_embeddings().weight[words] = moved
+    start_comparing(model, processor.tokenizer, tokens.detach().norm(dim=-1).mean().item())
     recent = losses[-max(1, steps // 10) :]
     return sum(recent) / len(recent)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -14,22 +15,21 @@ from transformers import InternVLForConditionalGeneration, ProcessorMixin
 from offline.collator import Pixels, image_text
 from offline.pairs import Sample
 from offline.progress import progress
-from semcore.identifier import Identifier
+from offline.verification import SaidWords, verification_sample
 from semcore.item import Item
 from semcore.prompt import (
     DIRECTIONS,
     IMAGE,
-    LABELS,
     Direction,
     identifier_prompt,
     target_kind,
-    verification_prompt,
 )
 from semcore.tokens import end_token, trie_walk
 from semcore.trie import Trie
 from semcore.walk import Walk
 
 _BATCH = 32
+_CANDIDATES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,43 +42,42 @@ class Query:
 
 
 class CandidateDataset(Dataset[Sample]):
-    """Verification samples over the retrieved sets.
-
-    Sets that miss the right candidate are left out: put in by hand, its place would give it away.
-    Sets are shown in the order in which the beam search returned them, as in service.
-    """
+    """Verification samples: each query with each of the candidates retrieved for it."""
 
     def __init__(
-        self, queries: Sequence[Query], sets: Sequence[Sequence[Item]], image_root: Path
+        self,
+        queries: Sequence[Query],
+        sets: Sequence[Sequence[Item]],
+        image_root: Path,
+        said: SaidWords | None = None,
     ) -> None:
+        """``said``: what each pair's captions say, for a model to be asked word by word."""
         self._entries = [
-            (query, items)
-            for query, items in zip(queries, sets, strict=True)
-            if any(item.pair == query.pair for item in items)
+            (query, item) for query, items in zip(queries, sets, strict=True) for item in items
         ]
-        self._entries.sort(key=lambda entry: DIRECTIONS.index(entry[0].direction))
         self._root = image_root
+        self._said = said or {}
+        self._asked = frozenset().union(*self._said.values())
 
     @property
-    def sizes(self) -> tuple[list[int], list[int]]:
-        """As of :class:`offline.pairs.PairDataset`: how many candidates each set has."""
-        by_text = [len(s) for query, s in self._entries if query.direction == "text-to-image"]
-        return by_text, [len(s) for query, s in self._entries if query.direction == "image-to-text"]
+    def sizes(self) -> list[int]:
+        """Of each sample the length of its text."""
+        return [len(_text(query, item)) for query, item in self._entries]
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __getitem__(self, index: int) -> Sample:
-        query, items = self._entries[index]
-        right = next(place for place, item in enumerate(items) if item.pair == query.pair)
-        words = [Identifier.parse(item.identifier).lexical_id for item in items]
-        if query.direction == "text-to-image":
-            prompt = verification_prompt(query.direction, words, (), query.content)
-            images = tuple(self._root / item.image for item in items)
-        else:
-            prompt = verification_prompt(query.direction, words, [i.caption for i in items])
-            images = (self._root / query.content,)
-        return Sample(prompt, images, LABELS[right])
+        query, item = self._entries[index]
+        pictured = item.pair if query.direction == "text-to-image" else query.pair
+        return verification_sample(
+            item,
+            _text(query, item),
+            self._root / (item.image if query.direction == "text-to-image" else query.content),
+            matches=item.pair == query.pair,
+            said=self._said.get(pictured, frozenset()),
+            asked=self._asked,
+        )
 
 
 def choose_queries(items: Sequence[Item], per_direction: int, seed: int) -> list[Query]:
@@ -101,7 +100,7 @@ def retrieve_candidates(
     items: Sequence[Item],
     queries: Sequence[Query],
     image_root: Path,
-    candidates: int = len(LABELS),
+    candidates: int = _CANDIDATES,
 ) -> list[list[Item]]:
     """For each query its candidate items by constrained beam search over ``items``."""
     sets: list[list[Item]] = []
@@ -116,8 +115,7 @@ def retrieve_candidates(
             found = constrained_beams(
                 model, processor, gallery.walk, batch, image_root, pixels, candidates
             )
-            for query, beams in zip(batch, found, strict=True):
-                sets.append(gallery.items_of(beams, query.pair, candidates))
+            sets += [list(islice(gallery.items_of(beams), candidates)) for beams in found]
     return sets
 
 
@@ -196,15 +194,13 @@ class _Gallery:
         self._trie = Trie.build(self._by_identifier)
         self.walk = trie_walk(self._trie, processor.tokenizer)
 
-    def items_of(self, beams: Sequence[tuple[int, float]], pair: str, count: int) -> list[Item]:
-        found = list(self._expanded(beams))[:count]
-        places = [place for place, item in enumerate(found) if item.pair == pair]
-        # A set has one right answer: the other texts of the same picture are left out.
-        return [item for place, item in enumerate(found) if place not in places[1:]]
-
-    def _expanded(self, beams: Sequence[tuple[int, float]]) -> Iterator[Item]:
+    def items_of(self, beams: Sequence[tuple[int, float]]) -> Iterator[Item]:
         for key, _ in beams:
             yield from self._by_identifier[self._trie.identifier(key)]
+
+
+def _text(query: Query, item: Item) -> str:
+    return query.content if query.direction == "text-to-image" else item.caption
 
 
 def _allowed(walk: Walk, length: int, end: int) -> Callable[[int, torch.Tensor], list[int]]:

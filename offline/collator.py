@@ -13,8 +13,8 @@ from transformers import PreTrainedTokenizerBase, ProcessorMixin
 
 from offline.pairs import Sample
 from semcore.identifier import Identifier
-from semcore.prompt import IMAGE, LABELS
-from semcore.tokens import end_token, identifier_tokens, label_tokens
+from semcore.prompt import ANSWERS, IMAGE
+from semcore.tokens import identifier_tokens, verdict_tokens
 
 IGNORED = -100
 _CACHE_PIXELS = 96 * 96
@@ -48,7 +48,7 @@ class Pixels:
 
 
 class Collator:
-    """Pads samples to one batch; the loss counts the answer's tokens only (paper eq. 3)."""
+    """Pads samples to one batch; the loss counts the answers only (paper eq. 3)."""
 
     def __init__(self, processor: ProcessorMixin) -> None:
         self._tokenizer = processor.tokenizer
@@ -72,16 +72,25 @@ class Collator:
         return batch
 
     def _encode(self, sample: Sample) -> tuple[list[int], list[int]]:
-        text = sample.prompt.replace(IMAGE, self._tokens_of_image)
-        prompt: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        encoded = self._tokenizer(self._expanded(sample.prompt), add_special_tokens=False)
+        prompt: list[int] = encoded["input_ids"]
         answer = answer_tokens(self._tokenizer, sample.answer)
-        return prompt + answer, [IGNORED] * len(prompt) + answer
+        labels = [IGNORED] * len(prompt) + answer
+        yes, no = verdict_tokens(self._tokenizer)
+        for place, true in sample.checks:
+            last = len(self._expanded(sample.prompt[:place])) - 1
+            # What stands at a place is what the model is to say after the token before it.
+            labels[encoded.char_to_token(last) + 1] = yes if true else no
+        return prompt + answer, labels
+
+    def _expanded(self, text: str) -> str:
+        return text.replace(IMAGE, self._tokens_of_image)
 
 
 def answer_tokens(tokenizer: PreTrainedTokenizerBase, answer: str) -> list[int]:
-    """An identifier or a label, with the end token."""
-    if answer in LABELS:
-        return [label_tokens(tokenizer)[LABELS.index(answer)], end_token(tokenizer)]
+    """The tokens of an identifier, with the end token, or the one token of a verdict."""
+    if answer in ANSWERS:
+        return [verdict_tokens(tokenizer)[ANSWERS.index(answer)]]
     return identifier_tokens(tokenizer, Identifier.parse(answer))
 
 

@@ -15,11 +15,17 @@ from semcore.prompt import identifier_prompt
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``prompt`` with one placeholder an image, the images' paths, and the answer's text."""
+    """``prompt`` with one placeholder an image, the images' paths, and the answer's text.
+
+    Attributes:
+        checks: places in the prompt, as the character behind a word, at which the model is asked
+            as well, with the right answer.
+    """
 
     prompt: str
     images: tuple[Path, ...]
     answer: str
+    checks: tuple[tuple[int, bool], ...] = ()
 
 
 class PairDataset(Dataset[Sample]):

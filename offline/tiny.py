@@ -24,7 +24,7 @@ from transformers import (
 )
 
 from offline.encoder import encode, load_encoder
-from semcore.prompt import LABELS, identifier_prompt, verification_prompt
+from semcore.prompt import identifier_prompt, verification_prompt
 
 IMAGE_SIZE = 96
 PATCH_SIZE = 12
@@ -63,7 +63,7 @@ def _in_prompts(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         yield identifier_prompt("text-to-image", text)
         yield identifier_prompt("image-to-text")
-        yield verification_prompt("image-to-text", [("",)] * len(LABELS), [text] * len(LABELS))
+        yield verification_prompt((), text)
 
 
 def _train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
@@ -92,8 +92,9 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> InternVLConfig:
         hidden_size=192,
         intermediate_size=384,
         num_hidden_layers=4,
-        num_attention_heads=6,
-        num_key_value_heads=6,
+        num_attention_heads=3,
+        num_key_value_heads=3,
+        rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},  # InternVL's
         max_position_embeddings=4096,
         tie_word_embeddings=True,
         eos_token_id=tokenizer.eos_token_id,

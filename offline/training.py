@@ -1,7 +1,9 @@
 """Training: base model → stage 1 (identifiers) → stage 2 (verification) → model folder.
 
-Paper 3.4 and A.1. Each stage ends as a folder below ``OUT.work``, so that a run that was stopped
-goes on with the stage that it was in, from its last checkpoint.
+Paper 3.4 and A.1. A model that was never pretrained learns to see before that: pictures are
+acquainted with words, and then it is asked, word by word, what is true of a picture. Each stage
+ends as a folder below ``OUT.work``, so that a run that was stopped goes on with the stage that it
+was in, from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -36,12 +38,14 @@ from offline.corpus import Corpus
 from offline.pairs import PairDataset, Sample
 from offline.sampler import BlockSampler
 from offline.tiny import create_tiny_model
+from offline.verification import VerificationDataset, said_words
 from semcore.bundle import CLUSTERS, Manifest, read_manifest
 from semcore.errors import ModelError
 from semcore.identifier import global_token
 from semcore.item import Item, ItemStore
 
 LOSS_LOG = "losses.jsonl"
+_STAGES = ("checked", "stage1", "stage2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,16 @@ class TrainSettings:
         batch_size: samples a step and device.
         image_repeats: how often a picture is a query in one epoch.
         gsv_queries: queries of each direction whose candidates stage 2 learns from; 0 for none.
-        gsv_batch_size: candidate sets a step and device.
-        gsv_rehearsal: samples of stage 1 in stage 2, for each candidate set.
+        gsv_rehearsal: samples of stage 1 in stage 2, for each candidate.
         gsv_held_out: share of the pairs that stage 1 does not see and stage 2 searches in, so that
             its candidates are as uncertain as those of new items; for small corpora, which stage 1
             knows by heart.
         lora_rank: 0 trains all weights.
         align_epochs: epochs of acquainting pictures with words; only for unpretrained models.
+        check_epochs: epochs, over the texts, of asking at each word whether it is true of a
+            picture; only for models acquainted with words so. From then on the vision side and the
+            first layer's attention, which compare, stay as they are.
+        check_rehearsal: such samples in stage 1, for each text; stage 2 asks at each word as well.
     """
 
     epochs: float = 5.0
@@ -67,29 +74,31 @@ class TrainSettings:
     image_repeats: int = 5
     gsv_epochs: float = 1.0
     gsv_queries: int = 20_000
-    gsv_batch_size: int = 4
     gsv_learning_rate: float = 4e-5
     gsv_rehearsal: float = 1.0
     gsv_held_out: float = 0.0
     lora_rank: int = 0
     align_epochs: float = 0.0
+    check_epochs: float = 0.0
+    check_rehearsal: float = 0.0
     align_learning_rate: float = 2e-3
     warmup_steps: int = 60
     seed: int = 0
 
 
 TINY = TrainSettings(
-    epochs=1.5,
+    epochs=1.25,
     batch_size=32,
     learning_rate=1.5e-3,
     image_repeats=6,
     gsv_epochs=1.0,
-    gsv_queries=400,
-    gsv_batch_size=16,
+    gsv_queries=300,
     gsv_learning_rate=5e-4,
     gsv_rehearsal=0.5,
     gsv_held_out=0.15,
     align_epochs=5.0,
+    check_epochs=0.5,
+    check_rehearsal=0.25,
 )
 
 
@@ -135,13 +144,16 @@ def train_model(
         source = started
         started = stage("aligned", lambda to: _align(source, to, items, root, warm_up, settings))
     known, fresh = _held_out(items, settings.gsv_held_out)
+    if settings.check_epochs:
+        acquainted = started
+        started = stage("checked", lambda to: _check(acquainted, to, known, root, settings))
     first = stage("stage1", lambda to: _stage_1(started, to, known, root, settings))
     last = first
     if settings.gsv_queries:
         last = stage("stage2", lambda to: _stage_2(first, to, known, fresh, root, settings))
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(last, out)
-    logs = [work / f"{name}.{LOSS_LOG}" for name in ("stage1", "stage2")]
+    logs = [work / f"{name}.{LOSS_LOG}" for name in _STAGES]
     (out / LOSS_LOG).write_text("".join(log.read_text() for log in logs if log.exists()))
     (out / "training.json").write_text(json.dumps({"base": base, **asdict(settings)}, indent=2))
     shutil.rmtree(work)
@@ -237,13 +249,33 @@ def _align(
     _save(model, processor, to)
 
 
+def _check(
+    source: Path, to: Path, items: Sequence[Item], root: Path, settings: TrainSettings
+) -> None:
+    model, processor = load_model(source)
+    _keep_seeing(model)
+    data = VerificationDataset(items, root, settings.seed)
+    own = replace(settings, epochs=settings.check_epochs)
+    sampler = BlockSampler((data.sizes,), (1.0,), own.batch_size, own.seed)
+    _fit(model, processor, data, to, own, sampler)
+
+
 def _stage_1(
     source: Path, to: Path, items: Sequence[Item], root: Path, settings: TrainSettings
 ) -> None:
     model, processor = load_model(source)
-    data = PairDataset(items, root, settings.image_repeats, settings.seed)
-    sampler = BlockSampler(data.sizes, (1.0, 1.0), settings.batch_size, settings.seed)
-    _fit(model, processor, data, to, settings, Collator(processor), sampler)
+    if settings.check_epochs:
+        _keep_comparing(model)
+    pairs = PairDataset(items, root, settings.image_repeats, settings.seed)
+    data: Dataset[Sample] = pairs
+    sizes, shares = [*pairs.sizes], [1.0, 1.0]
+    if settings.check_rehearsal:
+        checks = VerificationDataset(items, root, settings.seed)
+        data = ConcatDataset([pairs, checks])
+        sizes.append(checks.sizes)
+        shares.append(settings.check_rehearsal)
+    sampler = BlockSampler(sizes, shares, settings.batch_size, settings.seed)
+    _fit(model, processor, data, to, settings, sampler)
 
 
 def _stage_2(
@@ -257,24 +289,31 @@ def _stage_2(
     model, processor = load_model(source)
     queries = choose_queries(fresh, settings.gsv_queries, settings.seed)
     sets = retrieve_candidates(model, processor, fresh, queries, root)
-    verification = CandidateDataset(queries, sets, root)
+    said = None
+    if settings.check_epochs:
+        _keep_comparing(model)
+        said = said_words(fresh)
+    verification = CandidateDataset(queries, sets, root, said)
     # Some of stage 1 is rehearsed, lest the identifiers be forgotten over the answers.
     identifiers = PairDataset(known, root, settings.image_repeats, settings.seed)
     data: Dataset[Sample] = ConcatDataset([verification, identifiers])
     share = settings.gsv_rehearsal * len(verification) / len(identifiers)
-    own = replace(
-        settings,
-        epochs=settings.gsv_epochs,
-        batch_size=settings.gsv_batch_size,
-        learning_rate=settings.gsv_learning_rate,
-    )
+    own = replace(settings, epochs=settings.gsv_epochs, learning_rate=settings.gsv_learning_rate)
     sampler = BlockSampler(
-        (*verification.sizes, *identifiers.sizes),
-        (1.0, 1.0, share, share),
-        own.batch_size,
-        own.seed,
+        (verification.sizes, *identifiers.sizes), (1.0, share, share), own.batch_size, own.seed
     )
-    _fit(model, processor, data, to, own, Collator(processor), sampler)
+    _fit(model, processor, data, to, own, sampler)
+
+
+def _keep_seeing(model: InternVLForConditionalGeneration) -> None:
+    model.model.vision_tower.requires_grad_(False)
+    model.model.multi_modal_projector.requires_grad_(False)
+
+
+def _keep_comparing(model: InternVLForConditionalGeneration) -> None:
+    """Identifiers, learned at a high rate, would undo what verification needs."""
+    _keep_seeing(model)
+    model.model.language_model.layers[0].self_attn.requires_grad_(False)
 
 
 def _fit(
@@ -283,7 +322,6 @@ def _fit(
     data: Dataset[Sample],
     to: Path,
     settings: TrainSettings,
-    collator: Collator,
     sampler: Sampler[int],
 ) -> None:
     """One stage with Hugging Face's trainer; writes the trained model to ``to``."""
@@ -318,7 +356,7 @@ def _fit(
         model=model,
         args=arguments,
         train_dataset=data,
-        data_collator=collator,
+        data_collator=Collator(processor),
         callbacks=[_LossLog(log)],
     )
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None

@@ -1,7 +1,6 @@
 """The words in which the model is asked, in training and in service alike.
 
-The layout is ChatML, which all of the InternVL family speaks. The query stands before the
-candidates: a causal model then reads each candidate already knowing what is looked for.
+The layout is ChatML, which all of the InternVL family speaks.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from typing import Literal
 
 from semcore.item import Kind
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 IMAGE = "<IMG_CONTEXT>"
-LABELS = tuple("ABCDEFGHIJ")
+ANSWERS = ("Yes", "No")
 
 Direction = Literal["text-to-image", "image-to-text"]
 DIRECTIONS: tuple[Direction, ...] = ("text-to-image", "image-to-text")
@@ -36,23 +35,15 @@ def identifier_prompt(direction: Direction, query: str = "") -> str:
     return _chat(f"{IMAGE}\nIdentifier of the text:")
 
 
-def verification_prompt(
-    direction: Direction, candidates: Sequence[Sequence[str]], texts: Sequence[str], query: str = ""
-) -> str:
-    """Asks which candidate matches best (paper 3.3); the answer is one of :data:`LABELS`.
+def verification_prompt(keywords: Sequence[str], text: str) -> str:
+    """Asks whether a picture and a text belong together (paper 3.3); answered by :data:`ANSWERS`.
 
-    Args:
-        candidates: the keywords of each, at most ``len(LABELS)`` of them. For text-to-image each
-            brings one picture with it, in the same order; for image-to-text the one picture is
-            the query.
-        texts: for image-to-text the text of each candidate; unused otherwise.
+    One of the two is the query, the other a candidate with its ``keywords``. The picture stands
+    first, so that what the engine has computed of it serves all prompts that begin with it. The
+    keywords stand last: before the text, its words would find themselves there and not look at the
+    picture.
     """
-    lines = [normalise_query(query) if direction == "text-to-image" else IMAGE]
-    for place, (label, keywords) in enumerate(zip(LABELS, candidates, strict=False)):
-        shown = IMAGE if direction == "text-to-image" else normalise_query(texts[place])
-        lines.append(f"{shown} ({' '.join(keywords)}) = {label}")
-    lines.append("Best match:")
-    return _chat("\n".join(lines))
+    return _chat(f"{IMAGE} {normalise_query(text)} ({' '.join(keywords)})\nMatch?")
 
 
 def _chat(user: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from semcore.errors import ModelError
 from semcore.identifier import Identifier, global_token
-from semcore.prompt import LABELS
+from semcore.prompt import ANSWERS
 from semcore.trie import Trie
 from semcore.walk import Walk, build_walk
 
@@ -52,9 +52,10 @@ def end_token(tokenizer: PreTrainedTokenizerBase) -> int:
     return int(token)
 
 
-def label_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The tokens with which a verification prompt is answered, one a label, in order."""
-    return [int(token) for token in tokenizer.convert_tokens_to_ids(list(LABELS))]
+def verdict_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
+    """The first token of each of :data:`semcore.prompt.ANSWERS`, which tells them apart."""
+    yes, no = (tokenizer.encode(answer, add_special_tokens=False)[0] for answer in ANSWERS)
+    return yes, no
 
 
 def trie_walk(trie: Trie, tokenizer: PreTrainedTokenizerBase) -> Walk:

@@ -26,7 +26,7 @@ class SearchOptions(BaseModel):
 
     top_k: int = Field(default=10, ge=1, description="number of items wanted")
     beam_width: int | None = Field(default=None, ge=1, description="beams of the search")
-    verify: bool = Field(default=True, description="let the model compare the best candidates")
+    verify: bool = Field(default=True, description="let the model judge the best candidates")
     constrained: bool = Field(
         default=True, description="spell existing identifiers only; off for experiments"
     )

@@ -14,7 +14,7 @@ from PIL import Image
 
 from semcore.errors import EngineError
 from semcore.prompt import IMAGE
-from semcore.tokens import end_token, label_tokens, load_tokenizer
+from semcore.tokens import end_token, load_tokenizer, verdict_tokens
 from semcore.walk import ROOT
 from service.settings import Settings
 
@@ -73,8 +73,8 @@ class Engine(Protocol):
         """For each branch its ``count`` likeliest next tokens, of those that ``walk`` allows."""
         ...
 
-    async def choose(self, prompt: Prompt, candidates: int) -> list[float]:
-        """Log-probability of each of the first ``candidates`` labels as the answer."""
+    async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
+        """For each verification prompt the log-odds of the answer Yes."""
         ...
 
     async def check(self) -> None:
@@ -93,7 +93,7 @@ class VllmEngine:
 
         self._llm = llm
         self._tokenizer = tokenizer
-        self._labels = label_tokens(tokenizer)
+        self._verdicts = verdict_tokens(tokenizer)
         self._params = SamplingParams
         self._kind = RequestOutputKind.FINAL_ONLY
         self.end = end_token(tokenizer)
@@ -115,7 +115,7 @@ class VllmEngine:
             max_model_len=settings.max_model_len or None,
             max_logprobs=MAX_LOGPROBS,
             logprobs_mode="processed_logits",
-            limit_mm_per_prompt={"image": settings.verified, "video": 0},
+            limit_mm_per_prompt={"image": 1, "video": 0},
             gpu_memory_utilization=settings.gpu_memory_utilization,
             block_size=_BLOCK if current_platform.is_cpu() else None,
             enable_prefix_caching=True,
@@ -169,22 +169,22 @@ class VllmEngine:
             )
         )
 
-    async def choose(self, prompt: Prompt, candidates: int) -> list[float]:
+    async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         from service.trie_processor import choice_argument
 
-        labels = self._labels[:candidates]
         params = self._params(
             max_tokens=1,
             temperature=0.0,
             # Not logprob_token_ids: it spoils the logprobs of other requests of the same batch.
-            logprobs=len(labels),
-            extra_args=choice_argument(labels),
+            logprobs=len(self._verdicts),
+            extra_args=choice_argument(self._verdicts),
             detokenize=False,
             output_kind=self._kind,
         )
-        answer = await self._ask(prompt, (), params)
-        logprob = dict(zip(answer.tokens, answer.logprobs, strict=True))
-        return [logprob[label] for label in labels]
+        answers = await asyncio.gather(*(self._ask(prompt, (), params) for prompt in prompts))
+        yes, no = self._verdicts
+        logprobs = [dict(zip(a.tokens, a.logprobs, strict=True)) for a in answers]
+        return [logprob[yes] - logprob[no] for logprob in logprobs]
 
     async def _ask(
         self, prompt: Prompt, tokens: tuple[int, ...], params: SamplingParams

@@ -1,4 +1,4 @@
-"""Generative semantic verification: the model compares the candidates and names the best."""
+"""Generative semantic verification: the model judges each candidate against the query."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from semcore.identifier import Identifier
 from semcore.item import Item
-from semcore.prompt import Direction, verification_prompt
+from semcore.prompt import verification_prompt
 from service.engine import Engine, Picture
 from service.index import Index
 
@@ -18,30 +18,42 @@ from service.index import Index
 async def verify(
     engine: Engine,
     index: Index,
-    direction: Direction,
     query: str | Picture,
     candidates: Sequence[Item],
+    logprobs: Sequence[float],
 ) -> list[float] | None:
     """Probability of each candidate to be the best match (paper 3.3); they add up to one.
 
-    None where there is nothing to compare: fewer than two candidates, or a picture of one is gone.
+    That of candidate i is proportional to p(identifier of i | query) · odds(i matches | query, i):
+    what the beams found is the prior, and what the model says of the candidate itself the evidence.
+    Each candidate has a prompt of its own, and all of them one engine batch, so that no place in a
+    list is favoured.
+
+    Args:
+        logprobs: of the candidates' identifiers, in nats.
+
+    Returns:
+        None where there is nothing to compare: fewer than two candidates, or a picture is gone.
     """
     if len(candidates) < 2:
         return None
-    keywords = [Identifier.parse(item.identifier).lexical_id for item in candidates]
+    shown: Sequence[Picture | None]
     if isinstance(query, Picture):
         texts = [item.caption for item in candidates]
-        text = verification_prompt(direction, keywords, texts)
-        prompt = engine.prompt(text, [query])
+        shown = [query] * len(candidates)
     else:
-        pictures = await asyncio.gather(
+        texts = [query] * len(candidates)
+        shown = await asyncio.gather(
             *(asyncio.to_thread(_picture, index, item) for item in candidates)
         )
-        shown = [picture for picture in pictures if picture is not None]
-        if len(shown) < len(pictures):
+    prompts = []
+    for item, text, picture in zip(candidates, texts, shown, strict=True):
+        if picture is None:
             return None
-        prompt = engine.prompt(verification_prompt(direction, keywords, (), query), shown)
-    return _softmax(await engine.choose(prompt, len(candidates)))
+        keywords = Identifier.parse(item.identifier).lexical_id
+        prompts.append(engine.prompt(verification_prompt(keywords, text), [picture]))
+    odds = await engine.judge(prompts)
+    return _softmax([prior + evidence for prior, evidence in zip(logprobs, odds, strict=True)])
 
 
 def _picture(index: Index, item: Item) -> Picture | None:

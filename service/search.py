@@ -69,8 +69,14 @@ class Searcher:
             searched = time.perf_counter()
             probabilities = None
             if parameters.verify:
-                top = [candidate.item for candidate in candidates[: self._verified]]
-                probabilities = await verify(self._engine, index, direction, query, top)
+                top = candidates[: self._verified]
+                probabilities = await verify(
+                    self._engine,
+                    index,
+                    query,
+                    [candidate.item for candidate in top],
+                    [candidate.logprob for candidate in top],
+                )
             ended = time.perf_counter()
         items = _ranked(candidates, probabilities or [])
         return SearchAnswer(

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     max_beam_width: int = Field(default=100, ge=1, le=500, description="most beams of a query")
     max_top_k: int = Field(default=100, ge=1, le=500, description="most items of an answer")
     verified: int = Field(
-        default=10, ge=2, le=10, description="candidates that verification compares"
+        default=10, ge=2, le=100, description="candidates that verification judges"
     )
     max_query_words: int = Field(default=256, ge=1, description="longest text query, in words")
     max_image_bytes: int = Field(default=20_000_000, ge=1, description="largest upload, in bytes")

@@ -13,7 +13,7 @@ from offline.training import load_model
 from semcore.identifier import Identifier, global_token
 from semcore.item import Item
 from semcore.prompt import verification_prompt
-from semcore.tokens import end_token, identifier_tokens, label_tokens
+from semcore.tokens import end_token, identifier_tokens, verdict_tokens
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +36,24 @@ def test_loss_counts_the_identifier_only(
         assert first == global_token(Identifier.parse(sample.answer).global_id)
 
 
-def test_a_verification_is_answered_by_a_label(corpus: Corpus, processor: ProcessorMixin) -> None:
-    words = [("boat", "red"), ("car",), ("tree", "night")]
-    prompt = verification_prompt("image-to-text", words, ["a", "b", "c"])
+def test_a_verification_asks_behind_words_and_at_the_end(
+    corpus: Corpus, processor: ProcessorMixin
+) -> None:
+    prompt = verification_prompt(("boat", "red"), "a boat and a house")
     image = corpus.image_root / corpus.pictures[0].image
-    labels = Collator(processor)([Sample(prompt, (image,), "B")])["labels"][0]
-    answer = [label_tokens(processor.tokenizer)[1], end_token(processor.tokenizer)]
-    assert labels[labels != IGNORED].tolist() == answer
+    places = ((prompt.index("boat") + 4, True), (prompt.rindex("house") + 5, False))
+    batch = Collator(processor)([Sample(prompt, (image,), "No", places)])
+    tokens, labels = batch["input_ids"][0], batch["labels"][0]
+    asked = (labels != IGNORED).nonzero().flatten()
+    yes, no = verdict_tokens(processor.tokenizer)
+    assert labels[asked].tolist() == [yes, no, no]
+    before = [processor.tokenizer.decode([tokens[place - 1]]) for place in asked[:2]]
+    assert before == [" boat", " house"]
+    assert asked[-1] == len(tokens) - 1
 
 
 def test_rows_are_padded_to_the_longest(processor: ProcessorMixin) -> None:
-    samples = [Sample("a boat", (), "A"), Sample("two boats and a red house", (), "A")]
+    samples = [Sample("a boat", (), "Yes"), Sample("two boats and a red house", (), "No")]
     batch = Collator(processor)(samples)
     short, long = batch["attention_mask"].sum(1).tolist()
     assert short < long == batch["input_ids"].shape[1]

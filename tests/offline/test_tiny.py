@@ -9,8 +9,7 @@ from transformers import InternVLForConditionalGeneration, ProcessorMixin
 
 from offline.tiny import IMAGE_SIZE, create_tiny_model
 from offline.training import load_model
-from semcore.prompt import LABELS
-from semcore.tokens import end_token, label_tokens
+from semcore.tokens import end_token, verdict_tokens
 
 TEXTS = ["a red boat at sea", "a crimson ship at sea", "two cats", "a house and a tree"]
 
@@ -34,9 +33,9 @@ def test_knows_the_words_of_prompts(
     tiny: tuple[InternVLForConditionalGeneration, ProcessorMixin],
 ) -> None:
     tokenizer = tiny[1].tokenizer
-    for word in (" boat", " crimson", " cats", "Best", " match"):
+    for word in (" boat", " crimson", " cats", "Match", " text"):
         assert len(tokenizer.encode(word, add_special_tokens=False)) == 1
-    assert len(set(label_tokens(tokenizer))) == len(LABELS)
+    assert len(set(verdict_tokens(tokenizer))) == 2
     assert end_token(tokenizer) == tokenizer.eos_token_id
 
 

@@ -7,13 +7,12 @@ import pytest
 
 from semcore.errors import ModelError
 from semcore.identifier import Identifier, global_token
-from semcore.prompt import LABELS
 from semcore.tokens import (
     identifier_tokens,
-    label_tokens,
     load_tokenizer,
     model_fingerprint,
     trie_walk,
+    verdict_tokens,
 )
 from semcore.trie import Trie
 
@@ -41,9 +40,12 @@ def test_walks_over_all_identifiers(trained: Path) -> None:
         assert trie.identifier(int(walk.keys[leaf])) == text
 
 
-def test_labels_are_one_token_each(trained: Path) -> None:
+def test_verdicts_begin_with_different_tokens(trained: Path) -> None:
     tokenizer = load_tokenizer(trained / "model")
-    assert tokenizer.convert_ids_to_tokens(label_tokens(tokenizer)) == list(LABELS)
+    yes, no = verdict_tokens(tokenizer)
+    assert yes != no
+    assert "Yes".startswith(tokenizer.decode([yes]))
+    assert "No".startswith(tokenizer.decode([no]))
 
 
 def test_a_fingerprint_changes_with_the_weights(tmp_path: Path) -> None:

@@ -1,60 +1,60 @@
-"""Verification shows the candidates in order and gives probabilities."""
+"""Verification judges each candidate and weighs that with what the beams found."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from semcore.prompt import IMAGE
 from service.engine import Picture, Prompt
 from service.gsv import verify
 from service.index import Index
 
 
-class Choosing:
-    """An engine that remembers the prompt and prefers the second candidate."""
+class Judging:
+    """An engine that remembers the prompts and says yes to the second candidate only."""
 
     def __init__(self) -> None:
-        self.text = ""
+        self.texts: list[str] = []
         self.pictures: list[Picture] = []
 
     def prompt(self, text: str, pictures: list[Picture]) -> Prompt:
-        self.text, self.pictures = text, pictures
+        self.texts.append(text)
+        self.pictures += pictures
         return Prompt(())
 
-    async def choose(self, _: Prompt, candidates: int) -> list[float]:
-        return [0.0 if place == 1 else -2.0 for place in range(candidates)]
+    async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
+        return [2.0 if place == 1 else 0.0 for place in range(len(prompts))]
 
 
-async def test_compares_pictures_with_a_text(trained: Path) -> None:
-    index, engine = Index(trained / "bundle"), Choosing()
+async def test_judges_pictures_by_a_text(trained: Path) -> None:
+    index, engine = Index(trained / "bundle"), Judging()
     items = list(index.store.of_split("test", "image"))[:3]
-    found = await verify(engine, index, "text-to-image", "two boats", items)
-    assert found == pytest.approx([math.exp(-2) / (1 + 2 * math.exp(-2)), 0.787, 0.107], abs=1e-3)
-    assert sum(found) == pytest.approx(1.0)
+    found = await verify(engine, index, "two boats", items, [-1.0, -2.0, -3.0])
+    weights = [math.exp(-1), math.exp(-2 + 2), math.exp(-3)]
+    assert found == pytest.approx([weight / sum(weights) for weight in weights])
     assert [picture.key.split(":")[1] for picture in engine.pictures] == [i.id for i in items]
-    assert engine.text.index("two boats") < engine.text.index(IMAGE)
-    assert engine.text.count(IMAGE) == 3
+    assert all("two boats" in text for text in engine.texts)
     index.close()
 
 
-async def test_compares_texts_with_a_picture(trained: Path) -> None:
-    index, engine = Index(trained / "bundle"), Choosing()
+async def test_judges_texts_by_a_picture(trained: Path) -> None:
+    index, engine = Index(trained / "bundle"), Judging()
     items = list(index.store.of_split("test", "text"))[:3]
     query = Picture(Image.new("RGB", (8, 8)), "query")
-    assert await verify(engine, index, "image-to-text", query, items)
-    assert engine.pictures == [query]
-    places = [engine.text.index(item.caption) for item in items]
-    assert places == sorted(places)
+    assert await verify(engine, index, query, items, [-1.0] * 3)
+    assert engine.pictures == [query] * 3
+    for item, text in zip(items, engine.texts, strict=True):
+        assert item.caption in text
     index.close()
 
 
 async def test_needs_two_candidates_with_their_pictures(trained: Path, tmp_path: Path) -> None:
     index = Index(trained / "bundle")
     items = list(index.store.of_split("test", "image"))[:3]
-    assert await verify(Choosing(), index, "text-to-image", "a boat", items[:1]) is None
+    assert await verify(Judging(), index, "a boat", items[:1], [-1.0]) is None
     index.close()
     bare = Index(trained / "bundle", image_root=tmp_path)
-    assert await verify(Choosing(), bare, "text-to-image", "a boat", items) is None
+    assert await verify(Judging(), bare, "a boat", items, [-1.0] * 3) is None
     bare.close()

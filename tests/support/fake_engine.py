@@ -38,8 +38,8 @@ class FakeEngine:
             answers.append(Continuations([t for _, t in ranked][:count], logprobs[:count]))
         return answers
 
-    async def choose(self, prompt: Prompt, candidates: int) -> list[float]:
-        return [math.log(_weight(prompt, (place,))) for place in range(candidates)]
+    async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
+        return [4 * _weight(prompt, ()) - 2 for prompt in prompts]
 
     async def check(self) -> None:
         if self.dead:

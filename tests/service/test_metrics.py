@@ -1,0 +1,23 @@
+"""Searches, cache lookups, stages and reloads are counted under the field's names."""
+
+import httpx
+
+
+async def sample(client: httpx.AsyncClient, name: str) -> float:
+    lines = (await client.get("/metrics")).text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
+async def test_counts_what_happens(client: httpx.AsyncClient) -> None:
+    answered = 'semcore_searches_total{direction="text-to-image",outcome="answered"}'
+    beams = 'semcore_stage_seconds_count{direction="text-to-image",stage="beam"}'
+    hits = 'semcore_cache_lookups_total{result="hit"}'
+    names = (answered, beams, hits, "semcore_illegal_identifiers_total ")
+    before = [await sample(client, name) for name in names]
+    for _ in range(2):
+        response = await client.post("/search/text-to-image", json={"query": "one metric boat"})
+        assert response.status_code == 200
+    after = [await sample(client, name) for name in names]
+    assert [new - old for new, old in zip(after, before, strict=True)] == [1, 1, 1, 0]
+    assert await sample(client, "semcore_ready ") == 1
+    assert await sample(client, "semcore_index_info{") == 1
