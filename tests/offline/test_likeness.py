@@ -44,7 +44,7 @@ def test_words_find_their_like(tmp_path: Path) -> None:
     with_like, without = weights[:, 3].mean(0), weights[:, 4].mean(0)
     assert with_like[1] > with_like[2]
     assert without[0] > with_like[0]
-    assert weights[:, 3:, :3].sum(-1).min() > 0.9
+    assert weights[:, 3:, :3].sum(-1).min() > 0.8
 
 
 def test_pictures_keep_what_they_say_of_words(tmp_path: Path) -> None:
