@@ -28,6 +28,15 @@ class Sample:
     checks: tuple[tuple[int, bool], ...] = ()
 
 
+def captions_of_pairs(items: Iterable[Item]) -> dict[str, str]:
+    """For each pair all its captions in one text."""
+    captions: dict[str, str] = {}
+    for item in items:
+        if item.kind == "text":
+            captions[item.pair] = f"{captions.get(item.pair, '')} {item.caption}"
+    return captions
+
+
 class PairDataset(Dataset[Sample]):
     """Both directions: each text with its picture's identifier, each picture with a text's.
 

@@ -35,7 +35,7 @@ from offline.alignment import align
 from offline.candidates import CandidateDataset, choose_queries, retrieve_candidates
 from offline.collator import Collator
 from offline.corpus import Corpus
-from offline.pairs import PairDataset, Sample
+from offline.pairs import PairDataset, Sample, captions_of_pairs
 from offline.sampler import BlockSampler
 from offline.tiny import create_tiny_model
 from offline.verification import VerificationDataset, said_words
@@ -231,10 +231,7 @@ def _align(
     settings: TrainSettings,
 ) -> None:
     model, processor = load_model(source)
-    captions: dict[str, str] = {}
-    for item in items:
-        if item.kind == "text":
-            captions[item.pair] = f"{captions.get(item.pair, '')} {item.caption}"
+    captions = captions_of_pairs(items)
     pictures = [(root / i.image, captions[i.pair]) for i in items if i.kind == "image"]
     if warm_up is not None:
         pictures += [(warm_up.image_root / p.image, " ".join(p.captions)) for p in warm_up.pictures]

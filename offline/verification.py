@@ -14,7 +14,7 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from offline.keywords import word_vectorizer
-from offline.pairs import Sample
+from offline.pairs import Sample, captions_of_pairs
 from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.prompt import ANSWERS, normalise_query, verification_prompt
@@ -25,10 +25,7 @@ _NEAR = 0.5
 
 def said_words(items: Iterable[Item]) -> SaidWords:
     """For each pair the telling words of all its captions; no stop words."""
-    captions: dict[str, str] = {}
-    for item in items:
-        if item.kind == "text":
-            captions[item.pair] = f"{captions.get(item.pair, '')} {item.caption}"
+    captions = captions_of_pairs(items)
     analyse = word_vectorizer(list(captions.values())).build_analyzer()
     return {pair: frozenset(analyse(text)) for pair, text in captions.items()}
 
