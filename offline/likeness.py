@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor
 from transformers import InternVLForConditionalGeneration, PreTrainedTokenizerBase
+from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention
 
 _SHARPNESS = 1.4
 _MARK = 6.0  # of a visual token along the direction of pictures, where its length is √hidden
@@ -33,37 +34,42 @@ def start_comparing(
     Args:
         length: the usual length of a visual token behind the projector.
     """
-    language = model.model.language_model
-    attention = language.layers[0].self_attn
+    attention = model.model.language_model.layers[0].self_attn
+    projector = model.model.multi_modal_projector.linear_2
     table = model.get_input_embeddings().weight
+    hidden = table.shape[1]
+    heads = hidden // attention.head_dim
     with torch.no_grad():
+        # 1. Two directions that no word uses: visual tokens bear one, the sink is the other.
         pictures, sink = _unused_directions(table[: len(tokenizer)])
-        hidden = table.shape[1]
-        table[tokenizer.convert_tokens_to_ids("<|im_start|>")] = sink * table.norm(dim=-1).mean()
-        projector = model.model.multi_modal_projector.linear_2
         mark = _MARK / math.sqrt(hidden - _MARK**2) * length
         projector.weight -= torch.outer(pictures, pictures @ projector.weight)
         projector.bias += pictures * (mark - pictures @ projector.bias)
-        width = attention.head_dim
-        heads = hidden // width
+        table[tokenizer.convert_tokens_to_ids("<|im_start|>")] = sink * table.norm(dim=-1).mean()
+        # 2. Each head: likeness, drawn to both by the bias of its queries.
         for head in range(heads):
-            own = slice(head * width, (head + 1) * width)
-            near = head == heads - 1
-            like = _likeness(width, hidden, slow_only=not near)
-            query, key = attention.q_proj, attention.k_proj
-            query.weight[own], key.weight[own] = like, like
-            query.bias[own], key.bias[own] = 0.0, 0.0
-            slowest = width // 2 - 1
-            pull = math.sqrt(width) * _PULL
-            for pair, direction, bias in (
-                (_NEARBY if near else slowest, pictures, pull / _MARK),
-                (slowest - 1, sink, (pull + math.sqrt(width) * _SINK) / math.sqrt(hidden)),
-            ):
-                one, other = own.start + pair, own.start + pair + width // 2
-                query.weight[[one, other]] = 0.0
-                key.weight[other] = 0.0
-                key.weight[one] = direction
-                query.bias[one] = bias
+            _set_head(attention, head, pictures, sink, near=head == heads - 1)
+
+
+def _set_head(
+    attention: Qwen2Attention, head: int, pictures: Tensor, sink: Tensor, *, near: bool
+) -> None:
+    query, key = attention.q_proj, attention.k_proj
+    width, hidden = attention.head_dim, len(pictures)
+    own = slice(head * width, (head + 1) * width)
+    like = _likeness(width, hidden, slow_only=not near)
+    query.weight[own], key.weight[own] = like, like
+    query.bias[own], key.bias[own] = 0.0, 0.0
+    slowest, scale = width // 2 - 1, math.sqrt(width)
+    for pair, direction, bias in (
+        (_NEARBY if near else slowest, pictures, scale * _PULL / _MARK),
+        (slowest - 1, sink, scale * (_PULL + _SINK) / math.sqrt(hidden)),
+    ):
+        one, other = own.start + pair, own.start + pair + width // 2
+        query.weight[[one, other]] = 0.0
+        key.weight[other] = 0.0
+        key.weight[one] = direction
+        query.bias[one] = bias
 
 
 def _unused_directions(embeddings: Tensor) -> tuple[Tensor, Tensor]:

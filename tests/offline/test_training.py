@@ -12,13 +12,37 @@ from offline.training import load_model, train_model
 from semcore.bundle import check_bundle
 from semcore.errors import ModelError
 
+STAGE_1 = replace(
+    MOMENT, align_epochs=0.0, check_epochs=0.0, check_rehearsal=0.0, epochs=0.2, gsv_queries=0
+)
+
 
 def test_leaves_a_model_and_a_log(trained: Path) -> None:
     manifest = check_bundle(trained / "bundle")
     assert manifest.model is not None
     log = [json.loads(line) for line in (trained / "model/losses.jsonl").read_text().splitlines()]
-    assert {entry["stage"] for entry in log} == {"stage1", "stage2"}
+    assert {entry["stage"] for entry in log} == {"checked", "stage1", "stage2"}
     assert not (trained / "model.work").exists()
+
+
+def test_what_compares_stays_through_both_stages(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[str, torch.Tensor] = {}
+
+    def start(source: Path, to: Path, *_: object) -> None:
+        model, processor = load_model(source)
+        kept.update(model.named_parameters())
+        model.save_pretrained(to)
+        processor.save_pretrained(to)
+
+    monkeypatch.setattr("offline.training._check", start)
+    settings = replace(MOMENT, align_epochs=0.0, epochs=0.2, gsv_queries=4)
+    train_model(trained / "bundle", None, tmp_path / "m", settings, report=lambda _: None)
+    after, _ = load_model(tmp_path / "m")
+    same = {name for name, value in after.named_parameters() if torch.equal(value, kept[name])}
+    compares = ("vision_tower", "multi_modal_projector", "language_model.layers.0.self_attn")
+    assert same == {name for name in kept if any(part in name for part in compares)}
 
 
 def test_stage_1_learns(trained: Path) -> None:
@@ -30,7 +54,6 @@ def test_stage_1_learns(trained: Path) -> None:
 def test_goes_on_after_an_interruption(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = replace(MOMENT, align_epochs=0.0, epochs=0.2, gsv_queries=0)
     said: list[str] = []
 
     def interrupted(*_: object) -> None:
@@ -39,15 +62,15 @@ def test_goes_on_after_an_interruption(
     with monkeypatch.context() as patch:
         patch.setattr("offline.training._stage_1", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train_model(trained / "bundle", None, tmp_path / "m", settings, report=said.append)
+            train_model(trained / "bundle", None, tmp_path / "m", STAGE_1, report=said.append)
     assert said == ["training: base", "training: stage1"]
-    train_model(trained / "bundle", None, tmp_path / "m", settings, report=said.append)
+    train_model(trained / "bundle", None, tmp_path / "m", STAGE_1, report=said.append)
     assert said[2:] == ["training: stage1"]
     assert (tmp_path / "m" / "model.safetensors").exists()
 
 
 def test_adapters_end_merged_in_an_ordinary_model(trained: Path, tmp_path: Path) -> None:
-    settings = replace(MOMENT, align_epochs=0.0, epochs=0.2, gsv_queries=0, lora_rank=4)
+    settings = replace(STAGE_1, lora_rank=4)
     base = str(trained / "model")
     train_model(trained / "bundle", base, tmp_path / "m", settings, report=lambda _: None)
     before, _ = load_model(base)

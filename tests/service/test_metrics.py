@@ -20,4 +20,5 @@ async def test_counts_what_happens(client: httpx.AsyncClient) -> None:
     after = [await sample(client, name) for name in names]
     assert [new - old for new, old in zip(after, before, strict=True)] == [1, 1, 1, 0]
     assert await sample(client, "semcore_ready ") == 1
-    assert await sample(client, "semcore_index_info{") == 1
+    version = response.json()["index_version"]
+    assert await sample(client, f'semcore_index_info{{version="{version}"}}') == 1
