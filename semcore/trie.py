@@ -42,10 +42,6 @@ class Trie:
         """The identifier of a number. Raises ``KeyError`` out of range."""
         return str(self._trie.restore_key(number))
 
-    def starting_with(self, prefix: str) -> list[str]:
-        """All identifiers that begin with ``prefix``, sorted."""
-        return sorted(self._trie.keys(prefix))
-
     def __contains__(self, identifier: object) -> bool:
         return isinstance(identifier, str) and identifier in self._trie
 

@@ -84,22 +84,13 @@ def mask_logits(logits: Tensor, positions: Mapping[int, Position]) -> Tensor:
     rows = list(positions)
     # 1. Softmax over everything: the score is the model's, not the mask's.
     logprobs = torch.log_softmax(logits[rows].float(), dim=-1)
-    # 2. Coordinates of all allowed (row, token) pairs of the batch.
-    free, at_rows, at_tokens = [], [], []
-    for place, position in enumerate(positions.values()):
-        tokens = _allowed(position)
-        if tokens is None:
-            free.append(place)
-        else:
-            at_rows.append(np.full(len(tokens), place, dtype=np.int64))
-            at_tokens.append(tokens)
-    # 3. One gather and one scatter.
+    # 2. Coordinates of all allowed (row, token) pairs of the batch, one gather a walk.
+    free, at_rows, at_tokens = _pairs(list(positions.values()))
+    # 3. One scatter.
     masked = torch.full_like(logprobs, -torch.inf)
-    if at_rows:
-        row = torch.from_numpy(np.concatenate(at_rows)).to(logits.device, non_blocking=True)
-        token = torch.from_numpy(np.concatenate(at_tokens).astype(np.int64))
-        token = token.to(logits.device, non_blocking=True)
-        masked[row, token] = logprobs[row, token]
+    row = torch.from_numpy(at_rows).to(logits.device, non_blocking=True)
+    token = torch.from_numpy(at_tokens).to(logits.device, non_blocking=True)
+    masked[row, token] = logprobs[row, token]
     if free:
         masked[free] = logprobs[free]
     logits[rows] = masked.to(logits.dtype)
@@ -153,11 +144,28 @@ def _position(params: SamplingParams) -> Position | None:
     return NodePosition(argument["stem"], argument["node"])
 
 
-def _allowed(position: Position) -> NDArray[np.int32] | None:
-    """Token ids; None for all."""
-    if isinstance(position, ChoicePosition):
-        return np.asarray(position.tokens, dtype=np.int32)
-    return _walk(position.stem).allowed(position.node) if position.stem else None
+def _pairs(
+    positions: Sequence[Position],
+) -> tuple[list[int], NDArray[np.int64], NDArray[np.int64]]:
+    """Places where all tokens are allowed; and row and token, int64 [pairs], of all others."""
+    free: list[int] = []
+    rows, tokens = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    at_walk: dict[str, tuple[list[int], list[int]]] = {}
+    for place, position in enumerate(positions):
+        if isinstance(position, ChoicePosition):
+            rows.append(np.full(len(position.tokens), place))
+            tokens.append(np.array(position.tokens))
+        elif position.stem:
+            places, nodes = at_walk.setdefault(position.stem, ([], []))
+            places.append(place)
+            nodes.append(position.node)
+        else:
+            free.append(place)
+    for stem, (places, nodes) in at_walk.items():
+        row, token = _walk(stem).allowed_of(np.array(nodes))
+        rows.append(np.array(places)[row])
+        tokens.append(token.astype(np.int64))
+    return free, np.concatenate(rows), np.concatenate(tokens)
 
 
 @lru_cache(maxsize=_WALKS_KEPT)

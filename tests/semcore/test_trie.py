@@ -16,7 +16,6 @@ def test_numbers_and_back(tmp_path: Path) -> None:
     assert len(trie) == 3
     assert {trie.identifier(trie.number(text)) for text in TEXTS} == set(TEXTS)
     assert sorted(trie) == sorted(TEXTS)
-    assert trie.starting_with("<g1> boat") == sorted(TEXTS[:2])
     assert "<g1> boat" not in trie
     with pytest.raises(KeyError):
         trie.number("<g9>")

@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from semcore.errors import BundleError
@@ -30,6 +31,17 @@ def test_allows_exactly_what_some_sequence_continues_with(seed: int) -> None:
         assert node is not None
         assert walk.allowed(node).tolist() == sorted(tokens)
     assert len(walk.tokens) == len(following) + len(sequences)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_nodes_at_once_allow_what_each_allows(seed: int) -> None:
+    walk = build_walk(sequences := random_sequences(seed), range(len(sequences)))
+    nodes = np.random.default_rng(seed).integers(0, len(walk.tokens), 50)
+    rows, tokens = walk.allowed_of(nodes)
+    for place, node in enumerate(nodes.tolist()):
+        assert tokens[rows == place].tolist() == walk.allowed(node).tolist()
+    assert rows.tolist() == sorted(rows.tolist())
+    assert all(len(part) == 0 for part in walk.allowed_of(np.empty(0, np.int64)))
 
 
 def test_leaves_carry_the_keys(tmp_path: Path) -> None:

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
 
-from offline.candidates import Query, constrained_beams
-from offline.collator import Pixels
+from offline.candidates import CandidateDataset, Query, constrained_beams
+from offline.collator import IGNORED, Collator, Pixels
 from offline.training import load_model
 from semcore.bundle import read_manifest
 from semcore.item import ItemStore
 from semcore.prompt import DIRECTIONS, Direction, target_kind
-from semcore.tokens import trie_walk
+from semcore.tokens import trie_walk, verdict_tokens
 from semcore.trie import Trie
 
 BEAM_WIDTH = 20
@@ -141,6 +142,32 @@ async def test_reloads_while_clients_search(service_url: str, trained: Path, sma
                 group.create_task(search(client, number))
         assert set(searches) == set(known)
         assert await illegal_identifiers(client) == before
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+async def test_verification_is_that_of_hugging_face(
+    service_url: str, trained: Path, direction: Direction
+) -> None:
+    bundle = trained / "bundle"
+    root = Path(read_manifest(bundle).corpus.image_root)
+    model, processor = load_model(trained / "model")
+    yes, no = verdict_tokens(processor.tokenizer)
+    store = ItemStore(bundle / "items.sqlite", ("train", "val", "test"))
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        for query in queries_of(bundle, direction)[:5]:
+            answer = await ask(client, query, root)
+            found = [item for item in answer["items"] if item["verification"] is not None]
+            assert len(found) == 10
+            items = [store.get(item["id"]) for item in found]
+            samples = CandidateDataset([query], [items], root)
+            batch = Collator(processor)([samples[place] for place in range(len(items))])
+            asked = (batch.pop("labels") != IGNORED).float().argmax(dim=1) - 1
+            with torch.no_grad():
+                logits = model.eval()(**batch).logits[torch.arange(len(items)), asked]
+            scores = logits[:, yes] - logits[:, no] + torch.tensor([i["logprob"] for i in found])
+            expected = scores.softmax(dim=0).tolist()
+            assert [item["verification"] for item in found] == pytest.approx(expected, abs=1e-3)
+    store.close()
 
 
 async def test_verification_and_experiments_without_the_constraint(
