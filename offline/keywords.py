@@ -8,6 +8,7 @@ import numpy as np
 from keybert import KeyBERT
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from sklearn import config_context
 from sklearn.feature_extraction.text import CountVectorizer
 
 from offline.encoder import Vectors, encode
@@ -82,11 +83,13 @@ def _ranked(
         return []
     # KeyBERT answers a single document in another shape; a second, empty one avoids that.
     padded = np.vstack([vectors, np.zeros_like(vectors[:1])])
-    found = model.extract_keywords(
-        [*documents, ""],
-        vectorizer=counter,
-        top_n=keywords,
-        doc_embeddings=padded,
-        word_embeddings=word_vectors,
-    )
+    # The vectors are known to be good; checking them anew a document takes longer than ranking.
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        found = model.extract_keywords(
+            [*documents, ""],
+            vectorizer=counter,
+            top_n=keywords,
+            doc_embeddings=padded,
+            word_embeddings=word_vectors,
+        )
     return [tuple(word for word, _ in pairs) for pairs in found[:-1]]
