@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase, ProcessorMixin
+from transformers import ProcessorMixin
 
 from offline.pairs import Sample
 from semcore.identifier import Identifier
@@ -53,6 +53,7 @@ class Collator:
     def __init__(self, processor: ProcessorMixin) -> None:
         self._tokenizer = processor.tokenizer
         self._tokens_of_image = image_text(processor)
+        self._verdicts = verdict_tokens(processor.tokenizer)
         self._pixels = Pixels(processor)
 
     def __call__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
@@ -74,24 +75,23 @@ class Collator:
     def _encode(self, sample: Sample) -> tuple[list[int], list[int]]:
         encoded = self._tokenizer(self._expanded(sample.prompt), add_special_tokens=False)
         prompt: list[int] = encoded["input_ids"]
-        answer = answer_tokens(self._tokenizer, sample.answer)
+        answer = self._answer(sample.answer)
         labels = [IGNORED] * len(prompt) + answer
-        yes, no = verdict_tokens(self._tokenizer)
+        yes, no = self._verdicts
         for place, true in sample.checks:
             last = len(self._expanded(sample.prompt[:place])) - 1
             # What stands at a place is what the model is to say after the token before it.
             labels[encoded.char_to_token(last) + 1] = yes if true else no
         return prompt + answer, labels
 
+    def _answer(self, answer: str) -> list[int]:
+        """The tokens of an identifier, with the end token, or the one token of a verdict."""
+        if answer in ANSWERS:
+            return [self._verdicts[ANSWERS.index(answer)]]
+        return identifier_tokens(self._tokenizer, Identifier.parse(answer))
+
     def _expanded(self, text: str) -> str:
         return text.replace(IMAGE, self._tokens_of_image)
-
-
-def answer_tokens(tokenizer: PreTrainedTokenizerBase, answer: str) -> list[int]:
-    """The tokens of an identifier, with the end token, or the one token of a verdict."""
-    if answer in ANSWERS:
-        return [verdict_tokens(tokenizer)[ANSWERS.index(answer)]]
-    return identifier_tokens(tokenizer, Identifier.parse(answer))
 
 
 def image_text(processor: ProcessorMixin) -> str:
