@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from semcore.bundle import MANIFEST, Manifest, ModelRecord, check_bundle, read_manifest, staged
-from semcore.item import KINDS
+from semcore.item import KINDS, ItemStore
 from semcore.tokens import load_tokenizer, model_fingerprint, trie_walk
 from semcore.trie import Trie
 from semcore.walk import file_names
@@ -29,10 +29,12 @@ def bind_bundle(bundle: Path, model: Path) -> Manifest:
         for file in bundle.iterdir():
             if file.name not in walks | {MANIFEST}:
                 shutil.copy2(file, stage / file.name)
+        store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
         for kind in KINDS:
             trie = Trie.load(bundle / f"{kind}.marisa")
             if len(trie):
-                trie_walk(trie, tokenizer).save(stage / kind)
+                trie_walk(trie, tokenizer, store.identifiers(kind)).save(stage / kind)
+        store.close()
     return read_manifest(bundle)
 
 

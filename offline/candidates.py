@@ -134,7 +134,7 @@ def constrained_beams(
     vocabulary, since ``generate`` takes the softmax before it applies the constraint.
 
     Returns:
-        For each query up to ``beam_width`` (key of the identifier, logprob) pairs, best first.
+        For each query up to ``beam_width`` (leaf of the walk, logprob) pairs, best first.
     """
     tokenizer = processor.tokenizer
     prompts = [
@@ -174,9 +174,9 @@ def constrained_beams(
         for tokens, score in zip(
             rows[start : start + beam_width], scores[start : start + beam_width], strict=True
         ):
-            node = walk.follow(tokens[: tokens.index(end) + 1]) if end in tokens else None
-            if node is not None and score > -1e8:
-                beams.append((int(walk.keys[node]), score))
+            spelled = walk.follow(tokens[: tokens.index(end) + 1]) if end in tokens else None
+            if spelled is not None and score > -1e8:
+                beams.append((spelled[1], score))
         found.append(beams)
     return found
 
@@ -187,16 +187,14 @@ class _Gallery:
     def __init__(
         self, items: Sequence[Item], direction: Direction, processor: ProcessorMixin
     ) -> None:
-        self._by_identifier: dict[str, list[Item]] = {}
-        for item in items:
-            if item.kind == target_kind(direction):
-                self._by_identifier.setdefault(item.identifier, []).append(item)
-        self._trie = Trie.build(self._by_identifier)
-        self.walk = trie_walk(self._trie, processor.tokenizer)
+        self._items = [item for item in items if item.kind == target_kind(direction)]
+        identifiers = [item.identifier for item in self._items]
+        numbered = zip(identifiers, range(len(identifiers)), strict=True)
+        self.walk = trie_walk(Trie.build(identifiers), processor.tokenizer, numbered)
 
     def items_of(self, beams: Sequence[tuple[int, float]]) -> Iterator[Item]:
-        for key, _ in beams:
-            yield from self._by_identifier[self._trie.identifier(key)]
+        for leaf, _ in beams:
+            yield from (self._items[number] for number in self.walk.items_of(leaf))
 
 
 def _text(query: Query, item: Item) -> str:
@@ -205,8 +203,8 @@ def _text(query: Query, item: Item) -> str:
 
 def _allowed(walk: Walk, length: int, end: int) -> Callable[[int, torch.Tensor], list[int]]:
     def allowed(_: int, tokens: torch.Tensor) -> list[int]:
-        node = walk.follow(tokens[length:].tolist())
-        following = [] if node is None else walk.allowed(node).tolist()
+        spelled = walk.follow(tokens[length:].tolist())
+        following = [] if spelled is None else walk.allowed(spelled[0]).tolist()
         return following or [end]
 
     return allowed

@@ -14,7 +14,7 @@ from transformers import ProcessorMixin
 from offline.pairs import Sample
 from semcore.identifier import Identifier
 from semcore.prompt import ANSWERS, IMAGE
-from semcore.tokens import identifier_tokens, verdict_tokens
+from semcore.tokens import IdentifierTokenizer, verdict_tokens
 
 IGNORED = -100
 _CACHE_PIXELS = 96 * 96
@@ -53,6 +53,7 @@ class Collator:
     def __init__(self, processor: ProcessorMixin) -> None:
         self._tokenizer = processor.tokenizer
         self._tokens_of_image = image_text(processor)
+        self._spelling = IdentifierTokenizer(processor.tokenizer)
         self._verdicts = verdict_tokens(processor.tokenizer)
         self._pixels = Pixels(processor)
 
@@ -88,7 +89,7 @@ class Collator:
         """The tokens of an identifier, with the end token, or the one token of a verdict."""
         if answer in ANSWERS:
             return [self._verdicts[ANSWERS.index(answer)]]
-        return identifier_tokens(self._tokenizer, Identifier.parse(answer))
+        return self._spelling.tokens(Identifier.parse(answer))
 
     def _expanded(self, text: str) -> str:
         return text.replace(IMAGE, self._tokens_of_image)

@@ -15,12 +15,12 @@ KINDS: tuple[Kind, ...] = ("image", "text")
 
 _SCHEMA = """
 CREATE TABLE items (
-    id TEXT PRIMARY KEY, kind TEXT NOT NULL, split TEXT NOT NULL, pair TEXT NOT NULL,
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, split TEXT NOT NULL,
+    pair TEXT NOT NULL,
     held_out INTEGER NOT NULL, caption TEXT NOT NULL, image TEXT NOT NULL,
     identifier TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX by_identifier ON items (identifier, kind);
-CREATE INDEX by_split ON items (split, kind);
+);
+CREATE INDEX by_split ON items (split, kind, id);
 """
 
 
@@ -50,11 +50,16 @@ class Item:
 
 
 def write_items(path: Path, items: Iterable[Item]) -> None:
-    """Create the SQLite store at ``path``; ids must be unique."""
+    """Create the SQLite store at ``path``; ids must be unique.
+
+    Items are numbered in order of id: where several share an identifier, that is their order.
+    """
+    rows = enumerate(sorted(items, key=lambda item: item.id))
     with sqlite3.connect(path) as connection:
         connection.executescript(_SCHEMA)
         connection.executemany(
-            "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (astuple(item) for item in items)
+            "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ((number, *astuple(item)) for number, item in rows),
         )
     connection.close()
 
@@ -81,10 +86,16 @@ class ItemStore:
         """The item of this id, of any split, or None."""
         return next(self._select("id = ?", (item_id,)), None)
 
-    def of_identifier(self, identifier: str, kind: Kind) -> list[Item]:
-        """The gallery items that share an identifier, in order of id."""
-        where = f"identifier = ? AND kind = ? AND {self._in_gallery} ORDER BY id"
-        return list(self._select(where, (identifier, kind, *self._splits)))
+    def of_numbers(self, numbers: Sequence[int]) -> list[Item]:
+        """The items of these numbers, in the same order. ``KeyError`` if there is no such item."""
+        places = ", ".join("?" * len(numbers))
+        found = dict(self._numbered(f"number IN ({places})", numbers))
+        return [found[number] for number in numbers]
+
+    def identifiers(self, kind: Kind) -> Iterator[tuple[str, int]]:
+        """Identifier and number of all gallery items of a kind."""
+        statement = f"SELECT identifier, number FROM items WHERE kind = ? AND {self._in_gallery}"
+        return iter(self._connection.execute(statement, (kind, *self._splits)))
 
     def of_split(self, split: str, kind: Kind) -> Iterator[Item]:
         """All items of a split and kind, in order of id."""
@@ -94,6 +105,10 @@ class ItemStore:
         return self._select("1 ORDER BY id", ())
 
     def _select(self, where: str, values: Sequence[str]) -> Iterator[Item]:
+        return (item for _, item in self._numbered(where, values))
+
+    def _numbered(self, where: str, values: Sequence[object]) -> Iterator[tuple[int, Item]]:
         for row in self._connection.execute(f"SELECT * FROM items WHERE {where}", tuple(values)):
-            item_id, kind, split, pair, held_out, caption, image, identifier = row
-            yield Item(item_id, kind, split, pair, bool(held_out), caption, image, identifier)
+            number, item_id, kind, split, pair, held_out, caption, image, identifier = row
+            item = Item(item_id, kind, split, pair, bool(held_out), caption, image, identifier)
+            yield number, item

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from semcore.errors import ModelError
 from semcore.identifier import Identifier, global_token
 from semcore.prompt import ANSWERS
 from semcore.trie import Trie
-from semcore.walk import Walk, build_walk
+from semcore.walk import Walk
+from semcore.walk_builder import build_walk
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -28,20 +33,41 @@ def load_tokenizer(model: Path) -> PreTrainedTokenizerBase:
         raise ModelError(f"{model} holds no tokenizer that can be read ({error})") from error
 
 
-def identifier_tokens(tokenizer: PreTrainedTokenizerBase, identifier: Identifier) -> list[int]:
-    """Token ids: the cluster's token, the keywords with a space before each, the end token.
+class IdentifierTokenizer:
+    """Identifiers as token ids: the cluster's token, those of each keyword, the end token.
 
-    Raises :class:`ModelError` if the model has no token for the cluster.
+    A keyword is tokenised by itself, with a space before it, and only once: an index of millions
+    of identifiers has few thousand different words.
     """
-    token = tokenizer.convert_tokens_to_ids(global_token(identifier.global_id))
-    if token is None or token == tokenizer.unk_token_id:
-        raise ModelError(
-            f"the model has no token for cluster {identifier.global_id}; train it on this bundle, "
-            "or build the bundle with --like the one that the model was trained on"
-        )
-    words = "".join(f" {word}" for word in identifier.lexical_id)
-    lexical = tokenizer.encode(words, add_special_tokens=False)
-    return [int(token), *lexical, end_token(tokenizer)]
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._clusters: dict[int, int] = {}
+        self._words: dict[str, list[int]] = {}
+        self._end = end_token(tokenizer)
+
+    def tokens(self, identifier: Identifier) -> list[int]:
+        """Raises :class:`ModelError` if the model has no token for the cluster."""
+        tokens = [self._cluster(identifier.global_id)]
+        for word in identifier.lexical_id:
+            spelled = self._words.get(word)
+            if spelled is None:
+                spelled = self._tokenizer.encode(f" {word}", add_special_tokens=False)
+                self._words[word] = spelled
+            tokens += spelled
+        return [*tokens, self._end]
+
+    def _cluster(self, global_id: int) -> int:
+        token = self._clusters.get(global_id)
+        if token is None:
+            token = self._tokenizer.convert_tokens_to_ids(global_token(global_id))
+            if token is None or token == self._tokenizer.unk_token_id:
+                raise ModelError(
+                    f"the model has no token for cluster {global_id}; train it on this bundle, or "
+                    "build the bundle with --like the one that the model was trained on"
+                )
+            self._clusters[global_id] = int(token)
+        return int(token)
 
 
 def end_token(tokenizer: PreTrainedTokenizerBase) -> int:
@@ -58,10 +84,25 @@ def verdict_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
     return yes, no
 
 
-def trie_walk(trie: Trie, tokenizer: PreTrainedTokenizerBase) -> Walk:
-    """The walk over all identifiers of a trie, as tokens."""
-    sequences = [identifier_tokens(tokenizer, Identifier.parse(text)) for text in trie]
-    return build_walk(sequences, range(len(sequences)))
+def trie_walk(
+    trie: Trie, tokenizer: PreTrainedTokenizerBase, items: Iterable[tuple[str, int]]
+) -> Walk:
+    """The walk over all identifiers of a trie, as tokens.
+
+    Args:
+        items: identifier and number of each item.
+    """
+    spelling = IdentifierTokenizer(tokenizer)
+    tokens, lengths = array("i"), array("q")
+    for text in trie:
+        spelled = spelling.tokens(Identifier.parse(text))
+        tokens.extend(spelled)
+        lengths.append(len(spelled))
+    numbers, owners = array("q"), array("q")
+    for identifier, number in items:
+        numbers.append(number)
+        owners.append(trie.number(identifier))
+    return build_walk(*(np.asarray(values) for values in (tokens, lengths, numbers, owners)))
 
 
 def model_fingerprint(model: Path) -> str:

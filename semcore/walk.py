@@ -1,16 +1,29 @@
 """The walk: a trie over token sequences as flat arrays, made for looking up the next tokens.
 
 The marisa-trie is the file that holds the identifiers as text; enumerating its keys at every
-decoding step is far too slow. The walk holds the same identifiers as the tokens of one model, in
-compressed sparse row form: nodes are numbered breadth first, so the children of a node are
-neighbours, and a node's number is also the number of the edge that leads to it.
+decoding step is far too slow. The walk holds the same identifiers as the tokens of one model.
+
+A *node* is a beginning that two or more identifiers share; nodes are numbered breadth first. From
+a node lead *edges*, one a token: first those to further nodes, then those to *leaves*, each part
+ascending by token. What follows the edge to a leaf is spelled by one identifier alone: its *tail*,
+kept as a plain run of tokens. The place in an identifier is one number, its *position*: that of a
+node; or, in the tail of a leaf, ``nodes + 256 * leaf + tokens of the tail that are spelled``.
+
+Tokens are kept as their ranks among the tokens that occur (*codes*), two bytes each as long as
+there are at most 65,536 of them. With N nodes, L leaves, N + L - 1 edges, T tokens in tails and I
+items, the arrays take 11 N + 3.25 L + 2 T + 4 I bytes, and a little for leaves of several items.
+For 1 million identifiers of 7.8 tokens, N = 0.2 L and T = 3.6 L: 17 bytes an identifier, the items
+included. For 100 million, were N = 0.5 L and T = 3 L (more is shared), 19 bytes: 1.9 GB. Nodes and
+leaves are numbered in 32 bits, so 2 thousand million identifiers are the limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,154 +31,168 @@ from numpy.typing import NDArray
 from semcore.errors import BundleError
 
 ROOT = 0
-_ARRAYS = ("first_child", "tokens", "keys")
+DONE = -1
+"""The position after the end token."""
+TAIL = 256
+"""Positions that each leaf has for its tail."""
+GROUP = 32
+"""Leaves for which one start of a tail is kept."""
+MANY = 255
+"""What ``Walk.leaves`` says of a node with as many leaves below it, or more."""
+
+_ARRAYS = (
+    "alphabet", "first_edge", "first_branch", "codes", "leaves", "tail_groups", "tail_lengths",
+    "tails", "items", "shared", "surplus",
+)  # fmt: skip
+
+_END = "end"
+
+Codes = NDArray[np.uint16] | NDArray[np.uint32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Walk:
-    """Arrays over the nodes; node 0 is the root.
+    """Arrays over nodes, edges, leaves, tails and items.
 
     Attributes:
-        first_child: int32 [nodes + 1]; node n has the children first_child[n] up to, not
-            including, first_child[n + 1].
-        tokens: int32 [nodes], the token that leads to each node, ascending among the children of
-            one node; -1 at the root.
-        keys: int32 [nodes], for a leaf the number of its identifier in the trie, else -1.
+        alphabet: int32 [codes], the token of each code, ascending.
+        first_edge: int32 [nodes + 1]; node n has the edges first_edge[n] up to, not including,
+            first_edge[n + 1].
+        first_branch: int32 [nodes + 1]; of these edges the first lead to the nodes
+            first_branch[n] up to, not including, first_branch[n + 1]; the others to leaves.
+        codes: uint16 or uint32 [edges], the token of each edge.
+        leaves: uint8 [nodes], the number of leaves below; :data:`MANY` stands for more, too.
+        tail_groups: int64 [leaves / 32, rounded up], where the tail of every 32nd leaf begins.
+        tail_lengths: uint8 [leaves], tokens between the edge to the leaf and the end token.
+        tails: as ``codes``, the tails of all leaves in order of leaf, without the end tokens.
+        items: int32 [items], the numbers of the items, in order of leaf, then ascending.
+        shared: int32 [leaves with several items], ascending.
+        surplus: int64 [as shared], the items beyond one a leaf, up to and including that leaf.
+        end: the token that ends every identifier.
     """
 
-    first_child: NDArray[np.int32]
-    tokens: NDArray[np.int32]
-    keys: NDArray[np.int32]
-
-    def children(self, node: int) -> slice:
-        """The children of a node, as a slice of node numbers."""
-        return slice(int(self.first_child[node]), int(self.first_child[node + 1]))
-
-    def allowed(self, node: int) -> NDArray[np.int32]:
-        """The tokens that may follow, int32 [children], ascending; empty at a leaf."""
-        return self.tokens[self.children(node)]
-
-    def allowed_of(self, nodes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """What :meth:`allowed` says of many nodes at once, in one gather.
-
-        Args:
-            nodes: int64 [batch].
-
-        Returns:
-            rows: int64 [pairs], for each allowed token its node's place in ``nodes``, ascending.
-            tokens: int32 [pairs], ascending within a row.
-        """
-        # 1. How many children each node has, and which row each child belongs to.
-        starts = self.first_child[nodes].astype(np.int64)
-        counts = self.first_child[nodes + 1] - starts
-        rows = np.repeat(np.arange(len(nodes)), counts)
-        # 2. Children of a node are neighbours: number all pairs, and shift each row to its start.
-        ends = np.cumsum(counts)
-        shifts = starts - (ends - counts)
-        return rows, self.tokens[np.arange(len(rows)) + shifts[rows]]
-
-    def step(self, node: int, token: int) -> int | None:
-        """The child that ``token`` leads to, or None where the trie has none."""
-        children = self.children(node)
-        found = children.start + int(np.searchsorted(self.tokens[children], token))
-        if found < children.stop and self.tokens[found] == token:
-            return int(found)
-        return None
-
-    def follow(self, tokens: Sequence[int], node: int = ROOT) -> int | None:
-        """The node at the end of ``tokens``, or None where they leave the trie."""
-        for token in tokens:
-            following = self.step(node, token)
-            if following is None:
-                return None
-            node = following
-        return node
+    alphabet: NDArray[np.int32]
+    first_edge: NDArray[np.int32]
+    first_branch: NDArray[np.int32]
+    codes: Codes
+    leaves: NDArray[np.uint8]
+    tail_groups: NDArray[np.int64]
+    tail_lengths: NDArray[np.uint8]
+    tails: Codes
+    items: NDArray[np.int32]
+    shared: NDArray[np.int32]
+    surplus: NDArray[np.int64]
+    end: int
 
     @property
+    def nodes(self) -> int:
+        return len(self.leaves)
+
+    @property
+    def identifiers(self) -> int:
+        """Their number, which is that of the leaves."""
+        return len(self.tail_lengths)
+
+    @cached_property
+    def fanouts(self) -> tuple[int, ...]:
+        """The most edges of one node among those that lie 0, 1, 2, ... tokens deep."""
+        most, level = [], slice(0, 1)
+        while level.start < level.stop:
+            most.append(int(np.diff(self.first_edge[level.start : level.stop + 1]).max()))
+            level = slice(int(self.first_branch[level.start]), int(self.first_branch[level.stop]))
+        return tuple(most)
+
+    @cached_property
     def depth(self) -> int:
-        """The length of the longest identifier, in tokens; the last node lies deepest."""
-        node, steps = len(self.tokens) - 1, 0
-        while node != ROOT:
-            node = int(self.first_child.searchsorted(node, side="right")) - 1
-            steps += 1
-        return steps
+        """At least the length of the longest identifier, in tokens, its end included."""
+        return len(self.fanouts) + int(self.tail_lengths.max()) + 1
+
+    def allowed(self, position: int) -> NDArray[np.int32]:
+        """The tokens that may follow, int32 [tokens], ascending; none after the end token."""
+        if position == DONE:
+            return self.alphabet[:0]
+        if position >= self.nodes:
+            leaf, spelled = divmod(position - self.nodes, TAIL)
+            if spelled == self.tail_lengths[leaf]:
+                return np.array([self.end], dtype=np.int32)
+            place = self.tail_start(leaf) + spelled
+            return np.asarray(self.alphabet[self.tails[place : place + 1]])
+        codes = self.codes[self.first_edge[position] : self.first_edge[position + 1]]
+        return np.asarray(self.alphabet[np.sort(codes)])
+
+    def step(self, position: int, token: int) -> tuple[int, int] | None:
+        """Where ``token`` leads: the position, and the leaf, -1 as long as several are possible.
+
+        None where the walk has no such token there.
+        """
+        if position == DONE:
+            return None
+        if position >= self.nodes:
+            if self.allowed(position)[0] != token:
+                return None
+            leaf = (position - self.nodes) // TAIL
+            return (DONE if token == self.end else position + 1), leaf
+        code = int(self.alphabet.searchsorted(token))
+        if code == len(self.alphabet) or self.alphabet[code] != token:
+            return None
+        first, stop = int(self.first_edge[position]), int(self.first_edge[position + 1])
+        branch, branches_end = self.first_branch[position : position + 2].tolist()
+        middle = first + branches_end - branch
+        edge = first + int(self.codes[first:middle].searchsorted(code))
+        if edge < middle and self.codes[edge] == code:
+            return branch + edge - first, -1
+        edge = middle + int(self.codes[middle:stop].searchsorted(code))
+        if edge < stop and self.codes[edge] == code:
+            # Of the edges up to this one, first_branch - 1 lead to nodes.
+            leaf = edge - branches_end + 1
+            return (DONE if token == self.end else self.nodes + TAIL * leaf), leaf
+        return None
+
+    def follow(self, tokens: Sequence[int], position: int = ROOT) -> tuple[int, int] | None:
+        """As :meth:`step`, for one token after the other."""
+        leaf = -1
+        for token in tokens:
+            following = self.step(position, token)
+            if following is None:
+                return None
+            position, leaf = following
+        return position, leaf
+
+    def tail_start(self, leaf: int) -> int:
+        """Where the tail of a leaf begins."""
+        first = leaf - leaf % GROUP
+        before = self.tail_lengths[first:leaf].sum(dtype=np.int64)
+        return int(self.tail_groups[leaf // GROUP] + before)
+
+    def items_of(self, leaf: int) -> NDArray[np.int32]:
+        """The numbers of the items that share the identifier of a leaf, ascending."""
+        place = int(self.shared.searchsorted(leaf))
+        before = int(self.surplus[place - 1]) if place else 0
+        more = 0
+        if place < len(self.shared) and self.shared[place] == leaf:
+            more = int(self.surplus[place]) - before
+        return self.items[leaf + before : leaf + before + 1 + more]
 
     def save(self, stem: Path) -> None:
         """Write one ``.npy`` file an array, named ``{stem}.{array}.npy``."""
         for name in _ARRAYS:
             np.save(f"{stem}.{name}.npy", getattr(self, name), allow_pickle=False)
+        np.save(f"{stem}.{_END}.npy", np.array(self.end), allow_pickle=False)
 
 
 def file_names(stem: str) -> list[str]:
     """The files that :meth:`Walk.save` writes."""
-    return [f"{stem}.{name}.npy" for name in _ARRAYS]
+    return [f"{stem}.{name}.npy" for name in (*_ARRAYS, _END)]
 
 
 def load_walk(stem: Path) -> Walk:
     """Map the arrays into memory. Raises :class:`BundleError` that names a file it cannot read."""
-    arrays = []
-    for name in _ARRAYS:
+    arrays: dict[str, Any] = {}
+    for name in (*_ARRAYS, _END):
         path = f"{stem}.{name}.npy"
         try:
-            arrays.append(np.load(path, mmap_mode="r", allow_pickle=False))
+            # Copy on write, because torch shares no memory that it may not write; nobody writes.
+            arrays[name] = np.load(path, mmap_mode="c", allow_pickle=False).view(np.ndarray)
         except (OSError, ValueError) as error:
             raise BundleError(f"{path} cannot be read ({error}); train the bundle again") from error
-    return Walk(*arrays)
-
-
-def build_walk(sequences: Sequence[Sequence[int]], keys: Sequence[int]) -> Walk:
-    """Build the walk of token sequences, none of which may be a prefix of another.
-
-    Sorting brings equal prefixes together; a node begins wherever a row differs from the one
-    above in any token up to that depth.
-
-    Args:
-        sequences: the tokens of each identifier, its end token included.
-        keys: int [len(sequences)], the number of each identifier in the trie.
-
-    Raises:
-        ValueError: a sequence is empty, equals another or is its prefix.
-    """
-    if not sequences or not all(sequences):
-        raise ValueError("a walk needs at least one sequence, and none may be empty")
-    # 1. One padded table, sorted by row.
-    lengths = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))
-    depth = int(lengths.max())
-    table = np.full((len(sequences), depth), -1, dtype=np.int32)
-    table[np.arange(depth)[None, :] < lengths[:, None]] = np.concatenate(
-        [np.asarray(sequence, dtype=np.int32) for sequence in sequences]
-    )
-    order = np.lexsort(table.T[::-1])
-    table, lengths = table[order], lengths[order]
-    sorted_keys = np.asarray(keys, dtype=np.int32)[order]
-    # 2. Where each node of each depth begins.
-    begins = np.ones((len(table), depth), dtype=bool)
-    begins[1:] = np.logical_or.accumulate(table[1:] != table[:-1], axis=1)
-    if not begins[:, -1].all():
-        raise ValueError("two identifiers have the same tokens")
-    present = table >= 0
-    # 3. Number the nodes depth by depth; a parent is the latest node begun one depth above.
-    tokens, parents, node_keys = [np.full(1, -1)], [], [np.full(1, -1)]
-    above = np.zeros(len(table), dtype=np.int64)
-    count = 1
-    for level in range(depth):
-        rows = np.flatnonzero(begins[:, level] & present[:, level])
-        tokens.append(table[rows, level])
-        parents.append(above[rows])
-        ends = lengths[rows] == level + 1
-        node_keys.append(np.where(ends, sorted_keys[rows], -1))
-        numbers = np.zeros(len(table), dtype=np.int64)
-        numbers[rows] = np.arange(count, count + len(rows))
-        above = np.maximum.accumulate(numbers)
-        count += len(rows)
-    # 4. Children of each node.
-    children = np.bincount(np.concatenate(parents), minlength=count)
-    first_child = np.concatenate([[1], 1 + np.cumsum(children)])
-    walk = Walk(
-        first_child.astype(np.int32),
-        np.concatenate(tokens).astype(np.int32),
-        np.concatenate(node_keys).astype(np.int32),
-    )
-    if ((walk.keys >= 0) & (children > 0)).any():
-        raise ValueError("an identifier is the prefix of another; end each with the end token")
-    return walk
+    return Walk(**{**arrays, _END: int(arrays[_END])})

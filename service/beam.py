@@ -2,86 +2,136 @@
 
 The semantics are those of Hugging Face's ``generate`` with ``num_beams``, ``early_stopping=False``
 and no length penalty, held to the walk by ``prefix_allowed_tokens_fn``; the tests compare the two.
+
+This module knows of no engine. A :class:`BeamSearch` says of which *rows* it wants the next
+token's probabilities, is told them, and says which rows go on, which end and which begin.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from semcore.walk import ROOT, Walk
-from service.engine import Branch, Continuations, Engine, Prompt
+import numpy as np
+from numpy.typing import NDArray
+
+from semcore.walk import DONE, ROOT, Walk
 
 
 @dataclass(frozen=True, slots=True)
 class Beam:
-    """A finished identifier: its number in the trie, and the sum of its log-probabilities.
+    """A finished identifier: its leaf in the walk, and the sum of its log-probabilities.
 
-    ``key`` is None for a sequence that the trie does not hold (unconstrained search only).
+    ``leaf`` is None for a sequence that the walk does not hold (unconstrained search only).
     """
 
-    key: int | None
+    leaf: int | None
     logprob: float
-    tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
-    logprob: float
-    branch: Branch
+class Answer:
+    """What the model says of the token that follows a row.
 
-
-async def beam_search(
-    engine: Engine, prompt: Prompt, walk: Walk, stem: Path, beam_width: int, *, constrained: bool
-) -> list[Beam]:
-    """Up to ``beam_width`` identifiers, likeliest first (paper 3.2.3).
-
-    Args:
-        walk: the identifiers that exist.
-        stem: the files of ``walk``, for the engine's own process.
-        constrained: whether the walk restricts the search; if not, all tokens are allowed and
-            what was spelled is looked up in the walk afterwards.
+    Attributes:
+        chosen: the token that the engine spelled, with which it can go on at no cost.
+        tokens: int [candidates], the likeliest tokens, best first.
+        logprobs: float [candidates], over the whole vocabulary; -inf where the walk forbids.
     """
-    running = [_Running(0.0, Branch())]
-    finished: list[Beam] = []
-    for _ in range(walk.depth):
-        answers = await engine.continue_branches(
-            prompt,
-            [beam.branch for beam in running],
-            stem if constrained else None,
-            2 * beam_width,
+
+    chosen: int
+    tokens: NDArray[np.int32]
+    logprobs: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A beam under way: the tokens it has spelled, where they lead, and their log-probability.
+
+    ``parent`` is the row that it branched off from, None for the first one.
+    """
+
+    tokens: tuple[int, ...] = ()
+    position: int = ROOT
+    leaf: int = -1
+    logprob: float = 0.0
+    parent: int | None = None
+
+
+class BeamSearch:
+    """The beams of one search; ``rows`` are those under way, by number.
+
+    A row that goes on keeps its number if the engine has chosen its token, for then the engine's
+    own request goes on as well; every other one is new.
+    """
+
+    def __init__(self, walk: Walk, beam_width: int, end: int, *, constrained: bool = True) -> None:
+        self.rows: dict[int, Row] = {0: Row()}
+        self._walk = walk
+        self._beam_width = beam_width
+        self._end = end
+        self._constrained = constrained
+        self._finished: list[Beam] = []
+        self._spelled = 0
+        self._numbers = 1
+
+    @property
+    def beams(self) -> list[Beam]:
+        """Up to ``beam_width`` finished identifiers, likeliest first (paper 3.2.3)."""
+        return self._finished
+
+    def advance(self, answers: Mapping[int, Answer]) -> None:
+        """Spell one more token; ``answers`` holds one for each row.
+
+        After the last one ``rows`` is empty.
+        """
+        parents = list(self.rows)
+        logprobs = np.concatenate(
+            [answers[parent].logprobs + self.rows[parent].logprob for parent in parents]
         )
-        best = _best(running, answers, 2 * beam_width)
-        following: list[_Running] = []
-        for rank, (logprob, parent, token) in enumerate(best):
-            tokens = (*running[parent].branch.tokens, token)
-            if token != engine.end:
-                node = walk.step(running[parent].branch.node, token) if constrained else ROOT
-                assert node is not None, "the engine returned a token that the walk forbids"
-                following.append(_Running(logprob, Branch(tokens, node)))
-            elif rank < beam_width:
-                finished.append(Beam(_key(walk, tokens), logprob, tokens))
-        finished = heapq.nlargest(beam_width, finished, key=lambda beam: beam.logprob)
-        running = following[:beam_width]
-        full = len(finished) == beam_width
-        if not running or (full and finished[-1].logprob >= running[0].logprob):
-            break
-    return finished
+        tokens = np.concatenate([answers[parent].tokens for parent in parents])
+        origins = np.repeat(
+            np.arange(len(parents)), [len(answers[parent].tokens) for parent in parents]
+        )
+        # Twice as many as there are beams, since each of these may have come to its end.
+        best = np.lexsort((tokens, origins, -logprobs))[: 2 * self._beam_width]
+        best = best[np.isfinite(logprobs[best])]
+        self._spelled += 1
+        following: dict[int, Row] = {}
+        for rank, place in enumerate(best.tolist()):
+            parent, token = parents[origins[place]], int(tokens[place])
+            row = self._spell(parent, token, float(logprobs[place]))
+            if token == self._end:
+                if rank < self._beam_width:
+                    self._finished.append(self._beam(row))
+            elif len(following) < self._beam_width:
+                goes_on = token == answers[parent].chosen
+                following[parent if goes_on else self._numbers] = row
+                self._numbers += not goes_on
+        self._finished = heapq.nlargest(
+            self._beam_width, self._finished, key=lambda beam: beam.logprob
+        )
+        self.rows = {} if self._is_over(following) else following
 
+    def _spell(self, parent: int, token: int, logprob: float) -> Row:
+        before = self.rows[parent]
+        position, leaf = before.position, -1
+        if self._constrained:
+            step = self._walk.step(position, token)
+            assert step is not None, "the engine returned a token that the walk forbids"
+            position, leaf = step
+        return Row((*before.tokens, token), position, leaf, logprob, parent)
 
-def _best(
-    running: list[_Running], answers: list[Continuations], count: int
-) -> list[tuple[float, int, int]]:
-    """The ``count`` best (logprob, parent, token) over all beams, best first."""
-    candidates = (
-        (beam.logprob + logprob, parent, token)
-        for parent, (beam, answer) in enumerate(zip(running, answers, strict=True))
-        for token, logprob in zip(answer.tokens, answer.logprobs, strict=True)
-    )
-    return heapq.nsmallest(count, candidates, key=lambda c: (-c[0], c[1], c[2]))
+    def _beam(self, row: Row) -> Beam:
+        if self._constrained:
+            return Beam(row.leaf, row.logprob)
+        spelled = self._walk.follow(row.tokens)
+        return Beam(spelled[1] if spelled and spelled[0] == DONE else None, row.logprob)
 
-
-def _key(walk: Walk, tokens: tuple[int, ...]) -> int | None:
-    leaf = walk.follow(tokens)
-    return None if leaf is None or walk.keys[leaf] < 0 else int(walk.keys[leaf])
+    def _is_over(self, following: Mapping[int, Row]) -> bool:
+        if not following or self._spelled == self._walk.depth:
+            return True
+        best = next(iter(following.values()))
+        full = len(self._finished) == self._beam_width
+        return full and self._finished[-1].logprob >= best.logprob

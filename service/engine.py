@@ -1,4 +1,4 @@
-"""The engine: vLLM behind the three questions that a search asks of the model."""
+"""The engine: vLLM behind the two questions that a search asks of the model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,15 +15,15 @@ from PIL import Image
 from semcore.errors import EngineError
 from semcore.prompt import IMAGE
 from semcore.tokens import end_token, load_tokenizer, verdict_tokens
-from semcore.walk import ROOT
+from service.beam import Beam
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from vllm import SamplingParams
+    from vllm import RequestOutput, SamplingParams
     from vllm.v1.engine.async_llm import AsyncLLM
 
-MAX_LOGPROBS = 1000
 _BLOCK = 32
+_LONGEST = 300  # tokens of an identifier, more than any walk has
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +43,36 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
-    """Where a beam stands: the tokens it has spelled and its node in the walk."""
+class Found:
+    """What a beam search found, best first, and how it went.
 
-    tokens: tuple[int, ...] = ()
-    node: int = ROOT
+    Attributes:
+        queued: seconds that the search waited for a place in the batch.
+        steps: seconds of each step of the beams; the first one reads the query.
+        requests: how many requests of the engine the beams took.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Continuations:
-    """The likeliest next tokens of a branch with their log-probabilities, best first."""
-
-    tokens: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
+    beams: list[Beam]
+    queued: float = 0.0
+    steps: Sequence[float] = ()
+    requests: int = 0
 
 
 class Engine(Protocol):
     """What a search needs of a model."""
 
-    end: int
-
     def prompt(self, text: str, pictures: Sequence[Picture] = ()) -> Prompt:
         """Tokenise a prompt whose placeholders stand for ``pictures``."""
         ...
 
-    async def continue_branches(
-        self, prompt: Prompt, branches: Sequence[Branch], walk: Path | None, count: int
-    ) -> list[Continuations]:
-        """For each branch its ``count`` likeliest next tokens, of those that ``walk`` allows."""
+    async def find(
+        self, prompt: Prompt, walk: Path, beam_width: int, *, constrained: bool
+    ) -> Found:
+        """The likeliest identifiers of the walk with the stem ``walk`` (paper 3.2.3).
+
+        Unless ``constrained``, all tokens are allowed, and what was spelled is looked up in the
+        walk afterwards.
+        """
         ...
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
@@ -96,7 +98,7 @@ class VllmEngine:
         self._verdicts = verdict_tokens(tokenizer)
         self._params = SamplingParams
         self._kind = RequestOutputKind.FINAL_ONLY
-        self.end = end_token(tokenizer)
+        self._end = end_token(tokenizer)
 
     @classmethod
     def start(cls, model: Path, settings: Settings) -> VllmEngine:
@@ -113,7 +115,8 @@ class VllmEngine:
             model=str(model),
             dtype=settings.dtype,
             max_model_len=settings.max_model_len or None,
-            max_logprobs=MAX_LOGPROBS,
+            max_num_seqs=settings.max_batch,
+            scheduler_cls="service.beam_scheduler.BeamScheduler",
             logprobs_mode="processed_logits",
             limit_mm_per_prompt={"image": 1, "video": 0},
             gpu_memory_utilization=settings.gpu_memory_utilization,
@@ -146,27 +149,29 @@ class VllmEngine:
         tokens = self._tokenizer.encode(text, add_special_tokens=False)
         return Prompt(tuple(tokens), tuple(pictures))
 
-    async def continue_branches(
-        self, prompt: Prompt, branches: Sequence[Branch], walk: Path | None, count: int
-    ) -> list[Continuations]:
-        from service.trie_processor import position_argument
+    async def find(
+        self, prompt: Prompt, walk: Path, beam_width: int, *, constrained: bool
+    ) -> Found:
+        from service.beam_scheduler import RESULT, search_argument
 
-        return await asyncio.gather(
-            *(
-                self._ask(
-                    prompt,
-                    branch.tokens,
-                    self._params(
-                        max_tokens=1,
-                        temperature=0.0,
-                        logprobs=min(count, MAX_LOGPROBS),
-                        extra_args=position_argument(walk, branch.node),
-                        detokenize=False,
-                        output_kind=self._kind,
-                    ),
-                )
-                for branch in branches
-            )
+        params = self._params(
+            max_tokens=_LONGEST,
+            temperature=0.0,
+            stop_token_ids=[self._end],
+            extra_args=search_argument(str(walk), beam_width, self._end, constrained=constrained),
+            detokenize=False,
+            output_kind=self._kind,
+            skip_clone=True,
+        )
+        output = await self._ask(prompt, params)
+        if output.outputs[0].finish_reason != "stop" or not output.kv_transfer_params:
+            raise EngineError("the engine could not finish the search; search again")
+        result = output.kv_transfer_params[RESULT]
+        return Found(
+            [Beam(*beam) for beam in zip(result["leaves"], result["logprobs"], strict=True)],
+            queued=result["queued"],
+            steps=result["steps"],
+            requests=result["requests"],
         )
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
@@ -181,16 +186,19 @@ class VllmEngine:
             detokenize=False,
             output_kind=self._kind,
         )
-        answers = await asyncio.gather(*(self._ask(prompt, (), params) for prompt in prompts))
+        answers = await asyncio.gather(*(self._ask(prompt, params) for prompt in prompts))
         yes, no = self._verdicts
-        logprobs = [dict(zip(a.tokens, a.logprobs, strict=True)) for a in answers]
-        return [logprob[yes] - logprob[no] for logprob in logprobs]
+        odds = []
+        for answer in answers:
+            logprobs = answer.outputs[0].logprobs
+            if not logprobs:
+                raise EngineError("the engine returned no log-probabilities")
+            odds.append(logprobs[0][yes].logprob - logprobs[0][no].logprob)
+        return odds
 
-    async def _ask(
-        self, prompt: Prompt, tokens: tuple[int, ...], params: SamplingParams
-    ) -> Continuations:
-        """The next token's log-probabilities after ``prompt`` and ``tokens``."""
-        request: dict[str, Any] = {"prompt_token_ids": [*prompt.tokens, *tokens]}
+    async def _ask(self, prompt: Prompt, params: SamplingParams) -> RequestOutput:
+        """The final output of one request."""
+        request: dict[str, Any] = {"prompt_token_ids": list(prompt.tokens)}
         if prompt.pictures:
             request["multi_modal_data"] = {"image": [p.image for p in prompt.pictures]}
             request["multi_modal_uuids"] = {"image": [p.key for p in prompt.pictures]}
@@ -202,12 +210,4 @@ class VllmEngine:
         except Exception as error:
             await self.check()
             raise EngineError(f"the engine failed: {error}") from error
-        logprobs = last.outputs[0].logprobs
-        if not logprobs:
-            raise EngineError("the engine returned no log-probabilities")
-        found = sorted(
-            ((value.logprob, token) for token, value in logprobs[0].items()),
-            key=lambda pair: (-pair[0], pair[1]),
-        )
-        finite = [(logprob, token) for logprob, token in found if logprob > float("-inf")]
-        return Continuations([token for _, token in finite], [logprob for logprob, _ in finite])
+        return last

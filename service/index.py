@@ -13,7 +13,6 @@ from pathlib import Path
 from semcore.bundle import Manifest, check_bundle
 from semcore.errors import BundleError
 from semcore.item import KINDS, Item, ItemStore, Kind
-from semcore.trie import Trie
 from semcore.walk import Walk, file_names, load_walk
 
 
@@ -21,7 +20,6 @@ from semcore.walk import Walk, file_names, load_walk
 class Side:
     """The identifiers of one kind of item; ``stem`` names the walk's files for the engine."""
 
-    trie: Trie
     walk: Walk
     stem: Path
 
@@ -47,12 +45,11 @@ class Index:
             names = ["items.sqlite"]
             for kind in KINDS:
                 walk = [n for n in file_names(kind) if n in self.manifest.files]
-                names += [f"{kind}.marisa", *walk]
+                names += walk
             for name in names:
                 _link(bundle / name, self._folder / name)
             self._sides = {
                 kind: Side(
-                    Trie.load(self._folder / f"{kind}.marisa"),
                     load_walk(self._folder / kind),
                     self._folder / kind,
                 )

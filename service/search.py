@@ -12,8 +12,7 @@ from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.prompt import Direction, identifier_prompt, target_kind
 from service.answer import IdentifierAnswer, ItemAnswer, RankedItem, SearchAnswer
-from service.beam import Beam, beam_search
-from service.engine import Engine, Picture
+from service.engine import Engine, Found, Picture
 from service.gsv import verify
 from service.index import Index, Side
 
@@ -57,15 +56,10 @@ class Searcher:
             text = query if isinstance(query, str) else ""
             pictures = () if isinstance(query, str) else (query,)
             prompt = self._engine.prompt(identifier_prompt(direction, text), pictures)
-            beams = await beam_search(
-                self._engine,
-                prompt,
-                side.walk,
-                side.stem,
-                parameters.beam_width,
-                constrained=parameters.constrained,
+            found = await self._engine.find(
+                prompt, side.stem, parameters.beam_width, constrained=parameters.constrained
             )
-            candidates = list(_candidates(index, side, direction, beams))
+            candidates = list(_candidates(index, side, found))
             searched = time.perf_counter()
             probabilities = None
             if parameters.verify:
@@ -82,7 +76,7 @@ class Searcher:
         return SearchAnswer(
             items=items[: parameters.top_k],
             index_version=index.version,
-            illegal=sum(beam.key is None for beam in beams),
+            illegal=sum(beam.leaf is None for beam in found.beams),
             timings={
                 "queue": 1000 * (started - began),
                 "beam": 1000 * (searched - started),
@@ -108,15 +102,13 @@ def item_answer(item: Item) -> ItemAnswer:
     )
 
 
-def _candidates(
-    index: Index, side: Side, direction: Direction, beams: list[Beam]
-) -> Iterator[Candidate]:
+def _candidates(index: Index, side: Side, found: Found) -> Iterator[Candidate]:
     """The items of each identifier; those that share one share its score, in order of id."""
-    for beam in beams:
-        if beam.key is not None:
-            identifier = side.trie.identifier(beam.key)
-            for item in index.store.of_identifier(identifier, target_kind(direction)):
-                yield Candidate(item, beam.logprob)
+    known = [(beam.leaf, beam.logprob) for beam in found.beams if beam.leaf is not None]
+    numbers = [side.walk.items_of(leaf).tolist() for leaf, _ in known]
+    items = iter(index.store.of_numbers([number for shared in numbers for number in shared]))
+    for (_, logprob), shared in zip(known, numbers, strict=True):
+        yield from (Candidate(next(items), logprob) for _ in shared)
 
 
 def _ranked(candidates: list[Candidate], probabilities: list[float]) -> list[RankedItem]:

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
         default="auto", description="number format of the engine"
     )
+    max_batch: int = Field(
+        default=512, ge=1, description="beams, of all searches, in the engine at a time"
+    )
     max_model_len: int = Field(default=0, ge=0, description="longest prompt, in tokens; 0: model's")
     gpu_memory_utilization: float = Field(
         default=0.9, gt=0, le=1, description="share of GPU memory for vLLM"

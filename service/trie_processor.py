@@ -1,17 +1,16 @@
-"""The logits processor that lets only existing identifiers be spelled.
+"""The logits processors that let vLLM spell existing identifiers only.
 
-Each request brings, in ``extra_args["semcore"]``, the walk and the node that its next token must
-follow. The processor takes the log-softmax over the whole vocabulary first and masks after, so the
-values that the engine returns under ``logprobs_mode="processed_logits"`` are the model's own
-log-probabilities, never renormalised over the allowed tokens.
+Each request brings, in ``extra_args["semcore"]``, where its next token stands: a walk and a
+position in it. From then on the processor follows the request token by token, on the device, in
+arrays over all requests of the batch. Under ``logprobs_mode="processed_logits"`` the values that
+the engine returns are the model's own log-probabilities (see :mod:`service.trie_mask`).
 
 vLLM has two model runners with different interfaces for processors; both are served here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from vllm import SamplingParams
-from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor
-from vllm.v1.sample.logits_processor.builtin import process_dict_updates
+from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 from vllm.v1.worker.gpu.sample.logits_processor.interface import (
     LogitsContext,
     LogitsProcRequestState,
@@ -32,142 +30,201 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (
 )
 
 from semcore.walk import ROOT, Walk, load_walk
+from service.trie_mask import WalkTensors, mask_logits
 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
 
 ARGUMENT = "semcore"
 _WALKS_KEPT = 8
+_OTHER, _FREE, _WALK, _CHOICE = range(4)
 
 
-@dataclass(frozen=True, slots=True)
-class NodePosition:
-    """The next token must be a child of ``node`` of the walk ``stem``; any token if it is ""."""
+def position_argument(stem: str, position: int = ROOT, level: int = 0) -> dict[str, Any]:
+    """``extra_args`` of a request that stands ``level`` tokens deep at a position of a walk.
 
-    stem: str
-    node: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChoicePosition:
-    """The next token must be one of ``tokens``."""
-
-    tokens: tuple[int, ...]
-
-
-Position = NodePosition | ChoicePosition
-
-
-def position_argument(walk: Path | None, node: int = ROOT) -> dict[str, Any]:
-    """``extra_args`` of a request whose next token must be a child of ``node``.
-
-    ``walk`` is the stem of the walk's files; None leaves all tokens allowed, and only turns logits
-    into log-probabilities.
+    ``stem`` names the walk's files; "" leaves all tokens allowed, and only turns logits into
+    log-probabilities.
     """
-    return {ARGUMENT: {"stem": str(walk or ""), "node": node}}
+    return {ARGUMENT: {"stem": stem, "position": position, "level": level}}
 
 
-def choice_argument(tokens: Sequence[int]) -> dict[str, Any]:
-    """``extra_args`` of a request whose next token must be one of ``tokens``."""
+def choice_argument(tokens: tuple[int, int]) -> dict[str, Any]:
+    """``extra_args`` of a request whose next token must be one of two."""
     return {ARGUMENT: {"tokens": list(tokens)}}
 
 
-def mask_logits(logits: Tensor, positions: Mapping[int, Position]) -> Tensor:
-    """Log-probabilities in place of logits, -inf where the walk has no child.
+@lru_cache(maxsize=_WALKS_KEPT)
+def open_walk(stem: str) -> Walk:
+    """The walk of these files; the last few stay open, so old and new indexes serve together."""
+    return load_walk(Path(stem))
 
-    Args:
-        logits: float [rows, vocabulary]; changed in place.
-        positions: of each row to be changed the walk and node, or the allowed tokens.
-    """
-    if not positions:
+
+class Slots:
+    """Where the requests of a batch stand, in arrays over the slots that vLLM gives them."""
+
+    def __init__(self, slots: int, device: torch.device) -> None:
+        self._device = device
+        self._kinds = np.full(slots, _OTHER, dtype=np.int8)
+        self._walks = np.zeros(slots, dtype=np.int64)
+        self._levels = np.zeros(slots, dtype=np.int64)
+        self._choices = np.zeros((slots, 2), dtype=np.int64)
+        self._positions = torch.zeros(slots, dtype=torch.int64, device=device)
+        self._following = torch.zeros(slots, dtype=torch.int64, device=device)
+        self._open: dict[int, tuple[str, WalkTensors]] = {}
+        self._opened = 0
+
+    def put(self, slot: int, params: SamplingParams, spelled: Sequence[int] = ()) -> bool:
+        """A request takes a slot, having ``spelled`` tokens since its argument was made.
+
+        Returns whether it is one of ours.
+        """
+        argument: dict[str, Any] | None = (params.extra_args or {}).get(ARGUMENT)
+        kind = _OTHER
+        if argument is not None and "tokens" in argument:
+            kind = _CHOICE
+            self._choices[slot] = argument["tokens"]
+        elif argument is not None:
+            kind = _WALK if argument["stem"] else _FREE
+        self._kinds[slot] = kind
+        if argument is not None and kind == _WALK:
+            self._walks[slot] = self._number(argument["stem"])
+            self._levels[slot] = argument["level"] + len(spelled)
+            position = argument["position"]
+            if spelled:
+                followed = open_walk(argument["stem"]).follow(spelled, position)
+                assert followed is not None, "the engine spelled a token that the walk forbids"
+                position = followed[0]
+            self._positions[slot] = position
+        return kind != _OTHER
+
+    def remove(self, slot: int) -> None:
+        self._kinds[slot] = _OTHER
+
+    def move(self, source: int, target: int, *, swap: bool) -> None:
+        """A request changes its slot; with ``swap`` the two change places."""
+        for array in (self._kinds, self._walks, self._levels, self._choices, self._positions):
+            before = array[target].clone() if isinstance(array, Tensor) else array[target].copy()
+            array[target] = array[source]
+            if swap:
+                array[source] = before
+        if not swap:
+            self._kinds[source] = _OTHER
+
+    def advance(self, slots: NDArray[np.int64]) -> None:
+        """The requests of these slots have spelled their likeliest token."""
+        slots = slots[self._kinds[slots] == _WALK]
+        if len(slots):
+            self._levels[slots] += 1
+            at = self._index(slots)
+            self._positions[at] = self._following[at]
+
+    def mask(self, logits: Tensor, slots: NDArray[np.int64]) -> Tensor:
+        """Mask each row of ``logits``, float32 [rows, vocabulary], as the request in its slot
+        asks; in place."""
+        kinds = self._kinds[slots]
+        if not kinds.any():
+            return logits
+        free = np.flatnonzero(kinds == _FREE)
+        if len(free):
+            rows = self._index(free)
+            logits[rows] = logits[rows].log_softmax(dim=-1)
+        chosen = np.flatnonzero(kinds == _CHOICE)
+        if len(chosen):
+            rows = self._index(chosen)[:, None]
+            tokens = self._index(self._choices[slots[chosen]])
+            logprobs = logits[rows[:, 0]].log_softmax(dim=-1).gather(1, tokens)
+            logits[rows[:, 0]] = -torch.inf
+            logits[rows, tokens] = logprobs
+        walking = np.flatnonzero(kinds == _WALK)
+        numbers = self._walks[slots[walking]]
+        for number in np.unique(numbers).tolist():
+            mine = walking[numbers == number]
+            walk = self._open[number][1]
+            rows, at = self._index(mine), self._index(slots[mine])
+            most = None
+            if self._device.type != "cpu":
+                levels, counts = np.unique(self._levels[slots[mine]], return_counts=True)
+                bounds = (walk.bound(level) for level in levels.tolist())
+                most = sum(n * bound for n, bound in zip(counts.tolist(), bounds, strict=True))
+            self._following[at] = mask_logits(logits, rows, walk, self._positions[at], most)
         return logits
-    rows = list(positions)
-    # 1. Softmax over everything: the score is the model's, not the mask's.
-    logprobs = torch.log_softmax(logits[rows].float(), dim=-1)
-    # 2. Coordinates of all allowed (row, token) pairs of the batch, one gather a walk.
-    free, at_rows, at_tokens = _pairs(list(positions.values()))
-    # 3. One scatter.
-    masked = torch.full_like(logprobs, -torch.inf)
-    row = torch.from_numpy(at_rows).to(logits.device, non_blocking=True)
-    token = torch.from_numpy(at_tokens).to(logits.device, non_blocking=True)
-    masked[row, token] = logprobs[row, token]
-    if free:
-        masked[free] = logprobs[free]
-    logits[rows] = masked.to(logits.dtype)
-    return logits
+
+    def _number(self, stem: str) -> int:
+        for number, (name, _) in self._open.items():
+            if name == stem:
+                return number
+        if len(self._open) == _WALKS_KEPT:
+            used = set(self._walks[self._kinds == _WALK].tolist())
+            del self._open[min(self._open.keys() - used)]
+        self._opened += 1
+        self._open[self._opened] = (stem, WalkTensors.of(open_walk(stem), self._device))
+        return self._opened
+
+    def _index(self, values: NDArray[np.int64]) -> Tensor:
+        host = torch.from_numpy(values)
+        if self._device.type == "cpu":
+            return host
+        return host.pin_memory().to(self._device, non_blocking=True)
 
 
 class TrieLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
-    """For model runner V1 (all CPU builds)."""
+    """For model runner V1 (all CPU builds), whose slots are the rows of the batch."""
 
     def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
-        self._positions: dict[int, Position] = {}
+        self._slots = Slots(vllm_config.scheduler_config.max_num_seqs, device)
+        self._masked = 0
+        # Prompts may be computed in parts, of which only the last one brings forth a token: of
+        # each request that has brought forth none since it came its tokens, and how many it had.
+        self._silent: dict[int, tuple[list[int], int]] = {}
 
     def is_argmax_invariant(self) -> bool:
         return False
 
     def update_state(self, batch_update: BatchUpdate | None) -> None:
-        process_dict_updates(self._positions, batch_update, lambda params, *_: _position(params))
+        silent = {s: kept for s, kept in self._silent.items() if len(kept[0]) == kept[1]}
+        spoke = np.ones(self._masked, dtype=bool)
+        spoke[[slot for slot in silent if slot < self._masked]] = False
+        self._slots.advance(np.flatnonzero(spoke))
+        self._silent, self._masked = silent, 0
+        if batch_update is None:
+            return
+        for slot in batch_update.removed:
+            self._slots.remove(slot)
+            self._silent.pop(slot, None)
+        for slot, params, _, tokens in batch_update.added:
+            self._silent.pop(slot, None)
+            if self._slots.put(slot, params, tokens):
+                self._silent[slot] = (tokens, len(tokens))
+        for source, target, direction in batch_update.moved:
+            swap = direction == MoveDirectionality.SWAP
+            self._slots.move(source, target, swap=swap)
+            moved, replaced = self._silent.pop(source, None), self._silent.pop(target, None)
+            if moved is not None:
+                self._silent[target] = moved
+            if swap and replaced is not None:
+                self._silent[source] = replaced
 
     def apply(self, logits: Tensor) -> Tensor:
-        return mask_logits(logits, self._positions)
+        self._masked = len(logits)
+        return self._slots.mask(logits, np.arange(len(logits)))
 
 
 class TrieLogitsProcessorV2(LogitsProcessorV2):  # type: ignore[misc]
-    """For model runner V2 (the default on GPU)."""
+    """For model runner V2 (the default on GPU), whose slots outlive the rows of a batch."""
 
     def __init__(self, vllm_config: VllmConfig, req_states: LogitsProcRequestState) -> None:
-        self._positions: dict[int, Position] = {}
+        self._slots = Slots(req_states.max_num_reqs, req_states.device)
+        self._prefilled = req_states.prefill_len
+        self._spoke = np.zeros(req_states.max_num_reqs, dtype=bool)
 
     def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
-        self._positions.pop(req_idx, None)
-        position = _position(sampling_params)
-        if position is not None:
-            self._positions[req_idx] = position
-        return position is not None
+        self._spoke[req_idx] = False
+        return self._slots.put(req_idx, sampling_params)
 
     def apply(self, logits: Tensor, ctx: LogitsContext) -> Tensor:
-        # Each request asks for one token without drafts, hence has one row, in batch order.
-        slots = ctx.idx_mapping_np.tolist()
-        present = {
-            row: self._positions[slot] for row, slot in enumerate(slots) if slot in self._positions
-        }
-        return mask_logits(logits, present)
-
-
-def _position(params: SamplingParams) -> Position | None:
-    argument = (params.extra_args or {}).get(ARGUMENT)
-    if argument is None:
-        return None
-    if "tokens" in argument:
-        return ChoicePosition(tuple(argument["tokens"]))
-    return NodePosition(argument["stem"], argument["node"])
-
-
-def _pairs(
-    positions: Sequence[Position],
-) -> tuple[list[int], NDArray[np.int64], NDArray[np.int64]]:
-    """Places where all tokens are allowed; and row and token, int64 [pairs], of all others."""
-    free: list[int] = []
-    rows, tokens = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    at_walk: dict[str, tuple[list[int], list[int]]] = {}
-    for place, position in enumerate(positions):
-        if isinstance(position, ChoicePosition):
-            rows.append(np.full(len(position.tokens), place))
-            tokens.append(np.array(position.tokens))
-        elif position.stem:
-            places, nodes = at_walk.setdefault(position.stem, ([], []))
-            places.append(place)
-            nodes.append(position.node)
-        else:
-            free.append(place)
-    for stem, (places, nodes) in at_walk.items():
-        row, token = _walk(stem).allowed_of(np.array(nodes))
-        rows.append(np.array(places)[row])
-        tokens.append(token.astype(np.int64))
-    return free, np.concatenate(rows), np.concatenate(tokens)
-
-
-@lru_cache(maxsize=_WALKS_KEPT)
-def _walk(stem: str) -> Walk:
-    return load_walk(Path(stem))
+        # Without drafts each request has one row, in batch order.
+        slots = ctx.idx_mapping_np.astype(np.int64)
+        self._slots.advance(slots[self._spoke[slots]])
+        self._spoke[slots] = ctx.seq_lens_upper_bound_np >= self._prefilled.np[slots]
+        return self._slots.mask(logits, slots)

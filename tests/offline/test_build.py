@@ -75,9 +75,7 @@ def test_items_that_share_an_identifier_are_kept_and_reported(
     report = json.loads((tmp_path / "twins" / "report.json").read_text())
     assert report["collisions"]["image"]["rate"] == 1.0
     store = ItemStore(tmp_path / "twins" / "items.sqlite", ("train",))
-    shared = store.get("a")
-    assert shared is not None
-    assert [i.id for i in store.of_identifier(shared.identifier, "image")] == ["a", "b"]
+    assert len({identifier for identifier, _ in store.identifiers("image")}) == 1
 
 
 def test_a_picture_without_a_caption_needs_the_captioner(corpus: Corpus, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from offline.training import load_model
 from semcore.identifier import Identifier, global_token
 from semcore.item import Item
 from semcore.prompt import verification_prompt
-from semcore.tokens import end_token, identifier_tokens, verdict_tokens
+from semcore.tokens import IdentifierTokenizer, end_token, verdict_tokens
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_loss_counts_the_identifier_only(
     batch = Collator(processor)(samples)
     assert batch["pixel_values"].shape[0] == 1
     for row, sample in zip(batch["labels"], samples, strict=True):
-        expected = identifier_tokens(processor.tokenizer, Identifier.parse(sample.answer))
+        expected = IdentifierTokenizer(processor.tokenizer).tokens(Identifier.parse(sample.answer))
         assert row[row != IGNORED].tolist() == expected
         assert expected[-1] == end_token(processor.tokenizer)
         first = processor.tokenizer.convert_ids_to_tokens(expected[0])

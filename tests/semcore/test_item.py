@@ -20,7 +20,11 @@ def test_keeps_items(tmp_path: Path) -> None:
     assert list(store) == ITEMS
     assert store.get("a#0") == ITEMS[1]
     assert store.get("'; DROP TABLE items") is None
-    assert store.of_identifier("<g1> boats", "image") == ITEMS[:1]
+    assert list(store.identifiers("image")) == [("<g1> boats", 0)]
+    assert store.of_numbers([2, 0, 2]) == [ITEMS[2], ITEMS[0], ITEMS[2]]
+    assert store.of_numbers([]) == []
+    with pytest.raises(KeyError):
+        store.of_numbers([3])
     assert list(store.of_split("train", "image")) == ITEMS[2:]
     store.close()
 

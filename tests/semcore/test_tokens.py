@@ -7,19 +7,21 @@ import pytest
 
 from semcore.errors import ModelError
 from semcore.identifier import Identifier, global_token
+from semcore.item import ItemStore
 from semcore.tokens import (
-    identifier_tokens,
+    IdentifierTokenizer,
     load_tokenizer,
     model_fingerprint,
     trie_walk,
     verdict_tokens,
 )
 from semcore.trie import Trie
+from semcore.walk import DONE
 
 
 def test_spells_a_cluster_its_keywords_and_an_end(trained: Path) -> None:
     tokenizer = load_tokenizer(trained / "model")
-    tokens = identifier_tokens(tokenizer, Identifier(3, ("boat", "red")))
+    tokens = IdentifierTokenizer(tokenizer).tokens(Identifier(3, ("boat", "red")))
     assert tokenizer.convert_ids_to_tokens(tokens[0]) == global_token(3)
     assert tokenizer.decode(tokens[1:]) == " boat red<|im_end|>"
 
@@ -27,17 +29,25 @@ def test_spells_a_cluster_its_keywords_and_an_end(trained: Path) -> None:
 def test_says_which_cluster_a_model_lacks(trained: Path) -> None:
     tokenizer = load_tokenizer(trained / "model")
     with pytest.raises(ModelError, match="no token for cluster 4096"):
-        identifier_tokens(tokenizer, Identifier(4096, ("boat",)))
+        IdentifierTokenizer(tokenizer).tokens(Identifier(4096, ("boat",)))
 
 
 def test_walks_over_all_identifiers(trained: Path) -> None:
     tokenizer = load_tokenizer(trained / "model")
     trie = Trie.load(trained / "bundle/image.marisa")
-    walk = trie_walk(trie, tokenizer)
+    store = ItemStore(trained / "bundle/items.sqlite", ("train", "val", "test"))
+    walk = trie_walk(trie, tokenizer, store.identifiers("image"))
+    spelling = IdentifierTokenizer(tokenizer)
+    assert walk.identifiers == len(trie)
     for text in trie:
-        leaf = walk.follow(identifier_tokens(tokenizer, Identifier.parse(text)))
-        assert leaf is not None
-        assert trie.identifier(int(walk.keys[leaf])) == text
+        spelled = walk.follow(spelling.tokens(Identifier.parse(text)))
+        assert spelled is not None
+        position, leaf = spelled
+        assert position == DONE
+        found = store.of_numbers(walk.items_of(leaf).tolist())
+        assert found
+        assert {item.identifier for item in found} == {text}
+    store.close()
 
 
 def test_verdicts_begin_with_different_tokens(trained: Path) -> None:

@@ -1,47 +1,90 @@
 """With beams enough the search is exhaustive; with fewer it returns a part of that, in order."""
 
 import itertools
-from pathlib import Path
+import math
+import random
 
+import numpy as np
 import pytest
-from fake_engine import END, FakeEngine
+from walks import walk_of
 
-from semcore.walk import build_walk
-from service.beam import beam_search
-from service.engine import Branch
-from service.settings import Settings
+from semcore.walk import Walk
+from service.beam import Answer, Beam, BeamSearch, Row
 
+END = 2
 SEQUENCES = [
     (*body, END) for length in (1, 2, 3) for body in itertools.product((3, 4, 5), repeat=length)
 ]
 
 
-@pytest.mark.parametrize("query", ["a", "b", "c"])
-async def test_finds_the_likeliest(tmp_path: Path, query: str) -> None:
-    walk = build_walk(SEQUENCES, range(len(SEQUENCES)))
-    walk.save(tmp_path / "image")
-    engine = FakeEngine(tmp_path, Settings())
-    prompt = engine.prompt(query)
-    exact = []
-    for key, sequence in enumerate(SEQUENCES):
-        logprob = 0.0
-        for place, token in enumerate(sequence):
-            node = walk.follow(sequence[:place])
-            assert node is not None
-            branch = Branch(sequence[:place], node)
-            answers = await engine.continue_branches(prompt, [branch], tmp_path / "image", 99)
-            logprob += dict(zip(answers[0].tokens, answers[0].logprobs, strict=True))[token]
-        exact.append((logprob, key))
-    exact.sort(reverse=True)
-    beams = await beam_search(engine, prompt, walk, tmp_path / "image", 39, constrained=True)
-    assert [beam.key for beam in beams] == [key for _, key in exact]
-    assert [beam.logprob for beam in beams] == pytest.approx([logprob for logprob, _ in exact])
-    few = await beam_search(engine, prompt, walk, tmp_path / "image", 5, constrained=True)
-    assert [beam.logprob for beam in few] == sorted((b.logprob for b in few), reverse=True)
-    known = {beam.key: beam.logprob for beam in beams}
-    assert all(beam.logprob == pytest.approx(known[beam.key]) for beam in few)
+def logprob_of(prefix: tuple[int, ...], token: int, seed: int) -> float:
+    """Half of the probability is for tokens that no walk has."""
+    return math.log(random.Random(f"{seed}{prefix}{token}").uniform(0.01, 0.5) / 4)
 
 
-def test_depth_is_that_of_the_longest() -> None:
-    assert build_walk(SEQUENCES, range(len(SEQUENCES))).depth == 4
-    assert build_walk([(1, END)], [0]).depth == 2
+def search(walk: Walk, beam_width: int, seed: int, *, constrained: bool = True) -> list[Beam]:
+    """Answers a search as an engine does, row by row."""
+    beams = BeamSearch(walk, beam_width, END, constrained=constrained)
+    seen: dict[int, Row] = {}
+    chosen: dict[int, int] = {}
+    while beams.rows:
+        answers = {}
+        for number, row in beams.rows.items():
+            if number in seen:
+                # The row went on, hence with the token that the engine had chosen.
+                assert row.tokens[:-1] == seen[number].tokens
+                assert row.tokens[-1] == chosen[number]
+            elif row.parent is not None:
+                assert row.tokens[:-1] == seen[row.parent].tokens
+            allowed = walk.allowed(row.position).tolist() if constrained else [2, 3, 4, 5, 6]
+            ranked = sorted(allowed, key=lambda t, at=row.tokens: -logprob_of(at, t, seed))
+            logprobs = [logprob_of(row.tokens, token, seed) for token in ranked]
+            answers[number] = Answer(ranked[0], np.array(ranked), np.array(logprobs, np.float32))
+        seen = dict(beams.rows)
+        chosen = {number: answer.chosen for number, answer in answers.items()}
+        beams.advance(answers)
+    return beams.beams
+
+
+def exact(walk: Walk, seed: int) -> dict[int, float]:
+    found = {}
+    for sequence in SEQUENCES:
+        spelled = walk.follow(sequence)
+        assert spelled is not None
+        found[spelled[1]] = sum(
+            logprob_of(sequence[:place], token, seed) for place, token in enumerate(sequence)
+        )
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_finds_the_likeliest(seed: int) -> None:
+    walk = walk_of(SEQUENCES)
+    known = exact(walk, seed)
+    ranked = sorted(known, key=lambda leaf: -known[leaf])
+    beams = search(walk, len(SEQUENCES), seed)
+    assert [beam.leaf for beam in beams] == ranked
+    assert [b.logprob for b in beams] == pytest.approx([known[leaf] for leaf in ranked], abs=1e-4)
+    few = search(walk, 5, seed)
+    assert len(few) == 5
+    assert [b.logprob for b in few] == sorted((b.logprob for b in few), reverse=True)
+    assert all(beam.logprob == pytest.approx(known[beam.leaf or 0], abs=1e-4) for beam in few)
+
+
+def test_without_the_constraint_looks_up_what_was_spelled() -> None:
+    walk = walk_of(SEQUENCES)
+    beams = search(walk, 20, 0, constrained=False)
+    assert any(beam.leaf is None for beam in beams)
+    known = exact(walk, 0)
+    found = [beam for beam in beams if beam.leaf is not None]
+    assert found
+    assert all(beam.logprob == pytest.approx(known[beam.leaf or 0], abs=1e-4) for beam in found)
+
+
+def test_forbidden_tokens_are_no_candidates() -> None:
+    walk = walk_of([(3, END), (4, END)])
+    beams = BeamSearch(walk, 5, END)
+    logprobs = np.array([-1.0, -2.0, -np.inf, -np.inf], np.float32)
+    beams.advance({0: Answer(3, np.array([3, 4, 0, 1]), logprobs)})
+    assert [row.tokens for row in beams.rows.values()] == [(3,), (4,)]
+    assert list(beams.rows) == [0, 1]

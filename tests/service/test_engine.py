@@ -13,8 +13,9 @@ from offline.training import load_model
 from semcore.bundle import read_manifest
 from semcore.item import ItemStore
 from semcore.prompt import DIRECTIONS, Direction, target_kind
-from semcore.tokens import trie_walk, verdict_tokens
+from semcore.tokens import verdict_tokens
 from semcore.trie import Trie
+from semcore.walk import load_walk
 
 BEAM_WIDTH = 20
 QUERIES = 100  # of each direction
@@ -62,7 +63,8 @@ async def test_beams_are_those_of_hugging_face(
     root = Path(read_manifest(bundle).corpus.image_root)
     model, processor = load_model(trained / "model")
     trie = Trie.load(bundle / f"{target_kind(direction)}.marisa")
-    walk = trie_walk(trie, processor.tokenizer)
+    walk = load_walk(bundle / target_kind(direction))
+    store = ItemStore(bundle / "items.sqlite", read_manifest(bundle).settings.gallery)
     pixels = Pixels(processor)
     queries = queries_of(bundle, direction)
     assert len(queries) == QUERIES
@@ -81,7 +83,10 @@ async def test_beams_are_those_of_hugging_face(
                 for item in answer["items"]:
                     assert item["identifier"]["text"] in trie
                     mine.setdefault(item["identifier"]["text"], item["logprob"])
-                theirs = {trie.identifier(key): logprob for key, logprob in beams}
+                theirs = {
+                    store.of_numbers(walk.items_of(leaf)[:1].tolist())[0].identifier: logprob
+                    for leaf, logprob in beams
+                }
                 ours, wanted = list(mine)[:10], list(theirs)[: len(list(mine)[:10])]
                 for text in set(mine) & set(theirs):
                     assert mine[text] == pytest.approx(theirs[text], abs=1e-3)
@@ -91,6 +96,7 @@ async def test_beams_are_those_of_hugging_face(
                     # Only a near-tie may put one before the other.
                     for one, other in zip(ours, wanted, strict=True):
                         assert mine[one] == pytest.approx(theirs[other], abs=1e-3)
+    store.close()
     assert same >= 0.99 * QUERIES
 
 

@@ -28,7 +28,7 @@ def test_an_index_survives_its_bundle(trained: Path, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "bundle")
     side = index.side("image")
     assert side is not None
-    assert len(side.trie) == index.manifest.counts["image_identifiers"]
+    assert side.walk.identifiers == index.manifest.counts["image_identifiers"]
     assert side.stem.parent.is_dir()
     index.close()
     assert not side.stem.parent.exists()

@@ -1,70 +1,162 @@
-"""The processor masks to the walk and keeps the log-probabilities of the whole vocabulary."""
+"""The processors follow requests through a batch that changes."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from vllm import SamplingParams
-from vllm.v1.sample.logits_processor import BatchUpdate
+from vllm.v1.sample.logits_processor import BatchUpdate, MoveDirectionality
+from walks import walk_of
 
-from semcore.walk import build_walk
+from semcore.walk import ROOT, Walk, load_walk
 from service.trie_processor import (
-    ChoicePosition,
-    NodePosition,
     TrieLogitsProcessor,
     TrieLogitsProcessorV2,
-    mask_logits,
+    choice_argument,
     position_argument,
 )
 
-
-def stem_of(folder: Path) -> Path:
-    build_walk([(3, 4, 2), (3, 5, 2), (6, 2)], [0, 1, 2]).save(folder / "image")
-    return folder / "image"
-
-
-def allowed(row: torch.Tensor) -> list[int]:
-    return torch.isfinite(row).nonzero().flatten().tolist()
+VOCABULARY = 12
+SLOTS = 8
+SEQUENCES = [(3, 4, 9, 2), (3, 5, 2), (6, 7, 8, 10, 2), (6, 7, 9, 2), (11, 2)]
 
 
-def test_masks_after_the_softmax(tmp_path: Path) -> None:
-    stem = str(stem_of(tmp_path))
-    logits = torch.randn(4, 8)
-    before = torch.log_softmax(logits, dim=-1)
-    untouched = logits[1].clone()
-    positions = {0: NodePosition(stem, 0), 2: NodePosition(stem, 1), 3: NodePosition("", 0)}
-    masked = mask_logits(logits, positions)
-    assert allowed(masked[0]) == [3, 6]
-    assert allowed(masked[2]) == [4, 5]
-    assert torch.equal(masked[1], untouched)
-    for row in (0, 2):
-        places = allowed(masked[row])
-        assert torch.allclose(masked[row, places], before[row, places])
-    assert torch.allclose(masked[3], before[3])
-    chosen = mask_logits(torch.randn(1, 8), {0: ChoicePosition((5, 1))})
-    assert allowed(chosen[0]) == [1, 5]
+def saved(folder: Path) -> tuple[Walk, str]:
+    stem = folder / "image"
+    walk_of(SEQUENCES).save(stem)
+    return load_walk(stem), str(stem)
 
 
-def test_follows_the_batch_of_runner_1(tmp_path: Path) -> None:
-    processor = TrieLogitsProcessor(None, torch.device("cpu"), False)  # type: ignore[arg-type]
-    params = SamplingParams(extra_args=position_argument(stem_of(tmp_path), 0))
-    added = [(0, SamplingParams(), None, []), (1, params, None, [])]
-    processor.update_state(BatchUpdate(2, removed=[], added=added, moved=[]))
-    logits = processor.apply(torch.zeros(2, 8))
-    assert [len(allowed(row)) for row in logits] == [8, 2]
-    processor.update_state(BatchUpdate(1, removed=[1], added=[], moved=[]))
-    assert torch.equal(processor.apply(torch.zeros(1, 8)), torch.zeros(1, 8))
+def params(argument: dict[str, Any] | None = None) -> SamplingParams:
+    return SamplingParams(extra_args=argument)
 
 
-def test_follows_the_slots_of_runner_2(tmp_path: Path) -> None:
-    class Context:
-        idx_mapping_np = np.array([7, 4])
+def allowed(row: Tensor) -> list[int]:
+    return row.isfinite().nonzero().flatten().tolist()
 
-    processor = TrieLogitsProcessorV2(None, None)  # type: ignore[arg-type]
-    params = SamplingParams(extra_args=position_argument(stem_of(tmp_path), 1))
-    assert processor.add_request(4, params)
-    assert not processor.add_request(7, SamplingParams())
-    logits = processor.apply(torch.zeros(2, 8), Context())  # type: ignore[arg-type]
-    assert [len(allowed(row)) for row in logits] == [8, 2]
-    assert not processor.add_request(4, SamplingParams())
-    assert torch.equal(processor.apply(torch.zeros(2, 8), Context()), torch.zeros(2, 8))  # type: ignore[arg-type]
+
+def runner_1() -> TrieLogitsProcessor:
+    config: Any = SimpleNamespace(scheduler_config=SimpleNamespace(max_num_seqs=SLOTS))
+    return TrieLogitsProcessor(config, torch.device("cpu"), False)
+
+
+def update(size: int, added: Any = (), removed: Any = (), moved: Any = ()) -> BatchUpdate:
+    return BatchUpdate(size, removed=removed, added=added, moved=moved)
+
+
+def test_a_request_is_followed_to_its_end(tmp_path: Path) -> None:
+    walk, stem = saved(tmp_path)
+    processor = runner_1()
+    tokens: list[int] = []
+    processor.update_state(update(1, [(0, params(position_argument(stem)), None, tokens)]))
+    position = ROOT
+    while not tokens or tokens[-1] != 2:
+        logits = processor.apply(torch.randn(1, VOCABULARY))
+        assert allowed(logits[0]) == walk.allowed(position).tolist()
+        tokens.append(int(logits[0].argmax()))
+        step = walk.step(position, tokens[-1])
+        assert step is not None
+        position = step[0]
+        processor.update_state(None)
+    assert tuple(tokens) in SEQUENCES
+
+
+def test_a_prompt_in_parts_waits_at_its_place(tmp_path: Path) -> None:
+    walk, stem = saved(tmp_path)
+    processor = runner_1()
+    tokens: list[int] = []
+    processor.update_state(update(1, [(0, params(position_argument(stem)), None, tokens)]))
+    for _ in range(3):
+        assert allowed(processor.apply(torch.zeros(1, VOCABULARY))[0]) == [3, 6, 11]
+        processor.update_state(None)
+    logits = processor.apply(torch.zeros(1, VOCABULARY))
+    tokens.append(int(logits[0].argmax()))
+    processor.update_state(None)
+    step = walk.step(ROOT, tokens[0])
+    assert step is not None
+    following = processor.apply(torch.zeros(1, VOCABULARY))
+    assert allowed(following[0]) == walk.allowed(step[0]).tolist()
+
+
+def test_requests_come_go_and_change_places(tmp_path: Path) -> None:
+    walk, stem = saved(tmp_path)
+    inside = walk.follow((6, 7))
+    assert inside is not None
+    processor = runner_1()
+    mine = params(position_argument(stem, inside[0], 2))
+    added = [
+        (0, params(), None, []), (1, mine, None, []), (2, params(position_argument("")), None, []),
+        (3, params(choice_argument((5, 1))), None, []), (4, params(), None, []),
+    ]  # fmt: skip
+    processor.update_state(update(5, added))
+    raw = torch.randn(5, VOCABULARY)
+    logits = processor.apply(raw.clone())
+    assert torch.equal(logits[[0, 4]], raw[[0, 4]])
+    assert allowed(logits[1]) == [8, 9]
+    assert torch.allclose(logits[2], raw[2].log_softmax(dim=-1))
+    assert allowed(logits[3]) == [1, 5]
+    assert torch.allclose(logits[3, [1, 5]], raw[3].log_softmax(dim=-1)[[1, 5]])
+    # 0 leaves, 3 moves into its place, 1 and 2 swap; none has brought forth a token.
+    swap, one_way = MoveDirectionality.SWAP, MoveDirectionality.UNIDIRECTIONAL
+    processor.update_state(update(4, removed=[0], moved=[(3, 0, one_way), (1, 2, swap)]))
+    logits = processor.apply(torch.zeros(4, VOCABULARY))
+    assert [len(allowed(row)) for row in logits] == [2, VOCABULARY, 2, VOCABULARY]
+    assert allowed(logits[2]) == [8, 9]
+    # A request that comes back has spelled something since its argument was made.
+    processor.update_state(update(1, [(0, mine, None, [8])], removed=[0, 1, 2, 3]))
+    assert allowed(processor.apply(torch.zeros(1, VOCABULARY))[0]) == [10]
+
+
+def test_two_indexes_serve_side_by_side(tmp_path: Path) -> None:
+    _, stem = saved(tmp_path)
+    walk_of([(5, 2), (7, 2)]).save(tmp_path / "newer")
+    processor = runner_1()
+    stems = [stem, str(tmp_path / "newer"), stem]
+    added = [(n, params(position_argument(s)), None, []) for n, s in enumerate(stems)]
+    processor.update_state(update(3, added))
+    logits = processor.apply(torch.zeros(3, VOCABULARY))
+    assert [allowed(row) for row in logits] == [[3, 6, 11], [5, 7], [3, 6, 11]]
+
+
+def test_more_indexes_than_are_kept_open(tmp_path: Path) -> None:
+    processor = runner_1()
+    for number in range(20):
+        stem = tmp_path / str(number)
+        walk_of([(3 + number % 8, 2), (2,)]).save(stem)
+        added = [(0, params(position_argument(str(stem))), None, [])]
+        processor.update_state(update(1, added))
+        logits = processor.apply(torch.zeros(1, VOCABULARY))
+        assert allowed(logits[0]) == [2, 3 + number % 8]
+
+
+def test_runner_2_keeps_requests_by_slot(tmp_path: Path) -> None:
+    walk, stem = saved(tmp_path)
+    states: Any = SimpleNamespace(
+        max_num_reqs=SLOTS,
+        device=torch.device("cpu"),
+        prefill_len=SimpleNamespace(np=np.full(SLOTS, 5)),
+    )
+    processor = TrieLogitsProcessorV2(None, states)  # type: ignore[arg-type]
+
+    def step(slots: list[int], visible: list[int]) -> Tensor:
+        context: Any = SimpleNamespace(
+            idx_mapping_np=np.array(slots, dtype=np.int32),
+            seq_lens_upper_bound_np=np.array(visible),
+        )
+        return processor.apply(torch.zeros(len(slots), VOCABULARY), context)
+
+    assert processor.add_request(4, params(position_argument(stem)))
+    assert not processor.add_request(7, params())
+    # The prompt of slot 4 is read in two parts.
+    assert [len(allowed(row)) for row in step([7, 4], [5, 3])] == [VOCABULARY, 3]
+    logits = step([4, 7], [5, 6])
+    assert allowed(logits[0]) == [3, 6, 11]
+    following = walk.step(ROOT, int(logits[0].argmax()))
+    assert following is not None
+    logits = step([7, 4], [7, 6])
+    assert allowed(logits[1]) == walk.allowed(following[0]).tolist()
+    assert not processor.add_request(4, params())
+    assert torch.equal(step([4], [5]), torch.zeros(1, VOCABULARY))

@@ -1,42 +1,36 @@
 """A tiny engine for tests of HTTP and faults: its probabilities come from a hash."""
 
 import hashlib
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from semcore.errors import EngineError
-from semcore.walk import load_walk
-from service.engine import Branch, Continuations, Picture, Prompt
-from service.settings import Settings
+import numpy as np
 
-END = 2
+from semcore.errors import EngineError
+from semcore.walk import Walk, load_walk
+from service.beam import Answer, BeamSearch, Row
+from service.engine import Found, Picture, Prompt
+from service.settings import Settings
 
 
 class FakeEngine:
-    end = END
-
     def __init__(self, _model: Path, _settings: Settings) -> None:
         self.dead = False
 
     def prompt(self, text: str, pictures: Sequence[Picture] = ()) -> Prompt:
         return Prompt(tuple(text.encode()), tuple(pictures))
 
-    async def continue_branches(
-        self, prompt: Prompt, branches: Sequence[Branch], walk: Path | None, count: int
-    ) -> list[Continuations]:
+    async def find(
+        self, prompt: Prompt, walk: Path, beam_width: int, *, constrained: bool
+    ) -> Found:
         await self.check()
-        assert walk is not None
         found = load_walk(walk)
-        answers = []
-        for branch in branches:
-            tokens = found.allowed(branch.node).tolist()
-            weights = [_weight(prompt, (*branch.tokens, token)) for token in tokens]
-            total = sum(weights) * 2  # half of the probability is for tokens outside of the trie
-            ranked = sorted(zip(weights, tokens, strict=True), key=lambda pair: (-pair[0], pair[1]))
-            logprobs = [math.log(weight / total) for weight, _ in ranked]
-            answers.append(Continuations([t for _, t in ranked][:count], logprobs[:count]))
-        return answers
+        beams = BeamSearch(found, beam_width, found.end, constrained=constrained)
+        while beams.rows:
+            beams.advance(
+                {number: _answer(prompt, found, row) for number, row in beams.rows.items()}
+            )
+        return Found(beams.beams)
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         return [4 * _weight(prompt, ()) - 2 for prompt in prompts]
@@ -47,6 +41,15 @@ class FakeEngine:
 
     async def stop(self) -> None:
         self.dead = True
+
+
+def _answer(prompt: Prompt, walk: Walk, row: Row) -> Answer:
+    """Half of the probability is for tokens outside of the trie."""
+    tokens = walk.allowed(row.position)
+    weights = np.array([_weight(prompt, (*row.tokens, token)) for token in tokens.tolist()])
+    order = np.argsort(-weights, kind="stable")
+    logprobs = np.log(weights[order] / weights.sum() / 2)
+    return Answer(int(tokens[order[0]]), tokens[order], logprobs.astype(np.float32))
 
 
 def _weight(prompt: Prompt, tokens: tuple[int, ...]) -> float:

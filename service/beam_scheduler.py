@@ -1,0 +1,302 @@
+"""A scheduler for vLLM in which one request is a whole beam search.
+
+vLLM lets its scheduler be replaced by a class of one's own. This one runs each search between two
+steps of the engine, in the engine's own process: the beams of all searches are rows of the same
+batch, a beam that goes on with the token that the engine has chosen keeps its row and its cached
+keys and values, and only where the beams branch off is a row made and another ended. No beam waits
+for a client, and a search takes as many steps as its longest identifier has tokens.
+
+It builds on the behaviour of ``vllm.v1.core.sched.scheduler.Scheduler`` in three places: requests
+that are taken out of ``running`` for a step rest; outputs are grouped by client; and a request may
+hit a cached prefix that ends inside a block, whose block vLLM then copies. A new beam is such a
+request, its prefix being all that its parent has computed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from vllm.v1.core.kv_cache_manager import KVCacheBlocks
+from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.core.sched.scheduler import Scheduler
+from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
+from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
+from vllm.v1.outputs import ModelRunnerOutput
+from vllm.v1.request import Request, RequestStatus
+
+from service.beam import Answer, BeamSearch, Row
+from service.trie_processor import ARGUMENT, open_walk, position_argument
+
+RESULT = "semcore"
+_ROWS = -1
+"""The client that rows are said to belong to: none, so their outputs stay here."""
+
+
+def search_argument(stem: str, beam_width: int, end: int, *, constrained: bool) -> dict[str, Any]:
+    """``extra_args`` of a request that is a beam search over the walk of these files.
+
+    Its only output has, in ``kv_transfer_params["semcore"]``, what :class:`SearchResult` says.
+    """
+    return {
+        ARGUMENT: {
+            "stem": stem, "beam_width": beam_width, "end": end, "constrained": constrained,
+        }
+    }  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Search:
+    """A client's request, its beams, and what the engine has answered for the present step."""
+
+    request: Request
+    beams: BeamSearch
+    beam_width: int
+    stem: str
+    answers: dict[int, Answer] = field(default_factory=dict)
+    rows: dict[int, str] = field(default_factory=dict)
+    added: float = field(default_factory=time.monotonic)
+    queued: float = 0.0
+    steps: list[float] = field(default_factory=list)
+    requests: int = 0
+
+
+class BeamScheduler(Scheduler):  # type: ignore[misc]
+    """Runs the requests that :func:`search_argument` was given to, and all others as before."""
+
+    running: list[Request]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._searches: dict[str, _Search] = {}
+        self._queue: deque[_Search] = deque()
+        self._row_of: dict[str, tuple[_Search, int]] = {}
+        self._vocabulary = self.vllm_config.model_config.get_vocab_size()
+        # The blocks of its parent, for each new row; held until vLLM has taken them over.
+        self._inherited: dict[str, KVCacheBlocks] = {}
+        managers = self.kv_cache_manager.coordinator.single_type_managers
+        self._inherits = len(managers) == 1 and isinstance(managers[0], FullAttentionManager)
+
+    def add_request(self, request: Request) -> None:
+        argument = (request.sampling_params.extra_args or {}) if request.sampling_params else {}
+        argument = argument.get(ARGUMENT, {})
+        if "beam_width" not in argument:
+            super().add_request(request)
+            return
+        beams = BeamSearch(
+            open_walk(argument["stem"]),
+            argument["beam_width"],
+            argument["end"],
+            constrained=argument["constrained"],
+        )
+        stem = argument["stem"] if argument["constrained"] else ""
+        search = _Search(request, beams, argument["beam_width"], stem)
+        self._searches[request.request_id] = search
+        self._queue.append(search)
+        self._admit()
+
+    def schedule(self, throttle_prefills: bool = False) -> SchedulerOutput:
+        # A row that has its answer rests until all rows of its search have theirs.
+        resting = {
+            search.rows[row]
+            for search in self._searches.values()
+            for row in search.answers
+            if row in search.rows
+        }
+        rested = [request for request in self.running if request.request_id in resting]
+        self.running = [r for r in self.running if r.request_id not in resting]
+        output = super().schedule(throttle_prefills)
+        self.running += rested
+        for request in output.scheduled_new_reqs:
+            self._release(request.req_id)
+        return output
+
+    def update_from_output(
+        self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
+    ) -> dict[int, EngineCoreOutputs]:
+        outputs: dict[int, EngineCoreOutputs]
+        outputs = super().update_from_output(scheduler_output, model_runner_output)
+        mine = outputs.pop(_ROWS, None)
+        if mine is None:
+            return outputs
+        ended: list[str] = []
+        for search in self._answered(mine.outputs):
+            if search.answers.keys() >= search.beams.rows.keys():
+                ended += self._advance(search)
+            if not search.beams.rows:
+                self._reply(outputs, search)
+        super().finish_requests(ended, RequestStatus.FINISHED_ABORTED)
+        self._admit()
+        if mine.scheduler_stats is not None:
+            outputs.setdefault(0, EngineCoreOutputs()).scheduler_stats = mine.scheduler_stats
+        return outputs
+
+    def finish_requests(
+        self, request_ids: str | Iterable[str] | None, finished_status: RequestStatus
+    ) -> list[Request]:
+        if isinstance(request_ids, str):
+            request_ids = (request_ids,)
+        wanted = list(self._searches) if request_ids is None else list(request_ids)
+        found = [self._searches[name] for name in wanted if name in self._searches]
+        others = None if request_ids is None else [n for n in wanted if n not in self._searches]
+        for search in found:
+            search.request.status = finished_status
+            super().finish_requests(self._forget(search), finished_status)
+        finished = super().finish_requests(others, finished_status)
+        self._admit()
+        return [*(search.request for search in found), *finished]
+
+    def _admit(self) -> None:
+        """Start searches as long as all their rows fit into one batch."""
+        in_use = sum(search.beam_width for search in self._searches.values() if search.requests)
+        while self._queue:
+            search = self._queue[0]
+            if in_use and in_use + search.beam_width > self.max_num_running_reqs:
+                return
+            self._queue.popleft()
+            in_use += search.beam_width
+            search.queued = time.monotonic() - search.added
+            search.added = time.monotonic()
+            self._begin(search, 0, Row(), None)
+
+    def _begin(self, search: _Search, number: int, row: Row, parent: Request | None) -> None:
+        """Make the request of a row; ``parent``: that of the row it branches off, if it lives."""
+        root = search.request
+        params = copy(root.sampling_params)
+        params.extra_args = position_argument(search.stem, row.position, len(row.tokens))
+        params.logprobs = min(2 * search.beam_width, self._vocabulary)
+        request = Request(
+            request_id=f"{root.request_id}/{number}",
+            prompt_token_ids=[*root.prompt_token_ids, *row.tokens],
+            sampling_params=params,
+            pooling_params=None,
+            client_index=_ROWS,
+            arrival_time=root.arrival_time,
+            mm_features=parent.mm_features if parent else root.mm_features,
+            lora_request=root.lora_request,
+            cache_salt=root.cache_salt,
+            priority=root.priority,
+            block_hasher=None if parent else root._block_hasher,
+        )
+        if parent is not None:
+            request.block_hashes = list(parent.block_hashes)
+            request._block_hasher = root._block_hasher
+            request.update_block_hashes()
+            self._inherit(request, parent)
+        search.rows[number] = request.request_id
+        search.requests += 1
+        self._row_of[request.request_id] = (search, number)
+        super().add_request(request)
+
+    def _answered(self, outputs: list[EngineCoreOutput]) -> Iterator[_Search]:
+        """Note the answers of a step; the searches that got any, or that cannot go on."""
+        touched: dict[str, _Search] = {}
+        for output in outputs:
+            if output.request_id not in self._row_of:
+                continue
+            search, number = self._row_of[output.request_id]
+            touched[search.request.request_id] = search
+            if output.new_logprobs is None or not output.new_token_ids:
+                search.request.status = RequestStatus.FINISHED_ERROR
+                search.beams.rows.clear()
+                continue
+            count = min(2 * search.beam_width, self._vocabulary) + 1
+            search.answers[number] = Answer(
+                output.new_token_ids[0],
+                output.new_logprobs.logprob_token_ids[0, 1:count],
+                output.new_logprobs.logprobs[0, 1:count],
+            )
+        return iter(touched.values())
+
+    def _advance(self, search: _Search) -> list[str]:
+        """One step of the beams; the rows that end with it."""
+        before = {number: self.requests.get(name) for number, name in search.rows.items()}
+        search.beams.advance(search.answers)
+        search.answers.clear()
+        now = time.monotonic()
+        search.steps.append(now - search.added)
+        search.added = now
+        for number, row in search.beams.rows.items():
+            if number not in before:
+                parent = None if row.parent is None else before[row.parent]
+                self._begin(search, number, row, parent)
+        ended = [search.rows.pop(number) for number in before.keys() - search.beams.rows.keys()]
+        for name in ended:
+            del self._row_of[name]
+        return ended
+
+    def _inherit(self, request: Request, parent: Request) -> None:
+        """Let a new row begin where its parent stands, one token before its own last one.
+
+        Its pictures have been seen by then: the worker gets their places without their pixels.
+        """
+        if not self._inherits:
+            return
+        blocks = self.kv_cache_manager.get_blocks(parent.request_id).blocks[0]
+        count = -(-(request.num_tokens - 1) // self.block_size)
+        self._inherited[request.request_id] = KVCacheBlocks((list(blocks[:count]),))
+        self.kv_cache_manager.block_pool.touch(blocks[:count])
+        request.mm_features = [replace(f, data=None) for f in request.mm_features]
+
+    def _release(self, name: str) -> None:
+        inherited = self._inherited.pop(name, None)
+        if inherited is not None:
+            self.kv_cache_manager.block_pool.free_blocks(reversed(inherited.blocks[0]))
+
+    def _get_local_prefix_cache_hit(self, request: Request) -> tuple[KVCacheBlocks, int, int, bool]:
+        inherited = self._inherited.get(request.request_id)
+        if inherited is None:
+            found: tuple[KVCacheBlocks, int, int, bool]
+            found = super()._get_local_prefix_cache_hit(request)
+            return found
+        return inherited, request.num_tokens - 1, 0, False
+
+    def _preempt_request(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super()._preempt_request(request, *args, **kwargs)
+        if request.request_id in self._row_of:
+            # Everything is computed anew: it needs the pixels, and what it has spelled so far has
+            # become a part of the prompt.
+            search, number = self._row_of[request.request_id]
+            row = search.beams.rows[number]
+            request.mm_features = search.request.mm_features
+            request.sampling_params.extra_args = position_argument(
+                search.stem, row.position, len(row.tokens)
+            )
+
+    def _reply(self, outputs: dict[int, EngineCoreOutputs], search: _Search) -> None:
+        """The one output that the client gets."""
+        request = search.request
+        failed = request.status == RequestStatus.FINISHED_ERROR
+        super().finish_requests(self._forget(search), RequestStatus.FINISHED_ABORTED)
+        beams = search.beams.beams
+        result = {
+            "leaves": [beam.leaf for beam in beams],
+            "logprobs": [beam.logprob for beam in beams],
+            "queued": search.queued,
+            "steps": search.steps,
+            "requests": search.requests,
+        }
+        outputs.setdefault(request.client_index, EngineCoreOutputs()).outputs.append(
+            EngineCoreOutput(
+                request_id=request.request_id,
+                new_token_ids=[],
+                finish_reason=FinishReason.ERROR if failed else FinishReason.STOP,
+                kv_transfer_params={RESULT: result},
+            )
+        )
+
+    def _forget(self, search: _Search) -> list[str]:
+        """Drop a search; the requests of the rows that it still has."""
+        del self._searches[search.request.request_id]
+        if search in self._queue:
+            self._queue.remove(search)
+        rows = list(search.rows.values())
+        for name in rows:
+            self._release(name)
+            del self._row_of[name]
+        search.rows.clear()
+        return rows
