@@ -23,7 +23,11 @@ _PICTURES = 2000
 _WARM_UP_PICTURES = 6000
 _CLUSTERS = 20
 # Of so small a model float32 is the fastest on a CPU, and compiling it costs more than it saves.
-_SERVICE = {"SEMCORE_DTYPE": "float32", "SEMCORE_ENFORCE_EAGER": "1"}
+SERVICE = {
+    "SEMCORE_DTYPE": "float32",
+    "SEMCORE_ENFORCE_EAGER": "1",
+    "SEMCORE_ONE_PROCESS": "1",
+}
 
 
 def demo(
@@ -36,14 +40,13 @@ def demo(
     What was made is kept below the user's cache folder, and used again as long as the program
     stays the same.
     """
-    folder = _folder()
-    bundle = _prepare(folder)
+    bundle = demo_bundle()
     typer.echo("starting the service")
     began = time.monotonic()
-    with serving(bundle, port, _SERVICE) as url:
+    with serving(bundle, port, SERVICE) as url:
         typer.echo(f"ready after {time.monotonic() - began:.0f} s")
         _show_searches(url, bundle)
-        report = folder / "recall.md"
+        report = bundle.parent / "recall.md"
         if not report.exists():
             report.write_text(_measure(url, bundle, queries))
         typer.echo(f"\nRecall on pictures never trained, per cent with 95 % interval ({report}):\n")
@@ -57,19 +60,9 @@ def demo(
                     time.sleep(3600)
 
 
-def _folder() -> Path:
-    """One folder for each state of the code that makes what is in it."""
-    sources = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for package in ("offline", "semcore", "cli"):
-        for file in sorted((sources / package).glob("*.py")):
-            digest.update(file.read_bytes())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "semcore" / f"demo-{digest.hexdigest()[:12]}"
-
-
-def _prepare(folder: Path) -> Path:
-    """The trained bundle, from the cache or made now."""
+def demo_bundle() -> Path:
+    """The trained bundle of the demo, from the user's cache or made now."""
+    folder = _folder()
     bundle = folder / "bundle"
     if bundle.exists() and read_manifest(bundle).model is not None:
         return bundle
@@ -92,6 +85,17 @@ def _prepare(folder: Path) -> Path:
     train_model(bundle, None, folder / "model", TINY, read_corpus(warm_up), typer.echo)
     bind_bundle(bundle, folder / "model")
     return bundle
+
+
+def _folder() -> Path:
+    """One folder for each state of the code that makes what is in it."""
+    sources = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for package in ("offline", "semcore", "cli"):
+        for file in sorted((sources / package).glob("*.py")):
+            digest.update(file.read_bytes())
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "semcore" / f"demo-{digest.hexdigest()[:12]}"
 
 
 def _show_searches(url: str, bundle: Path) -> None:

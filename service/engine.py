@@ -20,6 +20,7 @@ from service.settings import Settings
 
 if TYPE_CHECKING:
     from vllm import RequestOutput, SamplingParams
+    from vllm.inputs import EngineInput
     from vllm.v1.engine.async_llm import AsyncLLM
 
 _BLOCK = 32
@@ -93,7 +94,7 @@ class VllmEngine:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        self._llm = llm
+        self.llm = llm
         self._tokenizer = tokenizer
         self._verdicts = verdict_tokens(tokenizer)
         self._params = SamplingParams
@@ -101,30 +102,38 @@ class VllmEngine:
         self._end = end_token(tokenizer)
 
     @classmethod
-    def start(cls, model: Path, settings: Settings) -> VllmEngine:
-        """Load a model. Raises :class:`ModelError` or :class:`EngineError` that says why not."""
+    def start(cls, model: Path, settings: Settings, **arguments: Any) -> VllmEngine:
+        """Load a model. ``arguments``: more of vLLM's own, or others in place of ours.
+
+        Raises :class:`ModelError` or :class:`EngineError` that says why not.
+        """
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.cpu_kvcache_gib))
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        if settings.one_process:
+            # Without this, vLLM starts a process for the model on every CPU.
+            os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
 
         tokenizer = load_tokenizer(model)
-        args = AsyncEngineArgs(
-            model=str(model),
-            dtype=settings.dtype,
-            max_model_len=settings.max_model_len or None,
-            max_num_seqs=settings.max_batch,
-            scheduler_cls="service.beam_scheduler.BeamScheduler",
-            logprobs_mode="processed_logits",
-            limit_mm_per_prompt={"image": 1, "video": 0},
-            gpu_memory_utilization=settings.gpu_memory_utilization,
-            block_size=_BLOCK if current_platform.is_cpu() else None,
-            enable_prefix_caching=True,
-            enforce_eager=settings.enforce_eager,
-            disable_log_stats=True,
-        )
+        ours = {
+            "model": str(model),
+            "dtype": settings.dtype,
+            "max_model_len": settings.max_model_len or None,
+            "max_num_seqs": settings.max_batch,
+            "scheduler_cls": "service.beam_scheduler.BeamScheduler",
+            "logprobs_mode": "processed_logits",
+            "limit_mm_per_prompt": {"image": 1, "video": 0},
+            "gpu_memory_utilization": settings.gpu_memory_utilization,
+            "block_size": _BLOCK if current_platform.is_cpu() else None,
+            "distributed_executor_backend": "uni" if settings.one_process else None,
+            "enable_prefix_caching": True,
+            "enforce_eager": settings.enforce_eager,
+            "disable_log_stats": True,
+        }
+        args = AsyncEngineArgs(**{**ours, **arguments})
         try:
             two = getattr(args.create_engine_config(), "use_v2_model_runner", False)
             processor = "TrieLogitsProcessorV2" if two else "TrieLogitsProcessor"
@@ -135,11 +144,11 @@ class VllmEngine:
         return cls(llm, tokenizer)
 
     async def stop(self) -> None:
-        self._llm.shutdown()
+        self.llm.shutdown()
 
     async def check(self) -> None:
         try:
-            await self._llm.check_health()
+            await self.llm.check_health()
         except Exception as error:  # vLLM has several, all of which mean that it is gone
             raise EngineError(f"the inference engine has died ({error}); restart it") from error
 
@@ -198,12 +207,9 @@ class VllmEngine:
 
     async def _ask(self, prompt: Prompt, params: SamplingParams) -> RequestOutput:
         """The final output of one request."""
-        request: dict[str, Any] = {"prompt_token_ids": list(prompt.tokens)}
-        if prompt.pictures:
-            request["multi_modal_data"] = {"image": [p.image for p in prompt.pictures]}
-            request["multi_modal_uuids"] = {"image": [p.key for p in prompt.pictures]}
         try:
-            async for output in self._llm.generate(request, params, uuid.uuid4().hex):
+            rendered = await self._rendered(prompt)
+            async for output in self.llm.generate(rendered, params, uuid.uuid4().hex):
                 last = output
         except ValueError as error:
             raise EngineError(f"the engine refused the prompt: {error}") from error
@@ -211,3 +217,21 @@ class VllmEngine:
             await self.check()
             raise EngineError(f"the engine failed: {error}") from error
         return last
+
+    async def _rendered(self, prompt: Prompt) -> EngineInput:
+        """A prompt as the engine takes it, its pictures as pixels."""
+        from vllm.inputs import tokens_input
+        from vllm.renderers.inputs.preprocess import parse_model_prompt
+
+        tokens = list(prompt.tokens)
+        if not prompt.pictures:
+            return tokens_input(tokens)
+        request = {
+            "prompt_token_ids": tokens,
+            "multi_modal_data": {"image": [picture.image for picture in prompt.pictures]},
+            "multi_modal_uuids": {"image": [picture.key for picture in prompt.pictures]},
+        }
+        renderer = self.llm.renderer
+        parsed = parse_model_prompt(self.llm.model_config, request)
+        (rendered,) = await renderer.render_cmpl_async([parsed], renderer.default_cmpl_tok_params)
+        return rendered

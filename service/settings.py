@@ -58,4 +58,8 @@ class Settings(BaseSettings):
         default=0.9, gt=0, le=1, description="share of GPU memory for vLLM"
     )
     cpu_kvcache_gib: int = Field(default=1, ge=1, description="GiB of KV cache on CPU")
+    one_process: bool = Field(
+        default=False,
+        description="on a CPU, the model in the engine's own process: faster for small models",
+    )
     enforce_eager: bool = Field(default=False, description="no compilation: starts sooner, slower")

@@ -1,8 +1,8 @@
 """The mask: which tokens a walk allows after each position of a batch, as tensor operations.
 
-One gather over all rows, with no loop over them; and on a GPU no wait for the device, because the
-host knows a bound for the number of pairs. The arrays are those of :class:`semcore.walk.Walk`, on
-whatever device the logits are.
+One gather over all rows, with no Python loop over them; and on a GPU no wait for the device,
+because the host knows a bound for the number of pairs. The arrays are those of
+:class:`semcore.walk.Walk`, on whatever device the logits are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semcore.walk import GROUP, TAIL, Walk
+from service.edge_lister import list_pairs
 
+_TAIL_BITS = TAIL.bit_length() - 1
+_GROUP_BITS = GROUP.bit_length() - 1
 _CODE_MASKS = {torch.int16: 0xFFFF, torch.int32: 0x7FFFFFFF}
 
 
@@ -24,7 +27,8 @@ _CODE_MASKS = {torch.int16: 0xFFFF, torch.int32: 0x7FFFFFFF}
 class WalkTensors:
     """A walk's arrays on a device; on the CPU they share the mapped files' memory.
 
-    ``codes`` and ``tails`` are int16 or int32, since torch gathers no unsigned numbers.
+    ``codes`` and ``tails`` are int16 or int32, since torch gathers no unsigned numbers;
+    ``members`` counts the leaves of a group, ``last`` is the last leaf, ``host`` the walk itself.
     """
 
     alphabet: Tensor
@@ -34,8 +38,10 @@ class WalkTensors:
     tail_groups: Tensor
     tail_lengths: Tensor
     tails: Tensor
+    members: Tensor
+    host: Walk
     nodes: int
-    identifiers: int
+    last: int
     end: int
     fanouts: tuple[int, ...]
 
@@ -55,8 +61,10 @@ class WalkTensors:
             tail_groups=tensor(walk.tail_groups),
             tail_lengths=tensor(walk.tail_lengths),
             tails=tensor(tails.view(signed)),
+            members=torch.arange(GROUP, device=device),
+            host=walk,
             nodes=walk.nodes,
-            identifiers=walk.identifiers,
+            last=walk.identifiers - 1,
             end=walk.end,
             fanouts=walk.fanouts,
         )
@@ -72,7 +80,7 @@ class Allowed:
 
     Attributes:
         rows: int64 [pairs].
-        tokens: int64 [pairs].
+        tokens: int32 [pairs].
         edges: int64 [pairs], the edge that the token leads along; meaningless in a tail.
     """
 
@@ -86,27 +94,27 @@ def allowed_pairs(walk: WalkTensors, positions: Tensor, most: int | None = None)
 
     Args:
         positions: int64 [batch], positions of the walk before its end.
-        most: a bound for the number of pairs; up to there the last pair is repeated. Without it
-            the number is read from the device.
+        most: a bound for the number of pairs; up to there the last pair is repeated. It may be
+            left out on the CPU, where the number costs nothing to know.
     """
+    if most is None:
+        listed = list_pairs(walk.host, positions.numpy())
+        return Allowed(*(torch.from_numpy(array) for array in listed))
     # 1. How many tokens may follow each row: all edges of a node, or the one token of a tail.
     at_node = positions < walk.nodes
-    node = positions.where(at_node, 0)
-    first = walk.first_edge[node].long()
-    counts = torch.where(at_node, walk.first_edge[node + 1] - first, 1)
+    first, stop = _pair(walk.first_edge, positions.where(at_node, 0))
+    counts = torch.where(at_node, stop - first, 1)
     ends = counts.cumsum(0)
-    # 2. Number all pairs; which row is each of, and which of the row's is it?
-    if most is None:
-        rows = torch.repeat_interleave(counts)
-        inside = torch.arange(len(rows)) - (ends - counts)[rows]
-    else:
-        numbers = torch.arange(most, device=positions.device).minimum(ends[-1] - 1)
-        rows = torch.searchsorted(ends, numbers, right=True)
-        inside = numbers - (ends - counts)[rows]
-    edges = first[rows] + inside
+    # 2. Number all pairs; a row's edges are neighbours, so they are shifted together.
+    numbers = torch.arange(most, device=positions.device).minimum(ends[-1] - 1)
+    rows = torch.searchsorted(ends, numbers, right=True)
+    edges = (first - ends + counts)[rows] + numbers
     # 3. Tokens of edges, then those of tails in their place.
-    tokens = walk.alphabet[_codes(walk.codes, edges)].long()
-    tokens = torch.where(at_node[rows], tokens, _tail_tokens(walk, positions, at_node)[rows])
+    tokens = torch.where(
+        at_node[rows],
+        walk.alphabet[_codes(walk.codes, edges)],
+        _tail_tokens(walk, positions, at_node)[rows],
+    )
     return Allowed(rows, tokens, edges)
 
 
@@ -157,7 +165,7 @@ def _after(walk: WalkTensors, positions: Tensor, edges: Tensor) -> Tensor:
     """Where an edge leads from a node; from a tail, one token on."""
     at_node = positions < walk.nodes
     node = positions.where(at_node, 0)
-    branch, branches_end = walk.first_branch[node], walk.first_branch[node + 1]
+    branch, branches_end = _pair(walk.first_branch, node)
     inside = edges - walk.first_edge[node]
     leaf = edges - branches_end + 1
     following = torch.where(
@@ -169,15 +177,21 @@ def _after(walk: WalkTensors, positions: Tensor, edges: Tensor) -> Tensor:
 def _tail_tokens(walk: WalkTensors, positions: Tensor, at_node: Tensor) -> Tensor:
     """The token that follows in a tail, int64 [batch]; anything for a node."""
     place = (positions - walk.nodes).where(~at_node, 0)
-    leaf, spelled = place // TAIL, place % TAIL
-    group = leaf // GROUP
-    members = group[:, None] * GROUP + torch.arange(GROUP, device=positions.device)
-    lengths = walk.tail_lengths[members.clamp(max=walk.identifiers - 1)].long()
-    before = lengths.where(members < leaf[:, None], 0).sum(dim=1)
-    at = (walk.tail_groups[group] + before + spelled).clamp(max=len(walk.tails) - 1)
-    tokens = walk.alphabet[_codes(walk.tails, at)].long()
+    leaf, spelled = place >> _TAIL_BITS, place & (TAIL - 1)
+    group = leaf >> _GROUP_BITS
+    # The lengths of the group's tails up to this one; beyond the last leaf, the last one again.
+    lengths = walk.tail_lengths[(group[:, None] * GROUP + walk.members).clamp_(max=walk.last)]
+    before = (lengths * (walk.members < (leaf & (GROUP - 1))[:, None])).sum(dim=1)
+    at = (walk.tail_groups[group] + before).add_(spelled).clamp_(max=len(walk.tails) - 1)
+    tokens = walk.alphabet[_codes(walk.tails, at)]
     return tokens.where(spelled < walk.tail_lengths[leaf], walk.end)
 
 
+def _pair(array: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    """The element at each place and the one after it, int64."""
+    pairs = array.as_strided((len(array) - 1, 2), (1, 1))[places].long()
+    return pairs[:, 0], pairs[:, 1]
+
+
 def _codes(codes: Tensor, places: Tensor) -> Tensor:
-    return codes[places].long() & _CODE_MASKS[codes.dtype]
+    return codes[places].int().bitwise_and_(_CODE_MASKS[codes.dtype])

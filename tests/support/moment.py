@@ -10,5 +10,6 @@ SERVICE = {
     "SEMCORE_ADMIN_KEY": "secret",
     "SEMCORE_DTYPE": "float32",
     "SEMCORE_ENFORCE_EAGER": "1",
+    "SEMCORE_ONE_PROCESS": "1",
     "REDIS_URL": "",
 }

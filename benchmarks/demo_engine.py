@@ -1,0 +1,54 @@
+"""The demo's model in the engine, compiled, for the benchmarks of searches."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from cli.demo import SERVICE, demo_bundle
+from service.engine import VllmEngine
+from service.index import Index
+from service.settings import Settings
+
+_MAX_LOGPROBS = 200  # those of stock beam search with 100 beams
+
+
+@dataclass
+class DemoEngine:
+    """An engine, the index that it serves, and captions of pictures it was not trained on."""
+
+    engine: VllmEngine
+    index: Index
+    captions: Iterator[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        texts = [item for item in self.index.store.of_split("test", "text") if item.held_out]
+        # Numbered, so that no query begins as one before it did, and no cache has its beginning.
+        self.captions = (
+            f"{number} {item.caption}" for number, item in enumerate(itertools.cycle(texts))
+        )
+
+    async def stop(self) -> None:
+        await self.engine.stop()
+        self.index.close()
+
+
+def start_demo(bundle: Path | None) -> DemoEngine:
+    """``bundle``: one whose model is small; the demo's own without."""
+    os.environ.update(SERVICE)
+    settings = Settings(bundle=bundle or demo_bundle(), enforce_eager=False)
+    index = Index(settings.bundle)
+    engine = VllmEngine.start(index.model, settings, max_logprobs=_MAX_LOGPROBS)
+    return DemoEngine(engine, index)
+
+
+def processor_seconds() -> float:
+    """Processor time so far, of this process and all that it has started."""
+    mine = psutil.Process()
+    family = [mine, *mine.children(recursive=True)]
+    return sum(sum(process.cpu_times()[:2]) for process in family)
