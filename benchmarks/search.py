@@ -84,7 +84,7 @@ async def _measure(demo: DemoEngine, width: int, rounds: int) -> dict[str, float
         return time.perf_counter() - began
 
     async def ours_verified(_: int) -> float:
-        parameters = SearchParameters(VERIFIED, width, verify=True, constrained=True)
+        parameters = SearchParameters(VERIFIED, width, verify="always", constrained=True)
         caption = next(demo.captions)
         began = time.perf_counter()
         await searcher.search(index, "text-to-image", caption, parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 
 from cli.online import ask, print_items
 from cli.service_process import serving
-from semcore.bundle import read_manifest
+from semcore.bundle import read_manifest, read_margins
 from semcore.item import Item, ItemStore
 
 _PICTURES = 2000
@@ -43,8 +45,11 @@ def demo(
     bundle = demo_bundle()
     typer.echo("starting the service")
     began = time.monotonic()
-    with serving(bundle, port, SERVICE) as url:
+    key = secrets.token_urlsafe()
+    with serving(bundle, port, {**SERVICE, "SEMCORE_ADMIN_KEY": key}) as url:
         typer.echo(f"ready after {time.monotonic() - began:.0f} s")
+        if not read_margins(bundle):
+            _calibrate(url, bundle, queries, key)
         _show_searches(url, bundle)
         report = bundle.parent / "recall.md"
         if not report.exists():
@@ -115,6 +120,16 @@ def _show_searches(url: str, bundle: Path) -> None:
                 found["image"] = str(root / shown.image) if shown else found["image"]
         print_items(answer)
     store.close()
+
+
+def _calibrate(url: str, bundle: Path, queries: int, key: str) -> None:
+    """Find out when verification may be left out, and serve the bundle that says so."""
+    from offline.calibration import calibrate
+
+    typer.echo("\ncalibrating")
+    asyncio.run(calibrate(url, bundle, limit=queries))
+    path, headers = f"{url}/admin/index/reload", {"X-Admin-Key": key}
+    httpx.post(path, json={}, headers=headers, timeout=60).raise_for_status()
 
 
 def _measure(url: str, bundle: Path, queries: int) -> str:

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from cli import demo, offline_job, online
+from cli import demo, offline_job, online, profile
 from semcore.errors import SemcoreError
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -44,8 +44,10 @@ for _command in (
     offline_job.build,
     offline_job.train,
     online.evaluate,
+    online.calibrate,
     online.serve,
     online.search,
+    profile.profile,
     demo.demo,
 ):
     app.command()(_plain_errors(_command))

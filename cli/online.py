@@ -45,7 +45,9 @@ def search(
     url: _Url = DEFAULT_URL,
     top_k: Annotated[int, typer.Option(min=1, help="Items wanted.")] = 10,
     beam_width: Annotated[int | None, typer.Option(min=1, help="Beams.")] = None,
-    verify: Annotated[bool, typer.Option(help="Let the model judge the best.")] = True,
+    verify: Annotated[
+        str, typer.Option(help="Let the model judge the best: auto, always or never.")
+    ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Search a running service by a text or by a picture."""
@@ -81,6 +83,29 @@ def evaluate(
     typer.echo(evaluation.markdown_table(rows))
     if out is not None:
         out.write_text(evaluation.as_json(rows))
+
+
+def calibrate(
+    bundle: Annotated[Path, typer.Argument(help="The bundle that the service serves.")],
+    url: _Url = DEFAULT_URL,
+    split: Annotated[str, typer.Option(help="Split of the queries.")] = "val",
+    limit: Annotated[int, typer.Option(min=1, help="Most queries a direction.")] = 300,
+    beam_width: Annotated[int, typer.Option(min=1, help="Beams.")] = 20,
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of first places that may differ.")
+    ] = 0.01,
+) -> None:
+    """Find out when verification may be left out, and note it in the bundle; then reload it."""
+    from offline.calibration import calibrate as measure
+
+    found = asyncio.run(
+        measure(url, bundle, split=split, limit=limit, beam_width=beam_width, tolerance=tolerance)
+    )
+    for one in found:
+        typer.echo(
+            f"{one.direction}: from a lead of {one.margin:.3g} nats on, {100 * one.left_out:.0f} % "
+            f"of the searches; of all, {100 * one.changed:.1f} % would have had another first item"
+        )
 
 
 def ask(url: str, query: str, options: dict[str, Any]) -> httpx.Response:

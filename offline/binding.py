@@ -6,7 +6,15 @@ import os
 import shutil
 from pathlib import Path
 
-from semcore.bundle import MANIFEST, Manifest, ModelRecord, check_bundle, read_manifest, staged
+from semcore.bundle import (
+    MANIFEST,
+    MARGINS,
+    Manifest,
+    ModelRecord,
+    check_bundle,
+    read_manifest,
+    staged,
+)
 from semcore.item import KINDS, ItemStore
 from semcore.tokens import load_tokenizer, model_fingerprint, trie_walk
 from semcore.trie import Trie
@@ -27,7 +35,7 @@ def bind_bundle(bundle: Path, model: Path) -> Manifest:
     walks = {name for kind in KINDS for name in file_names(kind)}
     with staged(bundle, manifest.model_copy(update={"model": record})) as stage:
         for file in bundle.iterdir():
-            if file.name not in walks | {MANIFEST}:
+            if file.name not in walks | {MANIFEST, MARGINS}:  # margins are those of a model
                 shutil.copy2(file, stage / file.name)
         store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
         for kind in KINDS:

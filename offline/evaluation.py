@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import httpx
 
 from offline.metrics import Estimate, recall_table
 from offline.progress import progress
-from semcore.bundle import read_manifest
+from semcore.bundle import read_manifest, read_margins
 from semcore.errors import CorpusError, SemcoreError
 from semcore.item import Item, ItemStore
 from semcore.prompt import DIRECTIONS, Direction
@@ -24,21 +25,37 @@ _CONCURRENT = 8
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table; ``illegal`` is the share of spelled identifiers that do not exist."""
+    """One line of the table.
+
+    Attributes:
+        verified: share of the searches in which the model judged the candidates.
+        illegal: share of the spelled identifiers that do not exist.
+    """
 
     direction: Direction
     system: str
     queries: int
     recall: dict[str, Estimate]
+    verified: float
     illegal: float
 
 
-@dataclass(slots=True)
-class _Ranks:
-    verified: list[int | None] = field(default_factory=list)
-    beam: list[int | None] = field(default_factory=list)
-    illegal: int = 0
-    beams: int = 0
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What matters of an answer; ranks from 1, None where no right item was found.
+
+    Attributes:
+        verified, beam: rank of the first right item, after and before verification.
+        lead: nats by which the first candidate led before verification.
+        first_changed: verification has put another item in the first place.
+        illegal: share of the spelled identifiers that do not exist.
+    """
+
+    verified: int | None
+    beam: int | None
+    lead: float
+    first_changed: bool
+    illegal: float
 
 
 async def evaluate(
@@ -53,52 +70,70 @@ async def evaluate(
     """Search with up to ``limit`` queries of each direction, and again without the constraint.
 
     Text queries are captions that are no source of an identifier; picture queries are the
-    pictures of the split. The row without verification ranks the same answers by the beam alone.
+    pictures of the split. The rows without verification, and with it where the bundle's margins
+    ask for it (``auto``), rank the same answers by what the beams found.
 
     Raises:
         CorpusError: the split has no such queries.
         SemcoreError: the service answers with an error.
     """
-    manifest = read_manifest(bundle)
-    store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
-    root = Path(manifest.corpus.image_root)
+    margins = read_margins(bundle)
     rows: list[Row] = []
     async with httpx.AsyncClient(base_url=url, timeout=600) as client:
         for direction in DIRECTIONS:
-            queries = _queries(store, split, direction, limit, seed)
-            if not queries:
-                raise CorpusError(f"{bundle} has no {direction} queries in the split {split!r}")
-            for constrained in (True, False):
-                options = {
-                    "beam_width": beam_width,
-                    "constrained": constrained,
-                    "top_k": beam_width,
-                }
-                ranks = await _ranks(client, direction, queries, root, options)
-                illegal = ranks.illegal / max(1, ranks.beams)
-                if constrained:
-                    systems = {"full": ranks.verified, "without GSV": ranks.beam}
-                else:
-                    systems = {"without constraint": ranks.verified}
-                rows += [
-                    Row(direction, name, len(queries), recall_table(values), illegal)
-                    for name, values in systems.items()
-                ]
-    store.close()
+            options = {"beam_width": beam_width, "top_k": beam_width, "verify": "always"}
+            answered = await answers_of(client, bundle, direction, split, limit, options, seed)
+            rows.append(_row(direction, "full", answered, math.inf))
+            if direction in margins:
+                rows.append(_row(direction, "auto", answered, margins[direction]))
+            rows.append(_row(direction, "without GSV", answered, -math.inf))
+            options["constrained"] = False
+            answered = await answers_of(client, bundle, direction, split, limit, options, seed)
+            rows.append(_row(direction, "without constraint", answered, math.inf))
     return rows
+
+
+async def answers_of(
+    client: httpx.AsyncClient,
+    bundle: Path,
+    direction: Direction,
+    split: str,
+    limit: int,
+    options: dict[str, Any],
+    seed: int = 0,
+) -> list[Answered]:
+    """Ask up to ``limit`` queries of a split. Raises as :func:`evaluate` does."""
+    manifest = read_manifest(bundle)
+    store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
+    queries = _queries(store, split, direction, limit, seed)
+    store.close()
+    if not queries:
+        raise CorpusError(f"{bundle} has no {direction} queries in the split {split!r}")
+    root = Path(manifest.corpus.image_root)
+    turns = asyncio.Semaphore(_CONCURRENT)
+
+    async def ask(query: Item) -> Answered:
+        async with turns:
+            answer = await _ask(client, direction, query, root, options)
+            return _answered(query, answer, options["beam_width"])
+
+    title = f"{direction}{'' if options.get('constrained', True) else ' without constraint'}"
+    tasks = [asyncio.create_task(ask(query)) for query in queries]
+    done = progress(asyncio.as_completed(tasks), title, total=len(tasks))
+    return [await task for task in done]
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table, in per cent with 95 % intervals."""
     names = list(rows[0].recall)
     lines = [
-        f"| direction | system | queries | {' | '.join(names)} | illegal |",
-        "|---|---|---" + "|---" * len(names) + "|---|",
+        f"| direction | system | queries | {' | '.join(names)} | verified | illegal |",
+        "|---|---|---" + "|---" * len(names) + "|---|---|",
     ]
     for row in rows:
         values = " | ".join(str(row.recall[name]) for name in names)
-        illegal = f"{100 * row.illegal:.1f}"
-        lines.append(f"| {row.direction} | {row.system} | {row.queries} | {values} | {illegal} |")
+        shares = f"{100 * row.verified:.0f} | {100 * row.illegal:.1f}"
+        lines.append(f"| {row.direction} | {row.system} | {row.queries} | {values} | {shares} |")
     return "\n".join(lines)
 
 
@@ -116,30 +151,29 @@ def _queries(
     return random.Random(seed).sample(pool, min(limit, len(pool)))
 
 
-async def _ranks(
-    client: httpx.AsyncClient,
-    direction: Direction,
-    queries: Sequence[Item],
-    root: Path,
-    options: dict[str, Any],
-) -> _Ranks:
-    turns = asyncio.Semaphore(_CONCURRENT)
+def _row(direction: Direction, system: str, answered: Sequence[Answered], margin: float) -> Row:
+    """Of answers that are verified where the first candidate leads by less than ``margin``."""
+    judged = [one.lead < margin for one in answered]
+    ranks = [
+        one.verified if by_model else one.beam
+        for one, by_model in zip(answered, judged, strict=True)
+    ]
+    illegal = sum(one.illegal for one in answered) / len(answered)
+    verified = sum(judged) / len(answered)
+    return Row(direction, system, len(answered), recall_table(ranks), verified, illegal)
 
-    async def ask(query: Item) -> tuple[Item, dict[str, Any]]:
-        async with turns:
-            return query, await _ask(client, direction, query, root, options)
 
-    ranks = _Ranks()
-    title = f"{direction}{'' if options['constrained'] else ' without constraint'}"
-    tasks = [asyncio.create_task(ask(query)) for query in queries]
-    for task in progress(asyncio.as_completed(tasks), title, total=len(tasks)):
-        query, answer = await task
-        right = [item for item in answer["items"] if _pair(item["id"]) == query.pair]
-        ranks.verified.append(min((item["rank"] for item in right), default=None))
-        ranks.beam.append(min((item["beam_rank"] for item in right), default=None))
-        ranks.illegal += answer["illegal"]
-        ranks.beams += options["beam_width"]
-    return ranks
+def _answered(query: Item, answer: dict[str, Any], beam_width: int) -> Answered:
+    items = answer["items"]
+    right = [item for item in items if _pair(item["id"]) == query.pair]
+    before = sorted(items, key=lambda item: item["beam_rank"])
+    return Answered(
+        verified=min((item["rank"] for item in right), default=None),
+        beam=min((item["beam_rank"] for item in right), default=None),
+        lead=before[0]["logprob"] - before[1]["logprob"] if len(before) > 1 else math.inf,
+        first_changed=bool(items) and items[0]["beam_rank"] > 1,
+        illegal=answer["illegal"] / beam_width,
+    )
 
 
 def _pair(item_id: str) -> str:
@@ -159,7 +193,7 @@ async def _ask(
     else:
         content = (root / query.image).read_bytes()
         files = {"image": (query.image, content)}
-        fields = {name: json.dumps(value) for name, value in options.items()}
+        fields = {name: str(value).lower() for name, value in options.items()}
         response = await client.post(path, data=fields, files=files)
     if response.status_code != httpx.codes.OK:
         raise SemcoreError(f"the service answered {response.status_code}: {response.text}")

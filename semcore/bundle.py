@@ -7,16 +7,18 @@
     image.marisa, text.marisa   the identifiers of each kind of item
     centroids.npy, clusters.json   what new items are given identifiers with
     image.*.npy, text.*.npy     the walks over the tokens of the model, once one is trained
+    margins.json          from which lead on verification may be left out, once calibrated
     report.json           bad rows and collisions
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +26,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcore.errors import BundleError
+from semcore.prompt import Direction
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 CLUSTERS = "clusters.json"
+MARGINS = "margins.json"
 
 
 class _Record(BaseModel):
@@ -146,6 +150,27 @@ def check_bundle(path: Path) -> Manifest:
         if file.stat().st_size != record.size or _record(file) != record:
             raise BundleError(f"{file} is damaged; build the bundle again")
     return manifest
+
+
+def write_margins(bundle: Path, margins: Mapping[Direction, float]) -> None:
+    """Replace the bundle by one that holds these margins, in nats; see :func:`read_margins`.
+
+    Raises :class:`BundleError` if the bundle is missing or damaged.
+    """
+    manifest = check_bundle(bundle)
+    with staged(bundle, manifest) as stage:
+        for name in manifest.files:
+            shutil.copy2(bundle / name, stage / name)
+        (stage / MARGINS).write_text(json.dumps(margins))
+
+
+def read_margins(bundle: Path) -> dict[Direction, float]:
+    """By how many nats the first candidate of a direction must lead for verification to be left
+    out; nothing for a bundle that was not calibrated."""
+    if MARGINS not in read_manifest(bundle).files:
+        return {}
+    margins: dict[Direction, float] = json.loads((bundle / MARGINS).read_text())
+    return margins
 
 
 def _record(path: Path) -> FileRecord:

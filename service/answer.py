@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Verify = Literal["auto", "always", "never"]
 
 _EXAMPLE_ITEM: dict[str, Any] = {
     "id": "0001234", "kind": "image", "rank": 1,
@@ -15,7 +17,9 @@ _EXAMPLE_ITEM: dict[str, Any] = {
 }  # fmt: skip
 _EXAMPLE_ANSWER: dict[str, Any] = {
     "items": [_EXAMPLE_ITEM], "index_version": "9f2c41d07ab3", "cached": False,
-    "illegal": 0, "timings": {"beam": 310.2, "verify": 95.0, "total": 405.9},
+    "verified": True, "illegal": 0, "spans": [],
+    "timings": {"queue": 0.1, "tokenise": 0.2, "beams": 48.0, "items": 0.4, "verify": 31.0,
+                "rank": 0.2, "total": 79.9},
 }  # fmt: skip
 
 
@@ -26,10 +30,14 @@ class SearchOptions(BaseModel):
 
     top_k: int = Field(default=10, ge=1, description="number of items wanted")
     beam_width: int | None = Field(default=None, ge=1, description="beams of the search")
-    verify: bool = Field(default=True, description="let the model judge the best candidates")
+    verify: Verify = Field(
+        default="auto",
+        description="let the model judge the best candidates; auto: unless the first leads by far",
+    )
     constrained: bool = Field(
         default=True, description="spell existing identifiers only; off for experiments"
     )
+    profile: bool = Field(default=False, description="say where the search spent its time")
 
 
 class TextQuery(SearchOptions):
@@ -74,14 +82,26 @@ class RankedItem(ItemAnswer):
     verification: float | None = Field(description="probability to be the best candidate")
 
 
+class SpanAnswer(BaseModel):
+    """A part of a search; ``path`` names the parts around it, as in ``beams/step 2/masks``."""
+
+    path: str
+    start: float = Field(description="milliseconds since the search began")
+    length: float = Field(description="milliseconds")
+
+
 class SearchAnswer(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_ANSWER]})
 
     items: list[RankedItem]
     index_version: str
     cached: bool = False
+    verified: bool = Field(default=False, description="the model has judged the best")
     illegal: int = Field(default=0, description="identifiers spelled that do not exist")
     timings: dict[str, float] = Field(description="milliseconds of each stage")
+    spans: list[SpanAnswer] = Field(
+        default=[], description="every part of the search, where it was asked to be profiled"
+    )
 
 
 class ReloadRequest(BaseModel):

@@ -30,7 +30,7 @@ from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request, RequestStatus
 
 from service.beam import Answer, BeamSearch, Row
-from service.trie_processor import ARGUMENT, open_walk, position_argument
+from service.trie_processor import ARGUMENT, mask_clock, open_walk, position_argument
 
 RESULT = "semcore"
 _ROWS = -1
@@ -61,7 +61,7 @@ class _Search:
     rows: dict[int, str] = field(default_factory=dict)
     added: float = field(default_factory=time.monotonic)
     queued: float = 0.0
-    steps: list[float] = field(default_factory=list)
+    steps: list[tuple[float, float, float]] = field(default_factory=list)
     requests: int = 0
 
 
@@ -119,6 +119,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
     ) -> dict[int, EngineCoreOutputs]:
         outputs: dict[int, EngineCoreOutputs]
+        mask_clock.read()
         outputs = super().update_from_output(scheduler_output, model_runner_output)
         mine = outputs.pop(_ROWS, None)
         if mine is None:
@@ -214,12 +215,10 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
 
     def _advance(self, search: _Search) -> list[str]:
         """One step of the beams; the rows that end with it."""
+        answered = time.monotonic()
         before = {number: self.requests.get(name) for number, name in search.rows.items()}
         search.beams.advance(search.answers)
         search.answers.clear()
-        now = time.monotonic()
-        search.steps.append(now - search.added)
-        search.added = now
         for number, row in search.beams.rows.items():
             if number not in before:
                 parent = None if row.parent is None else before[row.parent]
@@ -227,6 +226,9 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         ended = [search.rows.pop(number) for number in before.keys() - search.beams.rows.keys()]
         for name in ended:
             del self._row_of[name]
+        now = time.monotonic()
+        search.steps.append((now - search.added, mask_clock.seconds, now - answered))
+        search.added = now
         return ended
 
     def _inherit(self, request: Request, parent: Request) -> None:

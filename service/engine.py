@@ -44,18 +44,28 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Seconds of one step of the beams, of which ``merge`` went into choosing the next rows, and
+    ``masks`` into the walk for the whole batch (0 where the model has a process of its own)."""
+
+    seconds: float
+    masks: float
+    merge: float
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What a beam search found, best first, and how it went.
 
     Attributes:
         queued: seconds that the search waited for a place in the batch.
-        steps: seconds of each step of the beams; the first one reads the query.
+        steps: the first one reads the query.
         requests: how many requests of the engine the beams took.
     """
 
     beams: list[Beam]
     queued: float = 0.0
-    steps: Sequence[float] = ()
+    steps: Sequence[Step] = ()
     requests: int = 0
 
 
@@ -179,7 +189,7 @@ class VllmEngine:
         return Found(
             [Beam(*beam) for beam in zip(result["leaves"], result["logprobs"], strict=True)],
             queued=result["queued"],
-            steps=result["steps"],
+            steps=[Step(*step) for step in result["steps"]],
             requests=result["requests"],
         )
 

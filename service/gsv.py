@@ -13,6 +13,7 @@ from semcore.item import Item
 from semcore.prompt import verification_prompt
 from service.engine import Engine, Picture
 from service.index import Index
+from service.stopwatch import Stopwatch
 
 
 async def verify(
@@ -21,6 +22,7 @@ async def verify(
     query: str | Picture,
     candidates: Sequence[Item],
     logprobs: Sequence[float],
+    watch: Stopwatch,
 ) -> list[float] | None:
     """Probability of each candidate to be the best match (paper 3.3); they add up to one.
 
@@ -43,16 +45,18 @@ async def verify(
         shown = [query] * len(candidates)
     else:
         texts = [query] * len(candidates)
-        shown = await asyncio.gather(
-            *(asyncio.to_thread(_picture, index, item) for item in candidates)
-        )
+        with watch.span("verify/pictures"):
+            shown = await asyncio.gather(
+                *(asyncio.to_thread(_picture, index, item) for item in candidates)
+            )
     prompts = []
     for item, text, picture in zip(candidates, texts, shown, strict=True):
         if picture is None:
             return None
         keywords = Identifier.parse(item.identifier).lexical_id
         prompts.append(engine.prompt(verification_prompt(keywords, text), [picture]))
-    odds = await engine.judge(prompts)
+    with watch.span("verify/judge"):
+        odds = await engine.judge(prompts)
     return _softmax([prior + evidence for prior, evidence in zip(logprobs, odds, strict=True)])
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from semcore.bundle import Manifest, check_bundle
+from semcore.bundle import Manifest, check_bundle, read_margins
 from semcore.errors import BundleError
 from semcore.item import KINDS, Item, ItemStore, Kind
 from semcore.walk import Walk, file_names, load_walk
@@ -39,6 +39,7 @@ class Index:
         self.version = self.manifest.version
         self.model = self.manifest.model.folder(bundle)
         self.model_fingerprint = self.manifest.model.fingerprint
+        self.margins = read_margins(bundle)
         self.image_root = image_root or Path(self.manifest.corpus.image_root)
         self._folder = Path(tempfile.mkdtemp(prefix="semcore-index-"))
         try:

@@ -12,6 +12,11 @@ STAGE = Histogram(
 ILLEGAL = Counter(
     "semcore_illegal_identifiers_total", "Identifiers spelled that the trie does not hold"
 )
+VERIFIED = Counter(
+    "semcore_verified_searches_total",
+    "Searches by whether the model judged",
+    ["direction", "verified"],
+)
 FLIPS = Counter("semcore_gsv_flips_total", "Searches whose first item verification changed")
 RELOADS = Counter("semcore_index_reloads_total", "Index reloads by outcome", ["outcome"])
 INDEX = Gauge("semcore_index_info", "1 for the index version that serves", ["version"])

@@ -87,7 +87,7 @@ class Retrieval:
         with self._slot.lease() as index, metrics.IN_FLIGHT.track_inprogress():
             name = normalise_query(query) if isinstance(query, str) else query.key
             key = cache_key(index.version, index.model_fingerprint, direction, name, parameters)
-            kept = await self._from_cache(key, direction)
+            kept = None if options.profile else await self._from_cache(key, direction)
             if kept is not None:
                 return kept
             assert self._searcher is not None
@@ -97,6 +97,9 @@ class Retrieval:
                 metrics.SEARCHES.labels(direction, "failed").inc()
                 raise
         _count(direction, answer)
+        if options.profile:
+            return answer
+        answer.spans = []
         await self._cache.put(key, answer.model_dump_json().encode())
         return answer
 
@@ -143,7 +146,9 @@ class Retrieval:
         """One search a direction: compiles what compiles, and maps the walks in the engine."""
         assert self._searcher is not None
         blank = Picture(Image.new("RGB", (64, 64)), "warm-up")
-        parameters = SearchParameters(1, self.settings.beam_width, verify=True, constrained=True)
+        parameters = SearchParameters(
+            1, self.settings.beam_width, verify="always", constrained=True
+        )
         searches: list[Awaitable[SearchAnswer]] = []
         for direction in DIRECTIONS:
             query = "warm up" if direction == "text-to-image" else blank
@@ -192,6 +197,7 @@ class Retrieval:
 def _count(direction: Direction, answer: SearchAnswer) -> None:
     metrics.SEARCHES.labels(direction, "answered").inc()
     metrics.ILLEGAL.inc(answer.illegal)
+    metrics.VERIFIED.labels(direction, str(answer.verified).lower()).inc()
     for stage, milliseconds in answer.timings.items():
         metrics.STAGE.labels(direction, stage).observe(milliseconds / 1000)
     if answer.items and answer.items[0].beam_rank > 1:

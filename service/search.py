@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -11,17 +10,25 @@ from urllib.parse import quote
 from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.prompt import Direction, identifier_prompt, target_kind
-from service.answer import IdentifierAnswer, ItemAnswer, RankedItem, SearchAnswer
+from service.answer import (
+    IdentifierAnswer,
+    ItemAnswer,
+    RankedItem,
+    SearchAnswer,
+    SpanAnswer,
+    Verify,
+)
 from service.engine import Engine, Found, Picture
 from service.gsv import verify
 from service.index import Index, Side
+from service.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, slots=True)
 class SearchParameters:
     top_k: int
     beam_width: int
-    verify: bool
+    verify: Verify
     constrained: bool
 
 
@@ -47,43 +54,79 @@ class Searcher:
         parameters: SearchParameters,
     ) -> SearchAnswer:
         """Search ``index``; raises :class:`semcore.errors.EngineError` if the engine fails."""
-        began = time.perf_counter()
+        watch = Stopwatch()
         side = index.side(target_kind(direction))
         if side is None:
             return SearchAnswer(items=[], index_version=index.version, timings={"total": 0.0})
-        async with self._turns:
-            started = time.perf_counter()
-            text = query if isinstance(query, str) else ""
-            pictures = () if isinstance(query, str) else (query,)
+        with watch.span("queue"):
+            await self._turns.acquire()
+        try:
+            found = await self._find(watch, direction, query, side, parameters)
+            with watch.span("items"):
+                candidates = list(_candidates(index, side, found))
+            probabilities = None
+            top = candidates[: self._verified]
+            if parameters.verify == "always" or (
+                parameters.verify == "auto" and not _leads(top, index.margins.get(direction))
+            ):
+                with watch.span("verify"):
+                    probabilities = await verify(
+                        self._engine,
+                        index,
+                        query,
+                        [candidate.item for candidate in top],
+                        [candidate.logprob for candidate in top],
+                        watch,
+                    )
+        finally:
+            self._turns.release()
+        with watch.span("rank"):
+            items = _ranked(candidates, probabilities or [])[: parameters.top_k]
+        stages = ("queue", "tokenise", "beams", "items", "verify", "rank")
+        return SearchAnswer(
+            items=items,
+            index_version=index.version,
+            verified=probabilities is not None,
+            illegal=sum(beam.leaf is None for beam in found.beams),
+            timings={
+                **{stage: watch.milliseconds(stage) for stage in stages},
+                "total": 1000 * watch.elapsed,
+            },
+            spans=[
+                SpanAnswer(path=span.path, start=1000 * span.start, length=1000 * span.seconds)
+                for span in watch.spans
+            ],
+        )
+
+    async def _find(
+        self,
+        watch: Stopwatch,
+        direction: Direction,
+        query: str | Picture,
+        side: Side,
+        parameters: SearchParameters,
+    ) -> Found:
+        """The beams, and spans of each of their steps."""
+        text = query if isinstance(query, str) else ""
+        pictures = () if isinstance(query, str) else (query,)
+        with watch.span("tokenise"):
             prompt = self._engine.prompt(identifier_prompt(direction, text), pictures)
+        with watch.span("beams") as start:
             found = await self._engine.find(
                 prompt, side.stem, parameters.beam_width, constrained=parameters.constrained
             )
-            candidates = list(_candidates(index, side, found))
-            searched = time.perf_counter()
-            probabilities = None
-            if parameters.verify:
-                top = candidates[: self._verified]
-                probabilities = await verify(
-                    self._engine,
-                    index,
-                    query,
-                    [candidate.item for candidate in top],
-                    [candidate.logprob for candidate in top],
-                )
-            ended = time.perf_counter()
-        items = _ranked(candidates, probabilities or [])
-        return SearchAnswer(
-            items=items[: parameters.top_k],
-            index_version=index.version,
-            illegal=sum(beam.leaf is None for beam in found.beams),
-            timings={
-                "queue": 1000 * (started - began),
-                "beam": 1000 * (searched - started),
-                "verify": 1000 * (ended - searched),
-                "total": 1000 * (ended - began),
-            },
-        )
+        # What of the time was not the engine's was the way there and back.
+        inside = found.queued + sum(step.seconds for step in found.steps)
+        at = start + max(0.0, watch.elapsed - start - inside) / 2
+        watch.add("beams/engine queue", at, found.queued)
+        at += found.queued
+        for number, step in enumerate(found.steps, start=1):
+            path = "beams/prefill" if number == 1 else f"beams/step {number}"
+            watch.add(path, at, step.seconds)
+            at += step.seconds
+            watch.add(f"{path}/masks", at - step.merge - step.masks, step.masks)
+            watch.add(f"{path}/merge", at - step.merge, step.merge)
+        return found
 
 
 def item_answer(item: Item) -> ItemAnswer:
@@ -109,6 +152,13 @@ def _candidates(index: Index, side: Side, found: Found) -> Iterator[Candidate]:
     items = iter(index.store.of_numbers([number for shared in numbers for number in shared]))
     for (_, logprob), shared in zip(known, numbers, strict=True):
         yield from (Candidate(next(items), logprob) for _ in shared)
+
+
+def _leads(candidates: list[Candidate], margin: float | None) -> bool:
+    """Whether the first leads so far that verification would leave it in its place."""
+    if margin is None or len(candidates) < 2:
+        return False
+    return candidates[0].logprob - candidates[1].logprob >= margin
 
 
 def _ranked(candidates: list[Candidate], probabilities: list[float]) -> list[RankedItem]:

@@ -10,7 +10,9 @@ vLLM has two model runners with different interfaces for processors; both are se
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +54,24 @@ def position_argument(stem: str, position: int = ROOT, level: int = 0) -> dict[s
 def choice_argument(tokens: tuple[int, int]) -> dict[str, Any]:
     """``extra_args`` of a request whose next token must be one of two."""
     return {ARGUMENT: {"tokens": list(tokens)}}
+
+
+@dataclass(slots=True)
+class MaskClock:
+    """How long the masks of the last step took, for a scheduler in the same process."""
+
+    seconds: float = 0.0
+    _running: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self._running += seconds
+
+    def read(self) -> None:
+        """What was added since the last reading becomes the last step's."""
+        self.seconds, self._running = self._running, 0.0
+
+
+mask_clock = MaskClock()
 
 
 @lru_cache(maxsize=_WALKS_KEPT)
@@ -207,7 +227,10 @@ class TrieLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
 
     def apply(self, logits: Tensor) -> Tensor:
         self._masked = len(logits)
-        return self._slots.mask(logits, np.arange(len(logits)))
+        began = time.perf_counter()
+        masked = self._slots.mask(logits, np.arange(len(logits)))
+        mask_clock.add(time.perf_counter() - began)
+        return masked
 
 
 class TrieLogitsProcessorV2(LogitsProcessorV2):  # type: ignore[misc]
@@ -227,4 +250,7 @@ class TrieLogitsProcessorV2(LogitsProcessorV2):  # type: ignore[misc]
         slots = ctx.idx_mapping_np.astype(np.int64)
         self._slots.advance(slots[self._spoke[slots]])
         self._spoke[slots] = ctx.seq_lens_upper_bound_np >= self._prefilled.np[slots]
-        return self._slots.mask(logits, slots)
+        began = time.perf_counter()
+        masked = self._slots.mask(logits, slots)
+        mask_clock.add(time.perf_counter() - began)
+        return masked

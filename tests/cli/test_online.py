@@ -22,7 +22,7 @@ def test_search_by_picture_prints_json(service_url: str, trained: Path) -> None:
     item = next(store.of_split("test", "image"))
     store.close()
     picture = Path(read_manifest(trained / "bundle").corpus.image_root) / item.image
-    command = ["search", str(picture), "--url", service_url, "--no-verify", "--json"]
+    command = ["search", str(picture), "--url", service_url, "--verify", "never", "--json"]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     items = json.loads(result.output)["items"]

@@ -10,6 +10,7 @@ from PIL import Image
 from service.engine import Picture, Prompt
 from service.gsv import verify
 from service.index import Index
+from service.stopwatch import Stopwatch
 
 
 class Judging:
@@ -31,7 +32,7 @@ class Judging:
 async def test_judges_pictures_by_a_text(trained: Path) -> None:
     index, engine = Index(trained / "bundle"), Judging()
     items = list(index.store.of_split("test", "image"))[:3]
-    found = await verify(engine, index, "two boats", items, [-1.0, -2.0, -3.0])
+    found = await verify(engine, index, "two boats", items, [-1.0, -2.0, -3.0], Stopwatch())
     weights = [math.exp(-1), math.exp(-2 + 2), math.exp(-3)]
     assert found == pytest.approx([weight / sum(weights) for weight in weights])
     assert [picture.key.split(":")[1] for picture in engine.pictures] == [i.id for i in items]
@@ -43,7 +44,7 @@ async def test_judges_texts_by_a_picture(trained: Path) -> None:
     index, engine = Index(trained / "bundle"), Judging()
     items = list(index.store.of_split("test", "text"))[:3]
     query = Picture(Image.new("RGB", (8, 8)), "query")
-    assert await verify(engine, index, query, items, [-1.0] * 3)
+    assert await verify(engine, index, query, items, [-1.0] * 3, Stopwatch())
     assert engine.pictures == [query] * 3
     for item, text in zip(items, engine.texts, strict=True):
         assert item.caption in text
@@ -53,8 +54,8 @@ async def test_judges_texts_by_a_picture(trained: Path) -> None:
 async def test_needs_two_candidates_with_their_pictures(trained: Path, tmp_path: Path) -> None:
     index = Index(trained / "bundle")
     items = list(index.store.of_split("test", "image"))[:3]
-    assert await verify(Judging(), index, "a boat", items[:1], [-1.0]) is None
+    assert await verify(Judging(), index, "a boat", items[:1], [-1.0], Stopwatch()) is None
     index.close()
     bare = Index(trained / "bundle", image_root=tmp_path)
-    assert await verify(Judging(), bare, "a boat", items, [-1.0] * 3) is None
+    assert await verify(Judging(), bare, "a boat", items, [-1.0] * 3, Stopwatch()) is None
     bare.close()

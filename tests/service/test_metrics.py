@@ -10,7 +10,7 @@ async def sample(client: httpx.AsyncClient, name: str) -> float:
 
 async def test_counts_what_happens(client: httpx.AsyncClient) -> None:
     answered = 'semcore_searches_total{direction="text-to-image",outcome="answered"}'
-    beams = 'semcore_stage_seconds_count{direction="text-to-image",stage="beam"}'
+    beams = 'semcore_stage_seconds_count{direction="text-to-image",stage="beams"}'
     hits = 'semcore_cache_lookups_total{result="hit"}'
     names = (answered, beams, hits, "semcore_illegal_identifiers_total ")
     before = [await sample(client, name) for name in names]

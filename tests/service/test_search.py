@@ -13,7 +13,7 @@ from service.search import Searcher, SearchParameters, item_answer
 from service.settings import Settings
 
 VERIFIED = 4
-PLAIN = SearchParameters(top_k=100, beam_width=10, verify=False, constrained=True)
+PLAIN = SearchParameters(top_k=100, beam_width=10, verify="never", constrained=True)
 
 
 @pytest.fixture
@@ -43,13 +43,29 @@ async def test_verification_orders_the_first_and_leaves_the_rest(
     index: Index, searcher: Searcher
 ) -> None:
     plain = await searcher.search(index, "text-to-image", "a boat", PLAIN)
-    verified = await searcher.search(index, "text-to-image", "a boat", replace(PLAIN, verify=True))
+    verified = await searcher.search(
+        index, "text-to-image", "a boat", replace(PLAIN, verify="always")
+    )
     first = [item.verification or 0.0 for item in verified.items[:VERIFIED]]
     assert first == sorted(first, reverse=True)
     assert sum(first) == pytest.approx(1.0)
     ids = [[item.id for item in answer.items] for answer in (plain, verified)]
     assert set(ids[0][:VERIFIED]) == set(ids[1][:VERIFIED])
     assert ids[0][VERIFIED:] == ids[1][VERIFIED:]
+
+
+async def test_a_lead_spares_verification(index: Index, searcher: Searcher) -> None:
+    automatic = replace(PLAIN, verify="auto")
+    assert (await searcher.search(index, "text-to-image", "a boat", automatic)).verified
+    index.margins = {"text-to-image": 0.0}
+    spared = await searcher.search(index, "text-to-image", "a boat", automatic)
+    assert not spared.verified
+    assert all(item.verification is None for item in spared.items)
+    assert (
+        await searcher.search(index, "text-to-image", "a boat", replace(PLAIN, verify="always"))
+    ).verified
+    index.margins = {"text-to-image": 1e9}
+    assert (await searcher.search(index, "text-to-image", "a boat", automatic)).verified
 
 
 async def test_gives_no_more_than_asked_for(index: Index, searcher: Searcher) -> None:

@@ -1,0 +1,72 @@
+"""When verification may be left out: measured on validation queries, kept in the bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from offline.evaluation import Answered, answers_of
+from semcore.bundle import write_margins
+from semcore.prompt import DIRECTIONS, Direction
+
+NEVER = 1e9
+"""A margin that no search reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """``margin`` in nats; shares of the queries that verification is left out for and changes."""
+
+    direction: Direction
+    margin: float
+    left_out: float
+    changed: float
+
+
+async def calibrate(
+    url: str,
+    bundle: Path,
+    *,
+    split: str = "val",
+    limit: int = 300,
+    beam_width: int = 20,
+    tolerance: float = 0.01,
+) -> list[Calibration]:
+    """Choose the margins of a bundle by what its running service answers, and write them into it.
+
+    Where the first candidate leads the second by at least the margin, verification would have
+    changed the first place for at most ``tolerance`` of all queries. A service must load the
+    bundle again to use them.
+
+    Raises:
+        CorpusError: the split has no queries.
+        SemcoreError: the service answers with an error.
+    """
+    found = []
+    async with httpx.AsyncClient(base_url=url, timeout=600) as client:
+        for direction in DIRECTIONS:
+            options = {"beam_width": beam_width, "top_k": beam_width, "verify": "always"}
+            answered = await answers_of(client, bundle, direction, split, limit, options)
+            found.append(choose_margin(direction, answered, tolerance))
+    write_margins(bundle, {one.direction: one.margin for one in found})
+    return found
+
+
+def choose_margin(
+    direction: Direction, answered: Sequence[Answered], tolerance: float
+) -> Calibration:
+    """The lowest margin that leaves at most ``tolerance`` of all first places unmended."""
+    leads = sorted((one.lead, one.first_changed) for one in answered)
+    changed, best, margin = 0, 0, NEVER
+    for count, (lead, first_changed) in enumerate(reversed(leads), start=1):
+        changed += first_changed
+        if changed > tolerance * len(leads):
+            break
+        below = leads[-count - 1][0] if count < len(leads) else None
+        if lead != below:  # else the next one is left out, too
+            margin, best = lead, count
+    kept = sum(one.first_changed and one.lead >= margin for one in answered)
+    return Calibration(direction, margin, best / len(leads), kept / len(leads))

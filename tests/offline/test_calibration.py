@@ -1,0 +1,48 @@
+"""Margins leave out what verification would not have changed, and reach the service."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from offline.calibration import NEVER, calibrate, choose_margin
+from offline.evaluation import Answered, evaluate
+from semcore.bundle import check_bundle, read_margins
+from service.index import Index
+
+
+def answered(leads: list[tuple[float, bool]]) -> list[Answered]:
+    return [Answered(1, 1, lead, changed, 0.0) for lead, changed in leads]
+
+
+def test_the_lowest_margin_within_the_tolerance() -> None:
+    found = answered([(5, False), (4, False), (3, True), (2, False), (2, True), (1, True)] * 10)
+    strict = choose_margin("text-to-image", found, 0.0)
+    assert (strict.margin, strict.left_out, strict.changed) == (4, pytest.approx(1 / 3), 0.0)
+    loose = choose_margin("text-to-image", found, 0.2)
+    assert loose.margin == 3
+    assert loose.changed == pytest.approx(1 / 6)
+    # Of equal leads all are left out or none.
+    half = choose_margin("text-to-image", answered([(2, False), (2, True)]), 0.0)
+    assert (half.margin, half.left_out) == (NEVER, 0.0)
+    assert choose_margin("text-to-image", answered([(2, False)] * 3), 0.0).left_out == 1.0
+
+
+async def test_a_bundle_keeps_its_margins(service_url: str, trained: Path, tmp_path: Path) -> None:
+    # Beside the model, since a bundle names it by a relative path.
+    bundle = trained / "calibrated"
+    shutil.copytree(trained / "bundle", bundle)
+    before = check_bundle(bundle).version
+    assert read_margins(bundle) == {}
+    found = await calibrate(service_url, bundle, limit=5, beam_width=5, tolerance=1.0)
+    assert {one.left_out for one in found} == {1.0}
+    assert read_margins(bundle) == {one.direction: one.margin for one in found}
+    assert check_bundle(bundle).version != before
+    index = Index(bundle)
+    assert index.margins == read_margins(bundle)
+    index.close()
+    rows = await evaluate(service_url, bundle, limit=5, beam_width=5)
+    auto = [row for row in rows if row.system == "auto"]
+    assert len(auto) == 2
+    assert all(0.0 <= row.verified < 1.0 for row in auto)
+    shutil.rmtree(bundle)
