@@ -1,0 +1,135 @@
+"""One search as the index grows: the same queries, the same model, more identifiers.
+
+Beside it exact search with a flat index of dense vectors (faiss), 384 numbers each, without the
+time that it takes to embed the query.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from benchmarks.demo_engine import DemoEngine, start_demo
+from benchmarks.measure import interleaved, interleaved_async, medians, record
+from benchmarks.plot import lines
+from benchmarks.synthetic import Spelling, draw_identifiers, walk_over
+from semcore.identifier import Identifier
+from semcore.prompt import identifier_prompt
+from semcore.tokens import IdentifierTokenizer, load_tokenizer
+from semcore.walk import Walk, load_walk
+
+SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+BEAM_WIDTH = 20
+_DIMENSIONS = 384
+_CHUNK = 100_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--bundle", type=Path, help="another bundle than the demo's")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="identifiers")
+    parser.add_argument("--rounds", type=int, default=41, help="searches of each, interleaved")
+    parser.add_argument("--out", type=Path, help="folder of the results")
+    arguments = parser.parse_args()
+    sizes = sorted(arguments.sizes)
+    demo = start_demo(arguments.bundle)
+    with tempfile.TemporaryDirectory() as folder:
+        walks = save_walks(demo, sizes, Path(folder))
+        ours = asyncio.run(_run(demo, walks, arguments.rounds))
+    flat = {size: flat_search(size, 7) for size in sizes}
+    smallest, largest = sizes[0], sizes[-1]
+    lines(
+        "scale",
+        f"One search, {BEAM_WIDTH} beams",
+        ("items", "milliseconds"),
+        {
+            "generated identifiers": [(size, 1000 * ours[size]) for size in sizes],
+            "flat index of vectors": [(size, 1000 * flat[size]) for size in sizes],
+        },
+        arguments.out,
+    )
+    record(
+        "scale",
+        {
+            f"latency_{largest}_to_{smallest}": ours[largest] / ours[smallest],
+            **{f"flat_to_ours_{size}": flat[size] / ours[size] for size in sizes},
+        },
+        {"seconds": {"ours": ours, "flat": flat}},
+        arguments.out,
+    )
+
+
+def save_walks(demo: DemoEngine, sizes: list[int], folder: Path) -> dict[int, Path]:
+    """Walks over the clusters and words of the demo, a smaller one part of each larger one."""
+    spelling = _spelling(demo)
+    everything = draw_identifiers(sizes[-1], len(spelling.clusters), len(spelling.words))
+    stems = {}
+    for size in sizes:
+        stems[size] = folder / str(size)
+        walk_over(everything[:size], spelling).save(stems[size])
+    return stems
+
+
+async def _run(demo: DemoEngine, walks: dict[int, Path], rounds: int) -> dict[int, float]:
+    try:
+        return await _measure(demo, walks, rounds)
+    finally:
+        await demo.stop()
+
+
+async def _measure(demo: DemoEngine, walks: dict[int, Path], rounds: int) -> dict[int, float]:
+    """Median seconds by number of identifiers."""
+    opened = {size: load_walk(stem) for size, stem in walks.items()}
+    captions = [next(demo.captions) for _ in range(rounds + 1)]
+
+    async def search(size: int, walk: Walk, turn: int) -> float:
+        # The sizes must not find each other's beginnings in the cache.
+        text = identifier_prompt("text-to-image", f"{size} {captions[turn]}")
+        began = time.perf_counter()
+        prompt = demo.engine.prompt(text)
+        found = await demo.engine.find(prompt, walks[size], BEAM_WIDTH, constrained=True)
+        items = [walk.items_of(beam.leaf) for beam in found.beams if beam.leaf is not None]
+        took = time.perf_counter() - began
+        assert len(items) == BEAM_WIDTH
+        return took
+
+    def task(size: int, walk: Walk):  # type: ignore[no-untyped-def]
+        return lambda turn: search(size, walk, turn)
+
+    tasks = {str(size): task(size, walk) for size, walk in opened.items()}
+    measured = medians(await interleaved_async(tasks, rounds))
+    return {int(size): seconds for size, seconds in measured.items()}
+
+
+def flat_search(size: int, rounds: int) -> float:
+    """Median seconds of an exact search of ten among ``size`` vectors of unit length."""
+    rng = np.random.default_rng(0)
+    index = faiss.IndexFlatIP(_DIMENSIONS)
+    for start in range(0, size, _CHUNK):
+        rows = min(_CHUNK, size - start)
+        vectors = rng.standard_normal((rows, _DIMENSIONS), dtype=np.float32)
+        index.add(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    query = rng.standard_normal((1, _DIMENSIONS), dtype=np.float32)
+    return medians(interleaved({"flat": lambda: index.search(query, 10)}, rounds))["flat"]
+
+
+def _spelling(demo: DemoEngine) -> Spelling:
+    identifiers = [Identifier.parse(text) for text, _ in demo.index.store.identifiers("image")]
+    tokenizer = IdentifierTokenizer(load_tokenizer(demo.index.model))
+    words = sorted({word for one in identifiers for word in one.lexical_id})
+    clusters = sorted({one.global_id for one in identifiers})
+    of_clusters = [tokenizer.tokens(Identifier(cluster, ())) for cluster in clusters]
+    of_words = [tokenizer.tokens(Identifier(clusters[0], (word,)))[1:-1] for word in words]
+    return Spelling([tokens[0] for tokens in of_clusters], of_words, of_clusters[0][-1])
+
+
+if __name__ == "__main__":
+    main()
