@@ -22,7 +22,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=180s --retries=3 \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/healthz')"]
 CMD ["semcore", "serve"]
 
-FROM vllm/vllm-openai:v0.25.1 AS gpu
+FROM vllm/vllm-openai:v0.32.0 AS gpu
 ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 SEMCORE_HOST=0.0.0.0 SEMCORE_BUNDLE=/data/bundle
 WORKDIR /app
 COPY pyproject.toml README.md ./

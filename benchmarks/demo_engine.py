@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,10 +39,21 @@ class DemoEngine:
         self.index.close()
 
 
-def start_demo(bundle: Path | None) -> DemoEngine:
-    """``bundle``: one whose model is small; the demo's own without."""
+def start_demo(arguments: Namespace) -> DemoEngine:
+    """As :func:`add_arguments` lets the user choose it."""
     os.environ.update(SERVICE)
-    settings = Settings(bundle=bundle or demo_bundle(), enforce_eager=False)
+    bundle = arguments.bundle or demo_bundle()
+    return start_engine(Settings(bundle=bundle, enforce_eager=arguments.eager))
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Which model is served, and how."""
+    parser.add_argument("--bundle", type=Path, help="another bundle than the demo's")
+    parser.add_argument("--eager", action="store_true", help="do not compile: starts sooner")
+
+
+def start_engine(settings: Settings) -> DemoEngine:
+    """An engine with these settings, which also stock beam search can use."""
     index = Index(settings.bundle)
     engine = VllmEngine.start(index.model, settings, max_logprobs=_MAX_LOGPROBS)
     return DemoEngine(engine, index)

@@ -63,6 +63,7 @@ def main() -> None:
             for size, found in measured.items()
         },
         arguments.out,
+        logarithmic=False,
     )
     record("memory", ratios, measured, arguments.out)
 

@@ -19,9 +19,15 @@ Panel = Mapping[str, Mapping[str, float]]
 
 
 def bars(
-    name: str, title: str, unit: str, panels: Mapping[str, Panel], out: Path | None = None
+    name: str,
+    title: str,
+    unit: str,
+    panels: Mapping[str, Panel],
+    out: Path | None = None,
+    *,
+    logarithmic: bool = True,
 ) -> None:
-    """One panel of grouped bars a key, on a logarithmic scale: system → group → value."""
+    """One panel of grouped bars a key: system → group → value."""
     figure, axes = plt.subplots(
         1, len(panels), figsize=(1.5 + 3.6 * len(panels), 3.8), sharey=True, squeeze=False,
         layout="constrained",
@@ -32,7 +38,8 @@ def bars(
         for place, (system, values) in enumerate(systems.items()):
             at = np.arange(len(groups)) + (place - (len(systems) - 1) / 2) * width
             axis.bar(at, [values[group] for group in groups], width, label=system)
-        axis.set_yscale("log")
+        if logarithmic:
+            axis.set_yscale("log")
         axis.set_title(caption, fontsize=10)
         axis.set_xticks(range(len(groups)), groups, fontsize=8)
         axis.grid(axis="y", alpha=0.3)

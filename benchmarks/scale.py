@@ -15,7 +15,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from benchmarks.demo_engine import DemoEngine, start_demo
+from benchmarks.demo_engine import DemoEngine, add_arguments, start_demo
 from benchmarks.measure import interleaved, interleaved_async, medians, record
 from benchmarks.plot import lines
 from benchmarks.synthetic import Spelling, draw_identifiers, walk_over
@@ -34,13 +34,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--bundle", type=Path, help="another bundle than the demo's")
+    add_arguments(parser)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="identifiers")
     parser.add_argument("--rounds", type=int, default=41, help="searches of each, interleaved")
     parser.add_argument("--out", type=Path, help="folder of the results")
     arguments = parser.parse_args()
     sizes = sorted(arguments.sizes)
-    demo = start_demo(arguments.bundle)
+    demo = start_demo(arguments)
     with tempfile.TemporaryDirectory() as folder:
         walks = save_walks(demo, sizes, Path(folder))
         ours = asyncio.run(_run(demo, walks, arguments.rounds))

@@ -12,7 +12,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from benchmarks.demo_engine import DemoEngine, start_demo
+from benchmarks.demo_engine import DemoEngine, add_arguments, start_demo
 from benchmarks.measure import interleaved_async, medians, record
 from benchmarks.plot import bars
 from benchmarks.rivals import HuggingFaceBeams, RequestBeams, StockBeams
@@ -29,11 +29,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--bundle", type=Path, help="another bundle than the demo's")
+    add_arguments(parser)
     parser.add_argument("--rounds", type=int, default=15, help="searches of each, interleaved")
     parser.add_argument("--out", type=Path, help="folder of the results")
     arguments = parser.parse_args()
-    demo = start_demo(arguments.bundle)
+    demo = start_demo(arguments)
     measured = asyncio.run(_run(demo, arguments.rounds))
     ratios = {}
     for width, systems in measured.items():

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from benchmarks.demo_engine import DemoEngine, processor_seconds, start_demo
+from benchmarks.demo_engine import DemoEngine, add_arguments, processor_seconds, start_demo
 from benchmarks.measure import interleaved_async, medians, record
 from benchmarks.plot import lines
 from benchmarks.rivals import StockBeams
@@ -27,12 +27,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--bundle", type=Path, help="another bundle than the demo's")
+    add_arguments(parser)
     parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS)
     parser.add_argument("--rounds", type=int, default=7, help="runs of each, interleaved")
     parser.add_argument("--out", type=Path, help="folder of the results")
     arguments = parser.parse_args()
-    demo = start_demo(arguments.bundle)
+    demo = start_demo(arguments)
     measured = asyncio.run(_run(demo, arguments.clients, arguments.rounds))
     ratios = {
         f"ours_to_stock_{clients}_clients": found["stock"]["seconds"] / found["ours"]["seconds"]
@@ -51,17 +51,10 @@ def main() -> None:
     record("throughput", ratios, {"a_search": measured}, arguments.out)
 
 
-async def _run(
-    demo: DemoEngine, clients: list[int], rounds: int
-) -> dict[int, dict[str, dict[str, float]]]:
-    try:
-        return {count: await _measure(demo, count, rounds) for count in clients}
-    finally:
-        await demo.stop()
-
-
-async def _measure(demo: DemoEngine, clients: int, rounds: int) -> dict[str, dict[str, float]]:
-    """Seconds and processor seconds that a search takes, medians."""
+async def searches_a_second(
+    demo: DemoEngine, clients: int, rounds: int
+) -> dict[str, dict[str, float]]:
+    """Seconds and processor seconds that a search takes where so many run at a time, medians."""
     engine = demo.engine
     side = demo.index.side("image")
     assert side is not None
@@ -100,6 +93,15 @@ async def _measure(demo: DemoEngine, clients: int, rounds: int) -> dict[str, dic
     seconds = medians(await interleaved_async(tasks, rounds))
     used = medians({name: values[1:] for name, values in processor.items()})
     return {name: {"seconds": seconds[name], "processor_seconds": used[name]} for name in seconds}
+
+
+async def _run(
+    demo: DemoEngine, clients: list[int], rounds: int
+) -> dict[int, dict[str, dict[str, float]]]:
+    try:
+        return {count: await searches_a_second(demo, count, rounds) for count in clients}
+    finally:
+        await demo.stop()
 
 
 if __name__ == "__main__":

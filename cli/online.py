@@ -108,20 +108,23 @@ def calibrate(
         )
 
 
-def ask(url: str, query: str, options: dict[str, Any]) -> httpx.Response:
+def ask(
+    url: str, query: str, options: dict[str, Any], client: httpx.Client | None = None
+) -> httpx.Response:
     """One search; ``query`` is a text or the path of an existing picture.
 
     Raises ``httpx.HTTPError`` if nothing answers and :class:`SemcoreError` on an error answer.
     """
+    post = httpx.post if client is None else client.post
     path = Path(query)
     if len(query) < os.pathconf("/", "PC_PATH_MAX") and path.is_file():
         fields = {name: str(value).lower() for name, value in options.items()}
         files = {"image": (path.name, path.read_bytes())}
         address = f"{url}/search/image-to-text"
-        response = httpx.post(address, data=fields, files=files, timeout=600)
+        response = post(address, data=fields, files=files, timeout=600)
     else:
         body = {"query": query, **options}
-        response = httpx.post(f"{url}/search/text-to-image", json=body, timeout=600)
+        response = post(f"{url}/search/text-to-image", json=body, timeout=600)
     if response.status_code != httpx.codes.OK:
         raise SemcoreError(f"the service answered {response.status_code}: {response.text}")
     return response

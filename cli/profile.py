@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -51,9 +52,9 @@ def profile(
     options: dict[str, Any] = {"verify": verify, "profile": True}
     if beam_width is not None:
         options["beam_width"] = beam_width
-    parts = median_parts(
-        [_measured(url, q, options) for q in _queries(bundle, by_picture, searches)]
-    )
+    queries = _queries(bundle, by_picture, searches)
+    with httpx.Client() as client:
+        parts = median_parts([_measured(client, url, query, options) for query in queries])
     _print(parts)
     if plot is not None:
         draw(parts, plot)
@@ -92,9 +93,10 @@ def draw(parts: Sequence[Part], out: Path) -> None:
     depth = 1 + max(part.depth for part in parts)
     total = max(part.start + part.length for part in parts)
     figure, axis = plt.subplots(figsize=(12, 1.2 + 0.7 * depth), layout="constrained")
+    narrow = {}
     for part in parts:
-        colour = plt.get_cmap("tab20")(hash_of(part.name) % 20)
-        axis.barh(
+        colour = plt.get_cmap("Set3")(hash_of(part.name) % 12)
+        bar = axis.barh(
             -part.depth, part.length, left=part.start, height=0.92, color=colour,
             edgecolor="white", linewidth=0.6,
         )  # fmt: skip
@@ -103,6 +105,11 @@ def draw(parts: Sequence[Part], out: Path) -> None:
                 part.start + part.length / 2, -part.depth, f"{part.name}\n{part.length:.1f}",
                 ha="center", va="center", fontsize=7, clip_on=True,
             )  # fmt: skip
+        else:
+            narrow[part.name] = bar
+    axis.legend(
+        list(narrow.values()), list(narrow), loc="lower right", fontsize=7, ncols=len(narrow) or 1
+    )
     axis.set_yticks([])
     axis.set_xlim(0, total)
     axis.set_xlabel("milliseconds, medians")
@@ -132,10 +139,12 @@ def _queries(bundle: Path, by_picture: bool, count: int) -> Iterator[str]:
         yield str(root / item.image) if by_picture else item.caption
 
 
-def _measured(url: str, query: str, options: dict[str, Any]) -> dict[str, tuple[float, float]]:
+def _measured(
+    client: httpx.Client, url: str, query: str, options: dict[str, Any]
+) -> dict[str, tuple[float, float]]:
     """One search as its client sees it: HTTP around it, and the parts of which it tells."""
     began = time.perf_counter()
-    answer = ask(url, query, options).json()
+    answer = ask(url, query, options, client).json()
     whole = 1000 * (time.perf_counter() - began)
     inside = answer["timings"]["total"]
     there = (whole - inside) / 2

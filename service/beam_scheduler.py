@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,7 +40,8 @@ _ROWS = -1
 def search_argument(stem: str, beam_width: int, end: int, *, constrained: bool) -> dict[str, Any]:
     """``extra_args`` of a request that is a beam search over the walk of these files.
 
-    Its only output has, in ``kv_transfer_params["semcore"]``, what :class:`SearchResult` says.
+    Its only output has, in ``kv_transfer_params["semcore"]``, what the service's ``Found`` is made
+    of; it finishes with an error where a beam could not go on.
     """
     return {
         ARGUMENT: {
@@ -126,7 +127,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             return outputs
         ended: list[str] = []
         for search in self._answered(mine.outputs):
-            if search.answers.keys() >= search.beams.rows.keys():
+            if search.beams.rows and search.answers.keys() >= search.beams.rows.keys():
                 ended += self._advance(search)
             if not search.beams.rows:
                 self._reply(outputs, search)
@@ -219,6 +220,9 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         before = {number: self.requests.get(name) for number, name in search.rows.items()}
         search.beams.advance(search.answers)
         search.answers.clear()
+        if not self._has_room(search, before):
+            search.request.status = RequestStatus.FINISHED_ERROR
+            search.beams.rows.clear()
         for number, row in search.beams.rows.items():
             if number not in before:
                 parent = None if row.parent is None else before[row.parent]
@@ -230,6 +234,13 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         search.steps.append((now - search.added, mask_clock.seconds, now - answered))
         search.added = now
         return ended
+
+    def _has_room(self, search: _Search, before: Mapping[int, Request | None]) -> bool:
+        """Whether the model reads so many tokens; vLLM ends rows that have no room for more."""
+        rows = search.beams.rows
+        longest = max((len(row.tokens) for row in rows.values()), default=0)
+        ended = any(number in before and before[number] is None for number in rows)
+        return not ended and search.request.num_prompt_tokens + longest < self.max_model_len
 
     def _inherit(self, request: Request, parent: Request) -> None:
         """Let a new row begin where its parent stands, one token before its own last one.

@@ -36,7 +36,7 @@ def _compiled() -> Any:
     # for kernels stumbles over it.
     from numba import njit
 
-    return njit(cache=True, nogil=True)(_list_pairs)
+    return njit(nogil=True)(_list_pairs)
 
 
 def _list_pairs(

@@ -16,6 +16,7 @@ from semcore.errors import EngineError
 from semcore.prompt import IMAGE
 from semcore.tokens import end_token, load_tokenizer, verdict_tokens
 from service.beam import Beam
+from service.errors import InvalidQueryError
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ class VllmEngine:
 
     async def stop(self) -> None:
         self.llm.shutdown()
+        del self.llm  # else it shuts down once more at the very end, when nothing works any more
 
     async def check(self) -> None:
         try:
@@ -172,6 +174,7 @@ class VllmEngine:
         self, prompt: Prompt, walk: Path, beam_width: int, *, constrained: bool
     ) -> Found:
         from service.beam_scheduler import RESULT, search_argument
+        from service.trie_processor import open_walk
 
         params = self._params(
             max_tokens=_LONGEST,
@@ -182,7 +185,7 @@ class VllmEngine:
             output_kind=self._kind,
             skip_clone=True,
         )
-        output = await self._ask(prompt, params)
+        output = await self._ask(prompt, params, room=open_walk(str(walk)).depth)
         if output.outputs[0].finish_reason != "stop" or not output.kv_transfer_params:
             raise EngineError("the engine could not finish the search; search again")
         result = output.kv_transfer_params[RESULT]
@@ -215,12 +218,20 @@ class VllmEngine:
             odds.append(logprobs[0][yes].logprob - logprobs[0][no].logprob)
         return odds
 
-    async def _ask(self, prompt: Prompt, params: SamplingParams) -> RequestOutput:
-        """The final output of one request."""
+    async def _ask(self, prompt: Prompt, params: SamplingParams, room: int = 1) -> RequestOutput:
+        """The final output of one request, which needs room for so many tokens."""
         try:
             rendered = await self._rendered(prompt)
+            length, most = len(rendered["prompt_token_ids"]), self.llm.model_config.max_model_len
+            if length + room > most:
+                raise InvalidQueryError(
+                    f"the query is too long: {length} tokens, where the model has room for "
+                    f"{most - room}; shorten it, or raise SEMCORE_MAX_MODEL_LEN"
+                )
             async for output in self.llm.generate(rendered, params, uuid.uuid4().hex):
                 last = output
+        except InvalidQueryError:
+            raise
         except ValueError as error:
             raise EngineError(f"the engine refused the prompt: {error}") from error
         except Exception as error:

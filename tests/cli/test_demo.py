@@ -21,6 +21,7 @@ def test_serves_from_the_cache(
     command = ["demo", "--exit", "--port", "0", "--queries", "2"]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
+    assert "| image-to-text | auto | 2 |" in result.output
     assert "| image-to-text | without constraint | 2 |" in result.output
     assert "http://127.0.0.1:" in result.output
     assert "training" not in result.output

@@ -1,0 +1,46 @@
+"""Every benchmark runs from end to end at a small size, and ends with its ratios."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def last_line(name: str, out: Path, *arguments: object) -> dict[str, float]:
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--out", str(out), *map(str, arguments)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    ratios: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
+    assert ratios.pop("benchmark") == name
+    assert json.loads((out / f"{name}.json").read_text())["ratios"] == ratios
+    assert (out / f"{name}.png").stat().st_size > 5000
+    return ratios
+
+
+def test_masks_and_memory(tmp_path: Path) -> None:
+    masks = last_line("masks", tmp_path, "--sizes", 300, "--rounds", 2)
+    assert masks.keys() == {
+        f"{rival}_300_depths_{depths}_to_5"
+        for rival in ("marisa", "dictionary")
+        for depths in (1, 2)
+    }
+    memory = last_line("memory", tmp_path, "--sizes", 3000, "--rounds", 2)
+    assert 0 < memory["resident_bytes_an_identifier_3000"] < 100
+    assert memory["file_to_marisa_3000"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "ratio"),
+    [
+        ("search", [], "ours_to_hugging_face_beam_50"),
+        ("throughput", ["--clients", 2], "ours_to_stock_2_clients"),
+        ("scale", ["--sizes", 1000, 3000], "latency_3000_to_1000"),
+    ],
+)
+def test_searches(
+    trained: Path, tmp_path: Path, name: str, arguments: list[object], ratio: str
+) -> None:
+    bundle = ["--bundle", trained / "bundle", "--eager", "--rounds", 1]
+    assert last_line(name, tmp_path, *bundle, *arguments)[ratio] > 0

@@ -1,0 +1,108 @@
+"""Searches share the engine: more than fit at a time, prompts read in parts, clients that leave."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from moment import SERVICE
+
+from semcore.errors import EngineError
+from semcore.prompt import identifier_prompt
+from semcore.walk import Walk
+from service.engine import Found, Prompt, VllmEngine
+from service.errors import InvalidQueryError
+from service.index import Index
+from service.settings import Settings
+
+BEAM_WIDTH = 12
+ROWS = 30
+LONGEST = 96
+CAPTIONS = [
+    f"a {size} {colour} {thing} beside the {place} {number}"
+    for number, (size, colour, thing, place) in enumerate(
+        [("small", "red", "boat", "tree"), ("large", "blue", "car", "house")] * 8
+    )
+]
+
+
+@pytest.fixture
+def index(trained: Path) -> Index:
+    return Index(trained / "bundle")
+
+
+@pytest.fixture
+async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[VllmEngine]:
+    for name, value in SERVICE.items():
+        monkeypatch.setenv(name, value)
+    # Two searches at a time, and a step reads fewer tokens than their prompts have.
+    started = VllmEngine.start(
+        index.model,
+        Settings(bundle=Path(), max_batch=ROWS, max_model_len=LONGEST),
+        max_num_batched_tokens=ROWS,
+        enable_chunked_prefill=True,
+    )
+    yield started
+    await started.stop()
+    index.close()
+    os.environ.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
+
+
+async def test_searches_share_the_engine(
+    engine: VllmEngine, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side = index.side("image")
+    assert side is not None
+
+    async def find(caption: str) -> Found:
+        prompt = engine.prompt(identifier_prompt("text-to-image", caption))
+        return await engine.find(prompt, side.stem, BEAM_WIDTH, constrained=True)
+
+    alone = [await find(caption) for caption in CAPTIONS]
+    assert all(len(found.beams) == BEAM_WIDTH for found in alone)
+    # A search takes no more steps than its identifiers have tokens.
+    assert all(len(found.steps) <= side.walk.depth for found in alone)
+
+    # 1. All at once find the same.
+    together = await asyncio.gather(*(find(caption) for caption in CAPTIONS))
+    for one, other in zip(alone, together, strict=True):
+        expected = [beam.logprob for beam in one.beams]
+        assert [beam.logprob for beam in other.beams] == pytest.approx(expected, abs=1e-3)
+        assert {b.leaf for b in one.beams[:5]} == {b.leaf for b in other.beams[:5]}
+    assert any(found.queued > 0 for found in together)
+
+    # 2. Clients that leave, some before their search has begun, disturb nobody.
+    tasks = [asyncio.create_task(find(f"{caption} again")) for caption in CAPTIONS]
+    await asyncio.sleep(0.05)
+    for task in tasks[::2]:
+        task.cancel()
+    left = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(found, Found) for found in left[1::2])
+    assert any(isinstance(found, asyncio.CancelledError) for found in left[::2])
+
+    # 3. Nothing is left behind: every block of the cache is free again.
+    await find(CAPTIONS[0])
+    assert await engine.llm.reset_prefix_cache()
+
+    # 4. More beams than the vocabulary has tokens, or than the batch has rows.
+    wide = await engine.find(
+        engine.prompt(identifier_prompt("text-to-image", CAPTIONS[0])),
+        side.stem,
+        500,
+        constrained=True,
+    )
+    assert len(wide.beams) == side.walk.identifiers
+    best = [beam.logprob for beam in alone[0].beams[:3]]
+    assert [beam.logprob for beam in wide.beams[:3]] >= best
+
+    # 5. A prompt that leaves no room for an identifier is refused, and the engine lives on.
+    with pytest.raises(InvalidQueryError, match="too long"):
+        await find("boat " * LONGEST)
+    # Were it not refused here, the engine would say so.
+    tokens = engine.prompt(identifier_prompt("text-to-image", CAPTIONS[0])).tokens
+    long = Prompt((*tokens, *tokens, *tokens, *tokens, *tokens)[: LONGEST - 3])
+    monkeypatch.setattr(Walk, "depth", 1)
+    with pytest.raises(EngineError, match="could not finish"):
+        await engine.find(long, side.stem, BEAM_WIDTH, constrained=True)
+    assert len((await find(CAPTIONS[1])).beams) == BEAM_WIDTH
