@@ -88,14 +88,12 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         if "beam_width" not in argument:
             super().add_request(request)
             return
-        beams = BeamSearch(
-            open_walk(argument["stem"]),
-            argument["beam_width"],
-            argument["end"],
-            constrained=argument["constrained"],
-        )
+        # All rows of a search have to run at the same time.
+        beam_width = min(argument["beam_width"], self.max_num_running_reqs)
+        walk = open_walk(argument["stem"])
+        beams = BeamSearch(walk, beam_width, argument["end"], constrained=argument["constrained"])
         stem = argument["stem"] if argument["constrained"] else ""
-        search = _Search(request, beams, argument["beam_width"], stem)
+        search = _Search(request, beams, beam_width, stem)
         self._searches[request.request_id] = search
         self._queue.append(search)
         self._admit()

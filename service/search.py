@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import quote
 
 from semcore.identifier import Identifier
@@ -63,7 +63,8 @@ class Searcher:
         try:
             found = await self._find(watch, direction, query, side, parameters)
             with watch.span("items"):
-                candidates = list(_candidates(index, side, found))
+                most = max(parameters.top_k, self._verified)
+                candidates = _candidates(index, side, found, most)
             probabilities = None
             top = candidates[: self._verified]
             if parameters.verify == "always" or (
@@ -145,13 +146,17 @@ def item_answer(item: Item) -> ItemAnswer:
     )
 
 
-def _candidates(index: Index, side: Side, found: Found) -> Iterator[Candidate]:
-    """The items of each identifier; those that share one share its score, in order of id."""
-    known = [(beam.leaf, beam.logprob) for beam in found.beams if beam.leaf is not None]
-    numbers = [side.walk.items_of(leaf).tolist() for leaf, _ in known]
-    items = iter(index.store.of_numbers([number for shared in numbers for number in shared]))
-    for (_, logprob), shared in zip(known, numbers, strict=True):
-        yield from (Candidate(next(items), logprob) for _ in shared)
+def _candidates(index: Index, side: Side, found: Found, most: int) -> list[Candidate]:
+    """The first items; those that share an identifier share its score, in order of id."""
+    numbered = (
+        (number, beam.logprob)
+        for beam in found.beams
+        if beam.leaf is not None
+        for number in side.walk.items_of(beam.leaf).tolist()
+    )
+    first = list(islice(numbered, most))
+    items = index.store.of_numbers([number for number, _ in first])
+    return [Candidate(item, logprob) for item, (_, logprob) in zip(items, first, strict=True)]
 
 
 def _leads(candidates: list[Candidate], margin: float | None) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -63,3 +63,12 @@ class Settings(BaseSettings):
         description="on a CPU, the model in the engine's own process: faster for small models",
     )
     enforce_eager: bool = Field(default=False, description="no compilation: starts sooner, slower")
+
+    @model_validator(mode="after")
+    def _beams_fit_into_a_batch(self) -> Self:
+        if self.max_beam_width > self.max_batch:
+            raise ValueError(
+                f"SEMCORE_MAX_BEAM_WIDTH ({self.max_beam_width}) may be at most SEMCORE_MAX_BATCH "
+                f"({self.max_batch}), since all beams of a search run at the same time"
+            )
+        return self

@@ -4,17 +4,20 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from moment import SERVICE
 
 from semcore.errors import EngineError
 from semcore.prompt import identifier_prompt
-from semcore.walk import Walk
 from service.engine import Found, Prompt, VllmEngine
 from service.errors import InvalidQueryError
 from service.index import Index
 from service.settings import Settings
+
+# The engine is started in this process, and what it imports is deprecated in places.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 BEAM_WIDTH = 12
 ROWS = 30
@@ -39,7 +42,7 @@ async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     # Two searches at a time, and a step reads fewer tokens than their prompts have.
     started = VllmEngine.start(
         index.model,
-        Settings(bundle=Path(), max_batch=ROWS, max_model_len=LONGEST),
+        Settings(bundle=Path(), max_batch=ROWS, max_beam_width=ROWS, max_model_len=LONGEST),
         max_num_batched_tokens=ROWS,
         enable_chunked_prefill=True,
     )
@@ -92,7 +95,7 @@ async def test_searches_share_the_engine(
         500,
         constrained=True,
     )
-    assert len(wide.beams) == side.walk.identifiers
+    assert len(wide.beams) == ROWS
     best = [beam.logprob for beam in alone[0].beams[:3]]
     assert [beam.logprob for beam in wide.beams[:3]] >= best
 
@@ -102,7 +105,7 @@ async def test_searches_share_the_engine(
     # Were it not refused here, the engine would say so.
     tokens = engine.prompt(identifier_prompt("text-to-image", CAPTIONS[0])).tokens
     long = Prompt((*tokens, *tokens, *tokens, *tokens, *tokens)[: LONGEST - 3])
-    monkeypatch.setattr(Walk, "depth", 1)
+    monkeypatch.setattr("service.trie_processor.open_walk", lambda _: SimpleNamespace(depth=1))
     with pytest.raises(EngineError, match="could not finish"):
         await engine.find(long, side.stem, BEAM_WIDTH, constrained=True)
     assert len((await find(CAPTIONS[1])).beams) == BEAM_WIDTH

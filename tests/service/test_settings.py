@@ -23,3 +23,8 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEMCORE_BEAM_WIDTH", "0")
     with pytest.raises(ValueError, match="beam_width"):
         Settings()
+
+
+def test_all_beams_of_a_search_fit_into_a_batch() -> None:
+    with pytest.raises(ValueError, match="at most SEMCORE_MAX_BATCH"):
+        Settings(max_batch=50, max_beam_width=51)
