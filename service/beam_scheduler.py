@@ -70,6 +70,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
     """Runs the requests that :func:`search_argument` was given to, and all others as before."""
 
     running: list[Request]
+    max_num_active_reqs: int
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -108,7 +109,9 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         }
         rested = [request for request in self.running if request.request_id in resting]
         self.running = [r for r in self.running if r.request_id not in resting]
+        self.max_num_active_reqs -= len(rested)  # their places are not for others to take
         output = super().schedule(throttle_prefills)
+        self.max_num_active_reqs += len(rested)
         self.running += rested
         for request in output.scheduled_new_reqs:
             self._release(request.req_id)

@@ -12,6 +12,7 @@ from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.prompt import verification_prompt
 from service.engine import Engine, Picture
+from service.errors import InvalidQueryError
 from service.index import Index
 from service.stopwatch import Stopwatch
 
@@ -35,7 +36,8 @@ async def verify(
         logprobs: of the candidates' identifiers, in nats.
 
     Returns:
-        None where there is nothing to compare: fewer than two candidates, or a picture is gone.
+        None where there is nothing to compare: fewer than two candidates, a picture is gone, or a
+        candidate is longer than the model can read.
     """
     if len(candidates) < 2:
         return None
@@ -55,8 +57,11 @@ async def verify(
             return None
         keywords = Identifier.parse(item.identifier).lexical_id
         prompts.append(engine.prompt(verification_prompt(keywords, text), [picture]))
-    with watch.span("verify/judge"):
-        odds = await engine.judge(prompts)
+    try:
+        with watch.span("verify/judge"):
+            odds = await engine.judge(prompts)
+    except InvalidQueryError:  # one of the candidates is too long, which is no fault of the query
+        return None
     return _softmax([prior + evidence for prior, evidence in zip(logprobs, odds, strict=True)])
 
 

@@ -174,9 +174,9 @@ class Slots:
         for number, (name, _) in self._open.items():
             if name == stem:
                 return number
-        if len(self._open) == _WALKS_KEPT:
-            used = set(self._walks[self._kinds == _WALK].tolist())
-            del self._open[min(self._open.keys() - used)]
+        unused = self._open.keys() - set(self._walks[self._kinds == _WALK].tolist())
+        if len(self._open) >= _WALKS_KEPT and unused:
+            del self._open[min(unused)]
         self._opened += 1
         self._open[self._opened] = (stem, WalkTensors.of(open_walk(stem), self._device))
         return self._opened

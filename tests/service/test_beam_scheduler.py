@@ -16,8 +16,13 @@ from service.errors import InvalidQueryError
 from service.index import Index
 from service.settings import Settings
 
-# The engine is started in this process, and what it imports is deprecated in places.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+# The engine is started in this process: what it imports is deprecated in places, and what it opens
+# is left to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 BEAM_WIDTH = 12
 ROWS = 30
@@ -67,8 +72,12 @@ async def test_searches_share_the_engine(
     # A search takes no more steps than its identifiers have tokens.
     assert all(len(found.steps) <= side.walk.depth for found in alone)
 
-    # 1. All at once find the same.
+    # 1. All at once find the same, among other requests that want a place in the batch.
+    judging = asyncio.create_task(
+        engine.judge([engine.prompt(f"{caption}\nMatch?") for caption in CAPTIONS * 3])
+    )
     together = await asyncio.gather(*(find(caption) for caption in CAPTIONS))
+    assert len(await judging) == 3 * len(CAPTIONS)
     for one, other in zip(alone, together, strict=True):
         expected = [beam.logprob for beam in one.beams]
         assert [beam.logprob for beam in other.beams] == pytest.approx(expected, abs=1e-3)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from service.engine import Picture, Prompt
+from service.errors import InvalidQueryError
 from service.gsv import verify
 from service.index import Index
 from service.stopwatch import Stopwatch
@@ -27,6 +28,10 @@ class Judging:
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         return [2.0 if place == 1 else 0.0 for place in range(len(prompts))]
+
+
+async def too_long(prompts: Sequence[Prompt]) -> list[float]:
+    raise InvalidQueryError("too long")
 
 
 async def test_judges_pictures_by_a_text(trained: Path) -> None:
@@ -55,6 +60,11 @@ async def test_needs_two_candidates_with_their_pictures(trained: Path, tmp_path:
     index = Index(trained / "bundle")
     items = list(index.store.of_split("test", "image"))[:3]
     assert await verify(Judging(), index, "a boat", items[:1], [-1.0], Stopwatch()) is None
+    index.close()
+    engine = Judging()
+    engine.judge = too_long  # type: ignore[method-assign]
+    index = Index(trained / "bundle")
+    assert await verify(engine, index, "a boat", items, [-1.0] * 3, Stopwatch()) is None
     index.close()
     bare = Index(trained / "bundle", image_root=tmp_path)
     assert await verify(Judging(), bare, "a boat", items, [-1.0] * 3, Stopwatch()) is None
