@@ -53,6 +53,7 @@ def main() -> None:
             }
         },
         arguments.out,
+        logarithmic=False,
     )
     record("search", ratios, {"seconds": measured}, arguments.out)
 
