@@ -7,7 +7,6 @@ beam search, and the latency of searches with 20 beams, verified and not.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import shutil
@@ -18,13 +17,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.demo_engine import DemoEngine, start_engine
-from benchmarks.measure import interleaved_async, medians, record
+from benchmarks.measure import argument_parser, interleaved_async, medians, record
 from benchmarks.plot import bars
 from benchmarks.scale import save_walks
 from benchmarks.throughput import searches_a_second
 from cli.demo import demo_bundle
 from semcore.prompt import identifier_prompt
+from semcore.walk import load_walk
 from service.answer import Verify
+from service.index import Side
 from service.search import Searcher, SearchParameters
 from service.settings import Settings
 
@@ -34,15 +35,11 @@ _TOKENS_AN_IMAGE = 256
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argument_parser(__doc__, rounds=21)
     parser.add_argument("--bundle", type=Path, help="another bundle than the demo's")
     parser.add_argument("--layers", type=int, default=24, help="of the language model")
     parser.add_argument("--identifiers", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=21, help="runs of each, interleaved")
     parser.add_argument("--latencies", type=int, default=200, help="searches for the percentiles")
-    parser.add_argument("--out", type=Path, help="folder of the results")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bundle = random_bundle(arguments.bundle or demo_bundle(), Path(folder), arguments.layers)
@@ -154,9 +151,11 @@ async def _run(
 async def _steps(demo: DemoEngine, stem: Path, rounds: int) -> dict[str, float]:
     """Median seconds of a step after the first one."""
 
+    side = Side(load_walk(stem), stem)
+
     async def step(constrained: bool) -> float:
         prompt = demo.engine.prompt(identifier_prompt("text-to-image", next(demo.captions)))
-        found = await demo.engine.find(prompt, stem, 50, constrained=constrained)
+        found = await demo.engine.find(prompt, side, 50, constrained=constrained)
         return float(np.median([step.seconds for step in found.steps[1:]]))
 
     tasks = {"constrained": lambda _: step(True), "unconstrained": lambda _: step(False)}

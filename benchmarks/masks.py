@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import marisa_trie
@@ -16,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.measure import interleaved, medians, record
+from benchmarks.measure import argument_parser, interleaved, medians, record
 from benchmarks.plot import bars
 from benchmarks.synthetic import draw_identifiers, invented_spelling, spell, walk_over
 from semcore.walk import Walk
@@ -33,12 +31,8 @@ Tree = dict[int, "Tree"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argument_parser(__doc__, rounds=7)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="identifiers")
-    parser.add_argument("--rounds", type=int, default=7, help="runs of each, interleaved")
-    parser.add_argument("--out", type=Path, help="folder of the results")
     arguments = parser.parse_args()
     measured = {size: measure(size, arguments.rounds) for size in arguments.sizes}
     ratios = {}

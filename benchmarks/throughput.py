@@ -5,14 +5,12 @@ Ours against vLLM's own beam search on the same engine, the same number of token
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from benchmarks.demo_engine import DemoEngine, add_arguments, processor_seconds, start_demo
-from benchmarks.measure import interleaved_async, medians, record
+from benchmarks.measure import argument_parser, interleaved_async, medians, record
 from benchmarks.plot import lines
 from benchmarks.rivals import StockBeams
 from semcore.prompt import identifier_prompt
@@ -24,13 +22,9 @@ _FEWEST = 16
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argument_parser(__doc__, rounds=7)
     add_arguments(parser)
     parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS)
-    parser.add_argument("--rounds", type=int, default=7, help="runs of each, interleaved")
-    parser.add_argument("--out", type=Path, help="folder of the results")
     arguments = parser.parse_args()
     demo = start_demo(arguments)
     measured = asyncio.run(_run(demo, arguments.clients, arguments.rounds))
@@ -66,7 +60,7 @@ async def searches_a_second(
     async def ours() -> None:
         nonlocal length
         prompt = engine.prompt(identifier_prompt("text-to-image", next(demo.captions)))
-        found = await engine.find(prompt, side.stem, BEAM_WIDTH, constrained=True)
+        found = await engine.find(prompt, side, BEAM_WIDTH, constrained=True)
         length = len(found.steps)
 
     async def stock_beams() -> None:

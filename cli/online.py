@@ -14,7 +14,11 @@ from rich.table import Table
 
 from semcore.errors import SemcoreError
 
-_Url = Annotated[str, typer.Option(help="Address of the service.")]
+Url = Annotated[str, typer.Option(help="Address of the service.")]
+Served = Annotated[Path, typer.Argument(help="The bundle that the service serves.")]
+_Split = Annotated[str, typer.Option(help="Split of the queries.")]
+_Limit = Annotated[int, typer.Option(min=1, help="Most queries a direction.")]
+_Beams = Annotated[int, typer.Option(min=1, help="Beams.")]
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
@@ -42,7 +46,7 @@ def serve(
 
 def search(
     query: Annotated[str, typer.Argument(help="A text, or the path of a picture.")],
-    url: _Url = DEFAULT_URL,
+    url: Url = DEFAULT_URL,
     top_k: Annotated[int, typer.Option(min=1, help="Items wanted.")] = 10,
     beam_width: Annotated[int | None, typer.Option(min=1, help="Beams.")] = None,
     verify: Annotated[
@@ -67,11 +71,11 @@ def search(
 
 
 def evaluate(
-    bundle: Annotated[Path, typer.Argument(help="The bundle that the service serves.")],
-    url: _Url = DEFAULT_URL,
-    split: Annotated[str, typer.Option(help="Split of the queries.")] = "test",
-    limit: Annotated[int, typer.Option(min=1, help="Most queries a direction.")] = 300,
-    beam_width: Annotated[int, typer.Option(min=1, help="Beams.")] = 20,
+    bundle: Served,
+    url: Url = DEFAULT_URL,
+    split: _Split = "test",
+    limit: _Limit = 300,
+    beam_width: _Beams = 20,
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
 ) -> None:
     """Measure recall on held-out queries: in full, without GSV, and without the constraint."""
@@ -86,11 +90,11 @@ def evaluate(
 
 
 def calibrate(
-    bundle: Annotated[Path, typer.Argument(help="The bundle that the service serves.")],
-    url: _Url = DEFAULT_URL,
-    split: Annotated[str, typer.Option(help="Split of the queries.")] = "val",
-    limit: Annotated[int, typer.Option(min=1, help="Most queries a direction.")] = 300,
-    beam_width: Annotated[int, typer.Option(min=1, help="Beams.")] = 20,
+    bundle: Served,
+    url: Url = DEFAULT_URL,
+    split: _Split = "val",
+    limit: _Limit = 300,
+    beam_width: _Beams = 20,
     tolerance: Annotated[
         float, typer.Option(min=0, max=1, help="Share of first places that may differ.")
     ] = 0.01,

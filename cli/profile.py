@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.online import DEFAULT_URL, ask
+from cli.online import DEFAULT_URL, Served, Url, ask
 from semcore.bundle import read_manifest
 from semcore.errors import SemcoreError
 from semcore.item import ItemStore, Kind
@@ -40,8 +40,8 @@ class Part:
 
 
 def profile(
-    bundle: Annotated[Path, typer.Argument(help="The bundle that the service serves.")],
-    url: Annotated[str, typer.Option(help="Address of the service.")] = DEFAULT_URL,
+    bundle: Served,
+    url: Url = DEFAULT_URL,
     by_picture: Annotated[bool, typer.Option(help="Search by pictures, not texts.")] = False,
     searches: Annotated[int, typer.Option(min=1, help="Searches, one after the other.")] = 20,
     beam_width: Annotated[int | None, typer.Option(min=1, help="Beams.")] = None,

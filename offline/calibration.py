@@ -48,8 +48,7 @@ async def calibrate(
     found = []
     async with httpx.AsyncClient(base_url=url, timeout=600) as client:
         for direction in DIRECTIONS:
-            options = {"beam_width": beam_width, "top_k": beam_width, "verify": "always"}
-            answered = await answers_of(client, bundle, direction, split, limit, options)
+            answered = await answers_of(client, bundle, direction, split, limit, beam_width)
             found.append(choose_margin(direction, answered, tolerance))
     write_margins(bundle, {one.direction: one.margin for one in found})
     return found

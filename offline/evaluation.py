@@ -81,14 +81,13 @@ async def evaluate(
     rows: list[Row] = []
     async with httpx.AsyncClient(base_url=url, timeout=600) as client:
         for direction in DIRECTIONS:
-            options = {"beam_width": beam_width, "top_k": beam_width, "verify": "always"}
-            answered = await answers_of(client, bundle, direction, split, limit, options, seed)
+            queries = (client, bundle, direction, split, limit, beam_width, seed)
+            answered = await answers_of(*queries)
             rows.append(_row(direction, "full", answered, math.inf))
             if direction in margins:
                 rows.append(_row(direction, "auto", answered, margins[direction]))
             rows.append(_row(direction, "without GSV", answered, -math.inf))
-            options["constrained"] = False
-            answered = await answers_of(client, bundle, direction, split, limit, options, seed)
+            answered = await answers_of(*queries, constrained=False)
             rows.append(_row(direction, "without constraint", answered, math.inf))
     return rows
 
@@ -99,10 +98,16 @@ async def answers_of(
     direction: Direction,
     split: str,
     limit: int,
-    options: dict[str, Any],
+    beam_width: int,
     seed: int = 0,
+    *,
+    constrained: bool = True,
 ) -> list[Answered]:
-    """Ask up to ``limit`` queries of a split. Raises as :func:`evaluate` does."""
+    """Ask up to ``limit`` queries of a split, all verified. Raises as :func:`evaluate` does."""
+    options = {
+        "beam_width": beam_width, "top_k": beam_width, "verify": "always",
+        "constrained": constrained,
+    }  # fmt: skip
     manifest = read_manifest(bundle)
     store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
     queries = _queries(store, split, direction, limit, seed)
@@ -115,9 +120,9 @@ async def answers_of(
     async def ask(query: Item) -> Answered:
         async with turns:
             answer = await _ask(client, direction, query, root, options)
-            return _answered(query, answer, options["beam_width"])
+            return _answered(query, answer, beam_width)
 
-    title = f"{direction}{'' if options.get('constrained', True) else ' without constraint'}"
+    title = f"{direction}{'' if constrained else ' without constraint'}"
     tasks = [asyncio.create_task(ask(query)) for query in queries]
     done = progress(asyncio.as_completed(tasks), title, total=len(tasks))
     return [await task for task in done]

@@ -56,8 +56,7 @@ def build_walk(
         leaf_rows.append(rows[inside][kind[inside]])
         # The rows of a node follow its first one; those of other rows at this level do not matter.
         starts = np.flatnonzero(begins)
-        sizes = np.diff(np.append(starts, count))
-        below.append(np.minimum(sizes[alone[starts] > level], MANY).astype(np.uint8))
+        below.append(_leaves_below(starts, count)[alone[starts] > level])
         numbers = np.zeros(count, dtype=np.int32)
         numbers[to_node] = np.arange(nodes, nodes + len(to_node))
         branches = np.maximum.accumulate(numbers)

@@ -101,12 +101,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
 
     def schedule(self, throttle_prefills: bool = False) -> SchedulerOutput:
         # A row that has its answer rests until all rows of its search have theirs.
-        resting = {
-            search.rows[row]
-            for search in self._searches.values()
-            for row in search.answers
-            if row in search.rows
-        }
+        resting = {search.rows[row] for search in self._searches.values() for row in search.answers}
         rested = [request for request in self.running if request.request_id in resting]
         self.running = [r for r in self.running if r.request_id not in resting]
         self.max_num_active_reqs -= len(rested)  # their places are not for others to take

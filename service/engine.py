@@ -17,6 +17,7 @@ from semcore.prompt import IMAGE
 from semcore.tokens import end_token, load_tokenizer, verdict_tokens
 from service.beam import Beam
 from service.errors import InvalidQueryError
+from service.index import Side
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -78,9 +79,9 @@ class Engine(Protocol):
         ...
 
     async def find(
-        self, prompt: Prompt, walk: Path, beam_width: int, *, constrained: bool
+        self, prompt: Prompt, side: Side, beam_width: int, *, constrained: bool
     ) -> Found:
-        """The likeliest identifiers of the walk with the stem ``walk`` (paper 3.2.3).
+        """The likeliest identifiers of one kind of item (paper 3.2.3).
 
         Unless ``constrained``, all tokens are allowed, and what was spelled is looked up in the
         walk afterwards.
@@ -171,21 +172,21 @@ class VllmEngine:
         return Prompt(tuple(tokens), tuple(pictures))
 
     async def find(
-        self, prompt: Prompt, walk: Path, beam_width: int, *, constrained: bool
+        self, prompt: Prompt, side: Side, beam_width: int, *, constrained: bool
     ) -> Found:
         from service.beam_scheduler import RESULT, search_argument
-        from service.trie_processor import open_walk
 
+        argument = search_argument(str(side.stem), beam_width, self._end, constrained=constrained)
         params = self._params(
             max_tokens=_LONGEST,
             temperature=0.0,
             stop_token_ids=[self._end],
-            extra_args=search_argument(str(walk), beam_width, self._end, constrained=constrained),
+            extra_args=argument,
             detokenize=False,
             output_kind=self._kind,
             skip_clone=True,
         )
-        output = await self._ask(prompt, params, room=open_walk(str(walk)).depth)
+        output = await self._ask(prompt, params, room=side.walk.depth)
         if output.outputs[0].finish_reason != "stop" or not output.kv_transfer_params:
             raise EngineError("the engine could not finish the search; search again")
         result = output.kv_transfer_params[RESULT]

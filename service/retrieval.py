@@ -92,14 +92,15 @@ class Retrieval:
                 return kept
             assert self._searcher is not None
             try:
-                answer = await self._searcher.search(index, direction, query, parameters)
+                answer = await self._searcher.search(
+                    index, direction, query, parameters, profile=options.profile
+                )
             except EngineError:
                 metrics.SEARCHES.labels(direction, "failed").inc()
                 raise
         _count(direction, answer)
         if options.profile:
             return answer
-        answer.spans = []
         await self._cache.put(key, answer.model_dump_json().encode())
         return answer
 

@@ -52,8 +52,13 @@ class Searcher:
         direction: Direction,
         query: str | Picture,
         parameters: SearchParameters,
+        *,
+        profile: bool = False,
     ) -> SearchAnswer:
-        """Search ``index``; raises :class:`semcore.errors.EngineError` if the engine fails."""
+        """Search ``index``; ``profile``: say of every part how long it took.
+
+        Raises :class:`semcore.errors.EngineError` if the engine fails.
+        """
         watch = Stopwatch()
         side = index.side(target_kind(direction))
         if side is None:
@@ -96,6 +101,7 @@ class Searcher:
             spans=[
                 SpanAnswer(path=span.path, start=1000 * span.start, length=1000 * span.seconds)
                 for span in watch.spans
+                if profile
             ],
         )
 
@@ -114,7 +120,7 @@ class Searcher:
             prompt = self._engine.prompt(identifier_prompt(direction, text), pictures)
         with watch.span("beams") as start:
             found = await self._engine.find(
-                prompt, side.stem, parameters.beam_width, constrained=parameters.constrained
+                prompt, side, parameters.beam_width, constrained=parameters.constrained
             )
         # What of the time was not the engine's was the way there and back.
         inside = found.queued + sum(step.seconds for step in found.steps)

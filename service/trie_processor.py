@@ -11,7 +11,8 @@ vLLM has two model runners with different interfaces for processors; both are se
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -63,8 +64,11 @@ class MaskClock:
     seconds: float = 0.0
     _running: float = 0.0
 
-    def add(self, seconds: float) -> None:
-        self._running += seconds
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self._running += time.perf_counter() - began
 
     def read(self) -> None:
         """What was added since the last reading becomes the last step's."""
@@ -227,10 +231,8 @@ class TrieLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
 
     def apply(self, logits: Tensor) -> Tensor:
         self._masked = len(logits)
-        began = time.perf_counter()
-        masked = self._slots.mask(logits, np.arange(len(logits)))
-        mask_clock.add(time.perf_counter() - began)
-        return masked
+        with mask_clock.running():
+            return self._slots.mask(logits, np.arange(len(logits)))
 
 
 class TrieLogitsProcessorV2(LogitsProcessorV2):  # type: ignore[misc]
@@ -250,7 +252,5 @@ class TrieLogitsProcessorV2(LogitsProcessorV2):  # type: ignore[misc]
         slots = ctx.idx_mapping_np.astype(np.int64)
         self._slots.advance(slots[self._spoke[slots]])
         self._spoke[slots] = ctx.seq_lens_upper_bound_np >= self._prefilled.np[slots]
-        began = time.perf_counter()
-        masked = self._slots.mask(logits, slots)
-        mask_clock.add(time.perf_counter() - began)
-        return masked
+        with mask_clock.running():
+            return self._slots.mask(logits, slots)

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from moment import SERVICE
@@ -13,7 +14,7 @@ from semcore.errors import EngineError
 from semcore.prompt import identifier_prompt
 from service.engine import Found, Prompt, VllmEngine
 from service.errors import InvalidQueryError
-from service.index import Index
+from service.index import Index, Side
 from service.settings import Settings
 
 # The engine is started in this process: what it imports is deprecated in places, and what it opens
@@ -57,15 +58,13 @@ async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     os.environ.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
 
 
-async def test_searches_share_the_engine(
-    engine: VllmEngine, index: Index, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_searches_share_the_engine(engine: VllmEngine, index: Index) -> None:
     side = index.side("image")
     assert side is not None
 
     async def find(caption: str) -> Found:
         prompt = engine.prompt(identifier_prompt("text-to-image", caption))
-        return await engine.find(prompt, side.stem, BEAM_WIDTH, constrained=True)
+        return await engine.find(prompt, side, BEAM_WIDTH, constrained=True)
 
     alone = [await find(caption) for caption in CAPTIONS]
     assert all(len(found.beams) == BEAM_WIDTH for found in alone)
@@ -100,7 +99,7 @@ async def test_searches_share_the_engine(
     # 4. More beams than the vocabulary has tokens, or than the batch has rows.
     wide = await engine.find(
         engine.prompt(identifier_prompt("text-to-image", CAPTIONS[0])),
-        side.stem,
+        side,
         500,
         constrained=True,
     )
@@ -114,7 +113,7 @@ async def test_searches_share_the_engine(
     # Were it not refused here, the engine would say so.
     tokens = engine.prompt(identifier_prompt("text-to-image", CAPTIONS[0])).tokens
     long = Prompt((*tokens, *tokens, *tokens, *tokens, *tokens)[: LONGEST - 3])
-    monkeypatch.setattr("service.trie_processor.open_walk", lambda _: SimpleNamespace(depth=1))
+    roomy: Any = SimpleNamespace(depth=1)
     with pytest.raises(EngineError, match="could not finish"):
-        await engine.find(long, side.stem, BEAM_WIDTH, constrained=True)
+        await engine.find(long, Side(roomy, side.stem), BEAM_WIDTH, constrained=True)
     assert len((await find(CAPTIONS[1])).beams) == BEAM_WIDTH

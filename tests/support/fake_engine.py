@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from semcore.errors import EngineError
-from semcore.walk import Walk, load_walk
+from semcore.walk import Walk
 from service.beam import Answer, BeamSearch, Row
 from service.engine import Found, Picture, Prompt
+from service.index import Side
 from service.settings import Settings
 
 
@@ -21,10 +22,10 @@ class FakeEngine:
         return Prompt(tuple(text.encode()), tuple(pictures))
 
     async def find(
-        self, prompt: Prompt, walk: Path, beam_width: int, *, constrained: bool
+        self, prompt: Prompt, side: Side, beam_width: int, *, constrained: bool
     ) -> Found:
         await self.check()
-        found = load_walk(walk)
+        found = side.walk
         beams = BeamSearch(found, beam_width, found.end, constrained=constrained)
         while beams.rows:
             beams.advance(
