@@ -13,7 +13,7 @@ COPY offline offline
 COPY semcore semcore
 COPY service service
 RUN pip install --no-compile torch==2.13.0 \
-    && pip install --no-compile '.[cpu]' torch==2.13.0 \
+    && pip install --no-compile '.[cpu,small]' torch==2.13.0 \
     && pip uninstall --yes torchaudio torchcodec \
     && useradd --create-home --uid 10001 semcore
 USER semcore
@@ -30,7 +30,7 @@ COPY cli cli
 COPY offline offline
 COPY semcore semcore
 COPY service service
-RUN pip install --no-compile . \
+RUN pip install --no-compile '.[small]' \
     && useradd --create-home --uid 10001 semcore
 USER semcore
 EXPOSE 8080

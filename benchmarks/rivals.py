@@ -13,9 +13,9 @@ from vllm.entrypoints.generate.beam_search.online import BeamSearchOnlineMixin
 from vllm.inputs import tokens_input
 from vllm.sampling_params import BeamSearchParams, RequestOutputKind
 
+from offline.backbone import load_model
 from offline.candidates import Query, constrained_beams
-from offline.collator import Pixels
-from offline.training import load_model
+from offline.pictures import Pixels
 from semcore.prompt import Direction
 from semcore.walk import Walk
 from service.beam import Answer, Beam, BeamSearch, Row

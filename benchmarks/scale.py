@@ -119,7 +119,7 @@ def _spelling(demo: DemoEngine) -> Spelling:
     identifiers = [Identifier.parse(text) for text, _ in demo.index.store.identifiers("image")]
     tokenizer = IdentifierTokenizer(load_tokenizer(demo.index.model))
     words = sorted({word for one in identifiers for word in one.lexical_id})
-    clusters = sorted({one.global_id for one in identifiers})
+    clusters = sorted({one.global_id for one in identifiers if one.global_id is not None})
     of_clusters = [tokenizer.tokens(Identifier(cluster, ())) for cluster in clusters]
     of_words = [tokenizer.tokens(Identifier(clusters[0], (word,)))[1:-1] for word in words]
     return Spelling([tokens[0] for tokens in of_clusters], of_words, of_clusters[0][-1])

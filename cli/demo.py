@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import secrets
 import shutil
 import time
@@ -16,6 +14,7 @@ from typing import Annotated
 import httpx
 import typer
 
+from cli.cache_folder import cache_folder
 from cli.online import ask, print_items
 from cli.service_process import serving
 from semcore.bundle import read_manifest, read_margins
@@ -67,7 +66,7 @@ def demo(
 
 def demo_bundle() -> Path:
     """The trained bundle of the demo, from the user's cache or made now."""
-    folder = _folder()
+    folder = cache_folder("demo")
     bundle = folder / "bundle"
     if bundle.exists() and read_manifest(bundle).model is not None:
         return bundle
@@ -75,7 +74,8 @@ def demo_bundle() -> Path:
     from offline.build import BuildSettings, build_bundle
     from offline.corpus import read_corpus
     from offline.demo_corpus import write_demo_corpus, write_warm_up_corpus
-    from offline.training import TINY, train_model
+    from offline.presets import TINY
+    from offline.training import train_model
 
     corpus, warm_up = folder / "corpus", folder / "warm-up"
     if not (warm_up / "captions.jsonl").exists():
@@ -87,20 +87,9 @@ def demo_bundle() -> Path:
         typer.echo("building the index: identifiers, trie, bundle")
         settings = BuildSettings(clusters=_CLUSTERS, gallery=("test",))
         build_bundle(read_corpus(corpus), bundle, settings)
-    train_model(bundle, None, folder / "model", TINY, read_corpus(warm_up), typer.echo)
+    train_model(bundle, "tiny", folder / "model", TINY, read_corpus(warm_up), typer.echo)
     bind_bundle(bundle, folder / "model")
     return bundle
-
-
-def _folder() -> Path:
-    """One folder for each state of the code that makes what is in it."""
-    sources = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for package in ("offline", "semcore", "cli"):
-        for file in sorted((sources / package).glob("*.py")):
-            digest.update(file.read_bytes())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "semcore" / f"demo-{digest.hexdigest()[:12]}"
 
 
 def _show_searches(url: str, bundle: Path) -> None:
@@ -136,7 +125,7 @@ def _measure(url: str, bundle: Path, queries: int) -> str:
     from offline.evaluation import evaluate, markdown_table
 
     typer.echo("\nmeasuring recall")
-    return markdown_table(asyncio.run(evaluate(url, bundle, limit=queries))) + "\n"
+    return markdown_table(asyncio.run(evaluate(url, bundle, limit=queries)).rows) + "\n"
 
 
 @contextmanager

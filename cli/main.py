@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from cli import demo, offline_job, online, profile
+from cli import demo, offline_job, online, profile, reproduce
 from semcore.errors import SemcoreError
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -49,5 +49,6 @@ for _command in (
     online.search,
     profile.profile,
     demo.demo,
+    reproduce.reproduce,
 ):
     app.command()(_plain_errors(_command))

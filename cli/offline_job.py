@@ -53,6 +53,9 @@ def build(
     like: Annotated[
         Path | None, typer.Option(help="Bundle whose clusters and model are used again.")
     ] = None,
+    source_captions: Annotated[
+        int, typer.Option(min=1, help="Captions of a picture that its identifier is made of.")
+    ] = 2,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at bad rows.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the clustering.")] = 0,
 ) -> None:
@@ -62,7 +65,7 @@ def build(
     from offline.captioner import caption_corpus
     from offline.corpus import read_corpus
 
-    found = read_corpus(source, strict=strict)
+    found = read_corpus(source, strict=strict, source_captions=source_captions)
     if captioner is not None:
         found = caption_corpus(found, captioner, bundle.with_name(f"{bundle.name}.captions.jsonl"))
     settings = BuildSettings(
@@ -84,11 +87,12 @@ def train(
     bundle: _Bundle,
     model: Annotated[Path, typer.Argument(help="Folder to write the model to.")],
     base: Annotated[
-        str | None, typer.Option(help="InternVL checkpoint to start from, path or hub name.")
-    ] = None,
-    from_scratch: Annotated[
-        str | None, typer.Option(help="Start from nothing instead; the only size is 'tiny'.")
-    ] = None,
+        str,
+        typer.Option(
+            help="What to start from: an InternVL checkpoint, path or hub name; 'tiny', a model "
+            "made from nothing; 'small', SmolLM2-135M that sees by a frozen encoder."
+        ),
+    ],
     lora_rank: Annotated[int, typer.Option(min=0, help="Rank of LoRA; 0 trains all.")] = 0,
     epochs: Annotated[float | None, typer.Option(help="Epochs of stage 1.")] = None,
     gsv_queries: Annotated[
@@ -110,18 +114,15 @@ def train(
 
     from offline.binding import bind_bundle
     from offline.corpus import read_corpus
-    from offline.training import TINY, TrainSettings, train_model
+    from offline.presets import PRESETS, TrainSettings
+    from offline.training import train_model
 
-    if (base is None) == (from_scratch is None):
-        raise typer.BadParameter("give either --base or --from-scratch tiny")
-    if from_scratch not in (None, "tiny"):
-        raise typer.BadParameter("the only size from scratch is 'tiny'")
     given: dict[str, Any] = {
         "epochs": epochs, "gsv_queries": gsv_queries, "batch_size": batch_size,
         "learning_rate": learning_rate,
     }  # fmt: skip
     settings = replace(
-        TINY if from_scratch else TrainSettings(),
+        PRESETS.get(base, TrainSettings()),
         lora_rank=lora_rank,
         seed=seed,
         **{name: value for name, value in given.items() if value is not None},

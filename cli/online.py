@@ -74,19 +74,28 @@ def evaluate(
     bundle: Served,
     url: Url = DEFAULT_URL,
     split: _Split = "test",
-    limit: _Limit = 300,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most queries a direction; all if left out.")
+    ] = None,
     beam_width: _Beams = 20,
-    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the report; run again, it asks only what it does not hold."),
+    ] = None,
 ) -> None:
     """Measure recall on held-out queries: in full, without GSV, and without the constraint."""
     from offline import evaluation
+    from offline.report import write_report
 
-    rows = asyncio.run(
-        evaluation.evaluate(url, bundle, split=split, limit=limit, beam_width=beam_width)
+    found = asyncio.run(
+        evaluation.evaluate(
+            url, bundle, split=split, limit=limit, beam_width=beam_width, folder=out
+        )
     )
-    typer.echo(evaluation.markdown_table(rows))
+    typer.echo(evaluation.markdown_table(found.rows))
     if out is not None:
-        out.write_text(evaluation.as_json(rows))
+        write_report(found, bundle, split, out)
+        typer.echo(f"the report is {out / 'report.md'}")
 
 
 def calibrate(

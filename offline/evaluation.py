@@ -1,26 +1,20 @@
-"""Measures a running service on the held-out queries of its bundle, over HTTP."""
+"""Measures a running service on the held-out queries of its bundle."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import math
-import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from offline.metrics import Estimate, recall_table
-from offline.progress import progress
-from semcore.bundle import read_manifest, read_margins
-from semcore.errors import CorpusError, SemcoreError
-from semcore.item import Item, ItemStore
+from offline.questions import Answered, Questions, ask
+from semcore.bundle import read_margins
 from semcore.prompt import DIRECTIONS, Direction
 
-_CONCURRENT = 8
+ANSWERS_LOG = "answers.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +35,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """What matters of an answer; ranks from 1, None where no right item was found.
-
-    Attributes:
-        verified, beam: rank of the first right item, after and before verification.
-        lead: nats by which the first candidate led before verification.
-        first_changed: verification has put another item in the first place.
-        illegal: share of the spelled identifiers that do not exist.
+class Evaluation:
+    """Attributes:
+    rows: in full, with and without verification, and without the constraint.
+    answers: of each direction, in full.
     """
 
-    verified: int | None
-    beam: int | None
-    lead: float
-    first_changed: bool
-    illegal: float
+    rows: list[Row]
+    answers: dict[str, list[Answered]]
 
 
 async def evaluate(
@@ -63,15 +50,18 @@ async def evaluate(
     bundle: Path,
     *,
     split: str = "test",
-    limit: int = 300,
+    limit: int | None = 300,
     beam_width: int = 20,
     seed: int = 0,
-) -> list[Row]:
+    folder: Path | None = None,
+) -> Evaluation:
     """Search with up to ``limit`` queries of each direction, and again without the constraint.
 
-    Text queries are captions that are no source of an identifier; picture queries are the
-    pictures of the split. The rows without verification, and with it where the bundle's margins
-    ask for it (``auto``), rank the same answers by what the beams found.
+    The rows without verification, and with it where the bundle's margins ask for it (``auto``),
+    rank the same answers by what the beams found.
+
+    Args:
+        folder: where answers are kept, so that a run that was stopped goes on.
 
     Raises:
         CorpusError: the split has no such queries.
@@ -79,84 +69,28 @@ async def evaluate(
     """
     margins = read_margins(bundle)
     rows: list[Row] = []
+    answers: dict[str, list[Answered]] = {}
+    log = None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / ANSWERS_LOG
     async with httpx.AsyncClient(base_url=url, timeout=600) as client:
         for direction in DIRECTIONS:
-            queries = (client, bundle, direction, split, limit, beam_width, seed)
-            answered = await answers_of(*queries)
-            rows.append(_row(direction, "full", answered, math.inf))
+            questions = Questions(direction, split, limit, beam_width, seed=seed)
+            answered = answers[direction] = await ask(client, bundle, questions, log)
+            rows.append(row(direction, "full", answered, math.inf))
             if direction in margins:
-                rows.append(_row(direction, "auto", answered, margins[direction]))
-            rows.append(_row(direction, "without GSV", answered, -math.inf))
-            answered = await answers_of(*queries, constrained=False)
-            rows.append(_row(direction, "without constraint", answered, math.inf))
-    return rows
+                rows.append(row(direction, "auto", answered, margins[direction]))
+            rows.append(row(direction, "without GSV", answered, -math.inf))
+            free = Questions(direction, split, limit, beam_width, constrained=False, seed=seed)
+            answered = await ask(client, bundle, free, log)
+            rows.append(row(direction, "without constraint", answered, math.inf))
+    return Evaluation(rows, answers)
 
 
-async def answers_of(
-    client: httpx.AsyncClient,
-    bundle: Path,
-    direction: Direction,
-    split: str,
-    limit: int,
-    beam_width: int,
-    seed: int = 0,
-    *,
-    constrained: bool = True,
-) -> list[Answered]:
-    """Ask up to ``limit`` queries of a split, all verified. Raises as :func:`evaluate` does."""
-    options = {
-        "beam_width": beam_width, "top_k": beam_width, "verify": "always",
-        "constrained": constrained,
-    }  # fmt: skip
-    manifest = read_manifest(bundle)
-    store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
-    queries = _queries(store, split, direction, limit, seed)
-    store.close()
-    if not queries:
-        raise CorpusError(f"{bundle} has no {direction} queries in the split {split!r}")
-    root = Path(manifest.corpus.image_root)
-    turns = asyncio.Semaphore(_CONCURRENT)
-
-    async def ask(query: Item) -> Answered:
-        async with turns:
-            answer = await _ask(client, direction, query, root, options)
-            return _answered(query, answer, beam_width)
-
-    title = f"{direction}{'' if constrained else ' without constraint'}"
-    tasks = [asyncio.create_task(ask(query)) for query in queries]
-    done = progress(asyncio.as_completed(tasks), title, total=len(tasks))
-    return [await task for task in done]
-
-
-def markdown_table(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table, in per cent with 95 % intervals."""
-    names = list(rows[0].recall)
-    lines = [
-        f"| direction | system | queries | {' | '.join(names)} | verified | illegal |",
-        "|---|---|---" + "|---" * len(names) + "|---|---|",
-    ]
-    for row in rows:
-        values = " | ".join(str(row.recall[name]) for name in names)
-        shares = f"{100 * row.verified:.0f} | {100 * row.illegal:.1f}"
-        lines.append(f"| {row.direction} | {row.system} | {row.queries} | {values} | {shares} |")
-    return "\n".join(lines)
-
-
-def as_json(rows: Sequence[Row]) -> str:
-    return json.dumps([asdict(row) for row in rows], indent=2)
-
-
-def _queries(
-    store: ItemStore, split: str, direction: Direction, limit: int, seed: int
-) -> list[Item]:
-    if direction == "text-to-image":
-        pool = [item for item in store.of_split(split, "text") if item.held_out]
-    else:
-        pool = list(store.of_split(split, "image"))
-    return random.Random(seed).sample(pool, min(limit, len(pool)))
-
-
-def _row(direction: Direction, system: str, answered: Sequence[Answered], margin: float) -> Row:
+def row(
+    direction: Direction, system: str, answered: Sequence[Answered], margin: float = math.inf
+) -> Row:
     """Of answers that are verified where the first candidate leads by less than ``margin``."""
     judged = [one.lead < margin for one in answered]
     ranks = [
@@ -168,39 +102,15 @@ def _row(direction: Direction, system: str, answered: Sequence[Answered], margin
     return Row(direction, system, len(answered), recall_table(ranks), verified, illegal)
 
 
-def _answered(query: Item, answer: dict[str, Any], beam_width: int) -> Answered:
-    items = answer["items"]
-    right = [item for item in items if _pair(item["id"]) == query.pair]
-    before = sorted(items, key=lambda item: item["beam_rank"])
-    return Answered(
-        verified=min((item["rank"] for item in right), default=None),
-        beam=min((item["beam_rank"] for item in right), default=None),
-        lead=before[0]["logprob"] - before[1]["logprob"] if len(before) > 1 else math.inf,
-        first_changed=bool(items) and items[0]["beam_rank"] > 1,
-        illegal=answer["illegal"] / beam_width,
-    )
-
-
-def _pair(item_id: str) -> str:
-    return item_id.rsplit("#", 1)[0]
-
-
-async def _ask(
-    client: httpx.AsyncClient,
-    direction: Direction,
-    query: Item,
-    root: Path,
-    options: dict[str, Any],
-) -> dict[str, Any]:
-    path = f"/search/{direction}"
-    if direction == "text-to-image":
-        response = await client.post(path, json={"query": query.caption, **options})
-    else:
-        content = (root / query.image).read_bytes()
-        files = {"image": (query.image, content)}
-        fields = {name: str(value).lower() for name, value in options.items()}
-        response = await client.post(path, data=fields, files=files)
-    if response.status_code != httpx.codes.OK:
-        raise SemcoreError(f"the service answered {response.status_code}: {response.text}")
-    answer: dict[str, Any] = response.json()
-    return answer
+def markdown_table(rows: Sequence[Row]) -> str:
+    """The rows as a Markdown table, in per cent with 95 % intervals."""
+    names = list(rows[0].recall)
+    lines = [
+        f"| direction | system | queries | {' | '.join(names)} | verified | illegal |",
+        "|---|---|---" + "|---" * len(names) + "|---|---|",
+    ]
+    for one in rows:
+        values = " | ".join(str(one.recall[name]) for name in names)
+        shares = f"{100 * one.verified:.0f} | {100 * one.illegal:.1f}"
+        lines.append(f"| {one.direction} | {one.system} | {one.queries} | {values} | {shares} |")
+    return "\n".join(lines)

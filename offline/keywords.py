@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from keybert import KeyBERT
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
 from sklearn import config_context
 from sklearn.feature_extraction.text import CountVectorizer
 
-from offline.encoder import Vectors, encode
+from offline.encoder import Encoder, Vectors
 
 # Words that say nothing about a picture although no list of stop words has them.
 _HOLLOW = {"picture", "photo", "photograph", "image", "look"}
@@ -32,7 +31,7 @@ def word_vectorizer(texts: Sequence[str]) -> CountVectorizer:
 
 
 def extract_keywords(
-    encoder: SentenceTransformer,
+    encoder: Encoder,
     texts: Sequence[str],
     vectors: Vectors,
     assignment: NDArray[np.int64],
@@ -51,7 +50,7 @@ def extract_keywords(
         said: for each cluster the words to leave out.
     """
     words = [str(word) for word in vectorizer.get_feature_names_out()]
-    word_vectors = encode(encoder, words)
+    word_vectors = encoder.encode(words)
     analyse = vectorizer.build_analyzer()
     hidden = [frozenset(group) for group in said]
     kept, left = [], []
@@ -60,7 +59,7 @@ def extract_keywords(
         kept.append(" ".join(token for token in tokens if token not in hidden[cluster]))
         left.append(" ".join(token for token in tokens if token in hidden[cluster]))
     counter = CountVectorizer(vocabulary=words, token_pattern=r"(?u)\S+")
-    model = KeyBERT(encoder)
+    model = KeyBERT(encoder.model)
     ranked = _ranked(model, kept, vectors, word_vectors, counter, keywords)
     short = [row for row, found in enumerate(ranked) if len(found) < keywords]
     fill = _ranked(

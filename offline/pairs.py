@@ -10,7 +10,7 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from semcore.item import Item
-from semcore.prompt import identifier_prompt
+from semcore.prompt import identifier_prompt, indexing_prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +75,26 @@ class PairDataset(Dataset[Sample]):
         image = self._root / self._images[pair].image
         answer = self._rng.choice(self._of_pair[pair]).identifier
         return Sample(identifier_prompt("image-to-text"), (image,), answer)
+
+
+class IndexDataset(Dataset[Sample]):
+    """Items with their own identifiers, each ``repeats`` times: what a scheme whose identifiers
+    say nothing must learn by heart (GRACE, "learning to memorize"; DSI, "indexing")."""
+
+    def __init__(self, items: Sequence[Item], image_root: Path, repeats: int) -> None:
+        self._items = items
+        self._root = image_root
+        self._repeats = repeats
+
+    @property
+    def sizes(self) -> list[int]:
+        """Of each sample the length of its text."""
+        return self._repeats * [0 if i.kind == "image" else len(i.caption) for i in self._items]
+
+    def __len__(self) -> int:
+        return self._repeats * len(self._items)
+
+    def __getitem__(self, index: int) -> Sample:
+        item = self._items[index % len(self._items)]
+        images = (self._root / item.image,) if item.kind == "image" else ()
+        return Sample(indexing_prompt(item.kind, item.caption), images, item.identifier)

@@ -14,49 +14,41 @@ import torch
 from sklearn.decomposition import PCA
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
-    GotOcr2ImageProcessor,
     InternVLConfig,
     InternVLForConditionalGeneration,
-    InternVLProcessor,
-    InternVLVideoProcessor,
     PreTrainedTokenizerFast,
     Qwen2Config,
 )
 
-from offline.encoder import encode, load_encoder
+from offline.backbone import IMAGE_TOKENS, make_processor, save_model
+from offline.encoder import Encoder
 from semcore.prompt import identifier_prompt, verification_prompt
 
+SIZES = {"half": (128, 3), "base": (192, 4), "wide": (256, 4), "double": (256, 8)}
+"""Width and layers of the language model, by name."""
 IMAGE_SIZE = 96
 PATCH_SIZE = 12
 _IMAGE_TOKENS = (IMAGE_SIZE // PATCH_SIZE // 2) ** 2
-_SPECIAL = {
-    "start_image_token": "<img>",
-    "end_image_token": "</img>",
-    "context_image_token": "<IMG_CONTEXT>",
-    "video_token": "<video>",
-}
 _COPY = 2.0
 _END, _PAD, _START = "<|im_end|>", "<|endoftext|>", "<|im_start|>"
 
 
-def create_tiny_model(texts: Iterable[str], out: Path, seed: int) -> None:
+def create_tiny_model(texts: Iterable[str], out: Path, seed: int, size: str = "base") -> None:
     """Write an untrained model, its tokenizer and its processor to the folder ``out``.
 
     The vocabulary is learned from ``texts`` as they stand in prompts; word embeddings start from
     the sentence encoder's, reduced by PCA, so that synonyms start close to each other.
+
+    Args:
+        size: a key of :data:`SIZES`.
     """
     torch.manual_seed(seed)
     tokenizer = _train_tokenizer(_in_prompts(texts))
-    size = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
-    images = GotOcr2ImageProcessor(size=size, crop_to_patches=False, max_patches=1)
-    videos = InternVLVideoProcessor(size=size)
-    processor = InternVLProcessor(images, tokenizer, videos, image_seq_length=_IMAGE_TOKENS)
-    model = InternVLForConditionalGeneration(_config(tokenizer))
+    model = InternVLForConditionalGeneration(_config(tokenizer, *SIZES[size]))
     _initialise_embeddings(model, tokenizer)
     _initialise_attention(model)
     _initialise_positions(model)
-    model.save_pretrained(out)
-    processor.save_pretrained(out)
+    save_model(model, make_processor(tokenizer, IMAGE_SIZE, _IMAGE_TOKENS), out)
 
 
 def _in_prompts(texts: Iterable[str]) -> Iterator[str]:
@@ -72,7 +64,7 @@ def _train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=4096,
-        special_tokens=[_PAD, _START, _END, *_SPECIAL.values()],
+        special_tokens=[_PAD, _START, _END, *IMAGE_TOKENS.values()],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -82,18 +74,18 @@ def _train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
         eos_token=_END,
         pad_token=_PAD,
         padding_side="left",
-        extra_special_tokens=_SPECIAL,
+        extra_special_tokens=IMAGE_TOKENS,
     )
 
 
-def _config(tokenizer: PreTrainedTokenizerFast) -> InternVLConfig:
+def _config(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -> InternVLConfig:
     text = Qwen2Config(
         vocab_size=-(-len(tokenizer) // 64) * 64,
-        hidden_size=192,
-        intermediate_size=384,
-        num_hidden_layers=4,
-        num_attention_heads=3,
-        num_key_value_heads=3,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 64,
+        num_key_value_heads=width // 64,
         rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},  # InternVL's
         max_position_embeddings=4096,
         tie_word_embeddings=True,
@@ -109,7 +101,7 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> InternVLConfig:
     return InternVLConfig(
         vision_config=vision,
         text_config=text.to_dict(),
-        image_token_id=tokenizer.convert_tokens_to_ids(_SPECIAL["context_image_token"]),
+        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE_TOKENS["context_image_token"]),
         image_seq_length=_IMAGE_TOKENS,
         tie_word_embeddings=True,
     )
@@ -119,7 +111,7 @@ def _initialise_embeddings(
     model: InternVLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast
 ) -> None:
     words = [tokenizer.decode([token]).strip() or " " for token in range(len(tokenizer))]
-    vectors = encode(load_encoder(), words)
+    vectors = Encoder().encode(words)
     table = model.get_input_embeddings().weight
     reduced = PCA(n_components=table.shape[1], random_state=0).fit_transform(vectors)
     scaled = reduced / np.maximum(reduced.std(), 1e-6) * 0.05

@@ -73,7 +73,7 @@ class VerificationDataset(Dataset[Sample]):
         self._pictures = [item for item in everything if item.kind == "image"]
         self._of_pair = {picture.pair: picture for picture in self._pictures}
         self._texts = [i for i in everything if i.kind == "text" and i.pair in self._of_pair]
-        self._of_cluster: dict[int, list[Item]] = {}
+        self._of_cluster: dict[int | None, list[Item]] = {}
         for picture in self._pictures:
             cluster = Identifier.parse(picture.identifier).global_id
             self._of_cluster.setdefault(cluster, []).append(picture)

@@ -6,6 +6,7 @@
     items.sqlite          the items with their identifiers
     image.marisa, text.marisa   the identifiers of each kind of item
     centroids.npy, clusters.json   what new items are given identifiers with
+    tokens.json           the tokens that a model needs for the identifiers, beside words
     image.*.npy, text.*.npy     the walks over the tokens of the model, once one is trained
     margins.json          from which lead on verification may be left out, once calibrated
     report.json           bad rows and collisions
@@ -28,9 +29,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semcore.errors import BundleError
 from semcore.prompt import Direction
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 CLUSTERS = "clusters.json"
+TOKENS = "tokens.json"
 MARGINS = "margins.json"
 
 
@@ -56,6 +58,7 @@ class SettingsRecord(_Record):
     encoder: str
     seed: int
     gallery: tuple[str, ...]
+    scheme: str = "sid"
 
 
 class ModelRecord(_Record):

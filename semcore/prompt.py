@@ -31,8 +31,14 @@ def normalise_query(text: str) -> str:
 def identifier_prompt(direction: Direction, query: str = "") -> str:
     """Asks for an identifier; ``query`` is the text looked for (unused for an image)."""
     if direction == "text-to-image":
-        return _chat(f"{normalise_query(query)}\nIdentifier of the image:")
-    return _chat(f"{IMAGE}\nIdentifier of the text:")
+        return _asking(normalise_query(query), "image")
+    return _asking(IMAGE, "text")
+
+
+def indexing_prompt(kind: Kind, text: str = "") -> str:
+    """Asks for an item's own identifier, as rival schemes must learn it by heart; ``text`` is that
+    of a text (unused for an image)."""
+    return _asking(IMAGE if kind == "image" else normalise_query(text), kind)
 
 
 def verification_prompt(keywords: Sequence[str], text: str) -> str:
@@ -44,6 +50,10 @@ def verification_prompt(keywords: Sequence[str], text: str) -> str:
     picture.
     """
     return _chat(f"{IMAGE} {normalise_query(text)} ({' '.join(keywords)})\nMatch?")
+
+
+def _asking(content: str, kind: Kind) -> str:
+    return _chat(f"{content}\nIdentifier of the {kind}:")
 
 
 def _chat(user: str) -> str:

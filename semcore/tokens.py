@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semcore.errors import ModelError
-from semcore.identifier import Identifier, global_token
+from semcore.identifier import Identifier, is_token
 from semcore.prompt import ANSWERS
 from semcore.trie import Trie
 from semcore.walk import Walk
@@ -42,32 +42,29 @@ class IdentifierTokenizer:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
-        self._clusters: dict[int, int] = {}
-        self._words: dict[str, list[int]] = {}
+        self._parts: dict[str, list[int]] = {}
         self._end = end_token(tokenizer)
 
     def tokens(self, identifier: Identifier) -> list[int]:
-        """Raises :class:`ModelError` if the model has no token for the cluster."""
-        tokens = [self._cluster(identifier.global_id)]
-        for word in identifier.lexical_id:
-            spelled = self._words.get(word)
+        """Raises :class:`ModelError` if the model lacks the token of the cluster or of a code."""
+        tokens: list[int] = []
+        for part in identifier.parts:
+            spelled = self._parts.get(part)
             if spelled is None:
-                spelled = self._tokenizer.encode(f" {word}", add_special_tokens=False)
-                self._words[word] = spelled
+                spelled = self._parts[part] = self._spelled(part)
             tokens += spelled
         return [*tokens, self._end]
 
-    def _cluster(self, global_id: int) -> int:
-        token = self._clusters.get(global_id)
-        if token is None:
-            token = self._tokenizer.convert_tokens_to_ids(global_token(global_id))
-            if token is None or token == self._tokenizer.unk_token_id:
-                raise ModelError(
-                    f"the model has no token for cluster {global_id}; train it on this bundle, or "
-                    "build the bundle with --like the one that the model was trained on"
-                )
-            self._clusters[global_id] = int(token)
-        return int(token)
+    def _spelled(self, part: str) -> list[int]:
+        if not is_token(part):
+            return list(self._tokenizer.encode(f" {part}", add_special_tokens=False))
+        token = self._tokenizer.convert_tokens_to_ids(part)
+        if token is None or token == self._tokenizer.unk_token_id:
+            raise ModelError(
+                f"the model has no token {part}; train it on this bundle, or build the bundle "
+                "with --like the one that the model was trained on"
+            )
+        return [int(token)]
 
 
 def end_token(tokenizer: PreTrainedTokenizerBase) -> int:

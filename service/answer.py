@@ -38,6 +38,11 @@ class SearchOptions(BaseModel):
         default=True, description="spell existing identifiers only; off for experiments"
     )
     profile: bool = Field(default=False, description="say where the search spent its time")
+    trace: list[str] = Field(
+        default=[],
+        max_length=20,
+        description="ids of items: say at which step the beams lost each of them",
+    )
 
 
 class TextQuery(SearchOptions):
@@ -58,7 +63,7 @@ class ImageQuery(SearchOptions):
 
 
 class IdentifierAnswer(BaseModel):
-    global_id: int
+    global_id: int | None
     keywords: list[str]
     text: str
 
@@ -90,6 +95,18 @@ class SpanAnswer(BaseModel):
     length: float = Field(description="milliseconds")
 
 
+class TraceAnswer(BaseModel):
+    """How the beams fared with one item."""
+
+    id: str
+    identifier: str
+    steps: int = Field(description="tokens of the identifier, its end included")
+    lost_at: int | None = Field(
+        description="the step, from 1, after which no beam led to the identifier any more; null "
+        "where the beams found it"
+    )
+
+
 class SearchAnswer(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_ANSWER]})
 
@@ -99,6 +116,9 @@ class SearchAnswer(BaseModel):
     verified: bool = Field(default=False, description="the model has judged the best")
     illegal: int = Field(default=0, description="identifiers spelled that do not exist")
     timings: dict[str, float] = Field(description="milliseconds of each stage")
+    traces: list[TraceAnswer] = Field(
+        default=[], description="of each item that was asked to be traced"
+    )
     spans: list[SpanAnswer] = Field(
         default=[], description="every part of the search, where it was asked to be profiled"
     )

@@ -60,7 +60,8 @@ class Row:
 
 
 class BeamSearch:
-    """The beams of one search; ``rows`` are those under way, by number.
+    """The beams of one search; ``rows`` are those under way, by number, and ``trail`` the positions
+    of those after each step.
 
     A row that goes on keeps its number if the engine has chosen its token, for then the engine's
     own request goes on as well; every other one is new.
@@ -72,6 +73,7 @@ class BeamSearch:
         self._beam_width = beam_width
         self._end = end
         self._constrained = constrained
+        self.trail: list[list[int]] = []
         self._finished: list[Beam] = []
         self._spelled = 0
         self._numbers = 1
@@ -113,6 +115,7 @@ class BeamSearch:
             self._beam_width, self._finished, key=lambda beam: beam.logprob
         )
         self.rows = {} if self._is_over(following) else following
+        self.trail.append([row.position for row in following.values()])
 
     def _spell(self, parent: int, token: int, logprob: float) -> Row:
         before = self.rows[parent]

@@ -37,8 +37,13 @@ _ROWS = -1
 """The client that rows are said to belong to: none, so their outputs stay here."""
 
 
-def search_argument(stem: str, beam_width: int, end: int, *, constrained: bool) -> dict[str, Any]:
+def search_argument(
+    stem: str, beam_width: int, end: int, *, constrained: bool, traced: bool = False
+) -> dict[str, Any]:
     """``extra_args`` of a request that is a beam search over the walk of these files.
+
+    Args:
+        traced: say as well where the beams were after each step.
 
     Its only output has, in ``kv_transfer_params["semcore"]``, what the service's ``Found`` is made
     of; it finishes with an error where a beam could not go on.
@@ -46,6 +51,7 @@ def search_argument(stem: str, beam_width: int, end: int, *, constrained: bool) 
     return {
         ARGUMENT: {
             "stem": stem, "beam_width": beam_width, "end": end, "constrained": constrained,
+            "traced": traced,
         }
     }  # fmt: skip
 
@@ -58,6 +64,7 @@ class _Search:
     beams: BeamSearch
     beam_width: int
     stem: str
+    traced: bool
     answers: dict[int, Answer] = field(default_factory=dict)
     rows: dict[int, str] = field(default_factory=dict)
     added: float = field(default_factory=time.monotonic)
@@ -94,7 +101,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         walk = open_walk(argument["stem"])
         beams = BeamSearch(walk, beam_width, argument["end"], constrained=argument["constrained"])
         stem = argument["stem"] if argument["constrained"] else ""
-        search = _Search(request, beams, beam_width, stem)
+        search = _Search(request, beams, beam_width, stem, argument["traced"])
         self._searches[request.request_id] = search
         self._queue.append(search)
         self._admit()
@@ -287,6 +294,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             "logprobs": [beam.logprob for beam in beams],
             "queued": search.queued,
             "steps": search.steps,
+            "trail": search.beams.trail if search.traced else [],
             "requests": search.requests,
         }
         outputs.setdefault(request.client_index, EngineCoreOutputs()).outputs.append(

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from PIL import Image
 
 from semcore.errors import EngineError
+from semcore.identifier import Identifier
 from semcore.prompt import IMAGE
-from semcore.tokens import end_token, load_tokenizer, verdict_tokens
+from semcore.tokens import IdentifierTokenizer, end_token, load_tokenizer, verdict_tokens
 from service.beam import Beam
 from service.errors import InvalidQueryError
 from service.index import Side
@@ -63,12 +64,15 @@ class Found:
         queued: seconds that the search waited for a place in the batch.
         steps: the first one reads the query.
         requests: how many requests of the engine the beams took.
+        trail: where the beams that went on were after each step, as positions in the walk, of a
+            search that was traced.
     """
 
     beams: list[Beam]
     queued: float = 0.0
     steps: Sequence[Step] = ()
     requests: int = 0
+    trail: Sequence[Sequence[int]] = ()
 
 
 class Engine(Protocol):
@@ -78,8 +82,18 @@ class Engine(Protocol):
         """Tokenise a prompt whose placeholders stand for ``pictures``."""
         ...
 
+    def spell(self, identifier: str) -> list[int]:
+        """The tokens of an identifier, the end token included."""
+        ...
+
     async def find(
-        self, prompt: Prompt, side: Side, beam_width: int, *, constrained: bool
+        self,
+        prompt: Prompt,
+        side: Side,
+        beam_width: int,
+        *,
+        constrained: bool,
+        traced: bool = False,
     ) -> Found:
         """The likeliest identifiers of one kind of item (paper 3.2.3).
 
@@ -112,6 +126,7 @@ class VllmEngine:
         self._params = SamplingParams
         self._kind = RequestOutputKind.FINAL_ONLY
         self._end = end_token(tokenizer)
+        self._spelling = IdentifierTokenizer(tokenizer)
 
     @classmethod
     def start(cls, model: Path, settings: Settings, **arguments: Any) -> VllmEngine:
@@ -171,12 +186,23 @@ class VllmEngine:
         tokens = self._tokenizer.encode(text, add_special_tokens=False)
         return Prompt(tuple(tokens), tuple(pictures))
 
+    def spell(self, identifier: str) -> list[int]:
+        return self._spelling.tokens(Identifier.parse(identifier))
+
     async def find(
-        self, prompt: Prompt, side: Side, beam_width: int, *, constrained: bool
+        self,
+        prompt: Prompt,
+        side: Side,
+        beam_width: int,
+        *,
+        constrained: bool,
+        traced: bool = False,
     ) -> Found:
         from service.beam_scheduler import RESULT, search_argument
 
-        argument = search_argument(str(side.stem), beam_width, self._end, constrained=constrained)
+        argument = search_argument(
+            str(side.stem), beam_width, self._end, constrained=constrained, traced=traced
+        )
         params = self._params(
             max_tokens=_LONGEST,
             temperature=0.0,
@@ -195,6 +221,7 @@ class VllmEngine:
             queued=result["queued"],
             steps=[Step(*step) for step in result["steps"]],
             requests=result["requests"],
+            trail=result["trail"],
         )
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:

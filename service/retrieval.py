@@ -87,19 +87,25 @@ class Retrieval:
         with self._slot.lease() as index, metrics.IN_FLIGHT.track_inprogress():
             name = normalise_query(query) if isinstance(query, str) else query.key
             key = cache_key(index.version, index.model_fingerprint, direction, name, parameters)
-            kept = None if options.profile else await self._from_cache(key, direction)
+            apart = options.profile or bool(options.trace)
+            kept = None if apart else await self._from_cache(key, direction)
             if kept is not None:
                 return kept
             assert self._searcher is not None
             try:
                 answer = await self._searcher.search(
-                    index, direction, query, parameters, profile=options.profile
+                    index,
+                    direction,
+                    query,
+                    parameters,
+                    profile=options.profile,
+                    trace=options.trace,
                 )
             except EngineError:
                 metrics.SEARCHES.labels(direction, "failed").inc()
                 raise
         _count(direction, answer)
-        if options.profile:
+        if apart:
             return answer
         await self._cache.put(key, answer.model_dump_json().encode())
         return answer

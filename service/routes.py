@@ -154,7 +154,10 @@ async def _image_query(request: Request, retrieval: Retrieval) -> tuple[Picture,
                 if not isinstance(upload, UploadFile):
                     raise InvalidQueryError("the form lacks the file 'image'")
                 content = await upload.read()
-                fields = {name: value for name, value in form.items() if name != "image"}
+                fields: dict[str, Any] = dict(form.items())
+                del fields["image"]
+                if "trace" in fields:
+                    fields["trace"] = form.getlist("trace")
                 options = SearchOptions.model_validate(fields)
         elif kind == "application/json":
             options = query = ImageQuery.model_validate_json(await request.body())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import quote
@@ -10,12 +11,14 @@ from urllib.parse import quote
 from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.prompt import Direction, identifier_prompt, target_kind
+from semcore.walk import DONE, ROOT, Walk
 from service.answer import (
     IdentifierAnswer,
     ItemAnswer,
     RankedItem,
     SearchAnswer,
     SpanAnswer,
+    TraceAnswer,
     Verify,
 )
 from service.engine import Engine, Found, Picture
@@ -54,8 +57,13 @@ class Searcher:
         parameters: SearchParameters,
         *,
         profile: bool = False,
+        trace: Sequence[str] = (),
     ) -> SearchAnswer:
-        """Search ``index``; ``profile``: say of every part how long it took.
+        """Search ``index``.
+
+        Args:
+            profile: say of every part how long it took.
+            trace: ids of items to follow through the beams; one that cannot be found is left out.
 
         Raises :class:`semcore.errors.EngineError` if the engine fails.
         """
@@ -66,7 +74,7 @@ class Searcher:
         with watch.span("queue"):
             await self._turns.acquire()
         try:
-            found = await self._find(watch, direction, query, side, parameters)
+            found = await self._find(watch, direction, query, side, parameters, bool(trace))
             with watch.span("items"):
                 most = max(parameters.top_k, self._verified)
                 candidates = _candidates(index, side, found, most)
@@ -94,6 +102,11 @@ class Searcher:
             index_version=index.version,
             verified=probabilities is not None,
             illegal=sum(beam.leaf is None for beam in found.beams),
+            traces=[
+                trace_answer(item, self._engine.spell(item.identifier), side.walk, found)
+                for item in filter(None, map(index.store.get, trace))
+                if item.kind == target_kind(direction)
+            ],
             timings={
                 **{stage: watch.milliseconds(stage) for stage in stages},
                 "total": 1000 * watch.elapsed,
@@ -112,6 +125,7 @@ class Searcher:
         query: str | Picture,
         side: Side,
         parameters: SearchParameters,
+        traced: bool,
     ) -> Found:
         """The beams, and spans of each of their steps."""
         text = query if isinstance(query, str) else ""
@@ -120,7 +134,11 @@ class Searcher:
             prompt = self._engine.prompt(identifier_prompt(direction, text), pictures)
         with watch.span("beams") as start:
             found = await self._engine.find(
-                prompt, side, parameters.beam_width, constrained=parameters.constrained
+                prompt,
+                side,
+                parameters.beam_width,
+                constrained=parameters.constrained,
+                traced=traced,
             )
         # What of the time was not the engine's was the way there and back.
         inside = found.queued + sum(step.seconds for step in found.steps)
@@ -150,6 +168,25 @@ def item_answer(item: Item) -> ItemAnswer:
         image=f"/items/{quote(item.id, safe='')}/image" if item.kind == "image" else None,
         text=item.caption if item.kind == "text" else None,
     )
+
+
+def trace_answer(item: Item, tokens: Sequence[int], walk: Walk, found: Found) -> TraceAnswer:
+    """Where the beams lost an item whose identifier is spelled with ``tokens``.
+
+    Of a search without constraint, whose beams have no place in the walk, only whether it was
+    found is known: what was not counts as lost with the first step.
+    """
+    lost_at = None
+    leaf = (walk.follow(tokens) or (DONE, None))[1]
+    if leaf is None or all(beam.leaf != leaf for beam in found.beams):
+        position, lost_at = ROOT, len(tokens)
+        for step, (token, beams) in enumerate(zip(tokens, found.trail, strict=False), start=1):
+            following = walk.step(position, token)
+            if following is None or following[0] not in beams:
+                lost_at = step
+                break
+            position = following[0]
+    return TraceAnswer(id=item.id, identifier=item.identifier, steps=len(tokens), lost_at=lost_at)
 
 
 def _candidates(index: Index, side: Side, found: Found, most: int) -> list[Candidate]:

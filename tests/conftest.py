@@ -31,7 +31,7 @@ def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ``bundle`` (all splits can be found) and ``model``."""
     folder = tmp_path_factory.mktemp("trained")
     build_bundle(corpus, folder / "bundle", BuildSettings(clusters=8))
-    train_model(folder / "bundle", None, folder / "model", MOMENT, report=lambda _: None)
+    train_model(folder / "bundle", "tiny", folder / "model", MOMENT, report=lambda _: None)
     bind_bundle(folder / "bundle", folder / "model")
     return folder
 

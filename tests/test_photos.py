@@ -38,7 +38,7 @@ def test_photos_are_built_trained_served_and_searched(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     build_bundle(corpus, bundle, BuildSettings(clusters=4))
     settings = replace(MOMENT, epochs=1.0, gsv_queries=0)
-    train_model(bundle, None, tmp_path / "model", settings, report=lambda _: None)
+    train_model(bundle, "tiny", tmp_path / "model", settings, report=lambda _: None)
     bind_bundle(bundle, tmp_path / "model")
     with serving(bundle, environment=SERVICE) as url:
         body = {"query": corpus.pictures[0].captions[0], "top_k": 5}

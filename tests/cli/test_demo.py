@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli import demo
+from cli.cache_folder import cache_folder
 from cli.main import app
 
 
@@ -14,7 +14,7 @@ def test_serves_from_the_cache(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = demo._folder()
+    folder = cache_folder("demo")
     assert folder.is_relative_to(tmp_path)
     for part in ("bundle", "model"):
         shutil.copytree(trained / part, folder / part)

@@ -24,10 +24,3 @@ def test_builds_and_reports_bad_rows(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert check_bundle(bundle).counts["images"] == 12
     assert "gone.png" in (bundle / "report.json").read_text()
-
-
-def test_only_tiny_starts_from_scratch(tmp_path: Path) -> None:
-    command = ["train", str(tmp_path), str(tmp_path / "model"), "--from-scratch", "huge"]
-    result = CliRunner().invoke(app, command)
-    assert result.exit_code == 2
-    assert "tiny" in result.stderr

@@ -37,9 +37,9 @@ def test_says_what_the_service_refused(service_url: str) -> None:
 
 
 def test_evaluate_writes_its_rows(service_url: str, trained: Path, tmp_path: Path) -> None:
-    out = tmp_path / "recall.json"
+    out = tmp_path / "report"
     command = ["evaluate", str(trained / "bundle"), "--url", service_url, "--limit", "2"]
     result = CliRunner().invoke(app, [*command, "--out", str(out)])
     assert result.exit_code == 0, result.output
     assert "| text-to-image | full | 2 |" in result.output
-    assert len(json.loads(out.read_text())) == 6
+    assert len(json.loads((out / "results.json").read_text())["rows"]) == 6

@@ -5,9 +5,10 @@ from pathlib import Path
 import torch
 
 from offline.alignment import align
+from offline.backbone import load_model
 from offline.corpus import Corpus
+from offline.pictures import Pixels
 from offline.tiny import create_tiny_model
-from offline.training import load_model
 
 
 def test_learns_and_leaves_the_later_layers(corpus: Corpus, tmp_path: Path) -> None:
@@ -16,7 +17,8 @@ def test_learns_and_leaves_the_later_layers(corpus: Corpus, tmp_path: Path) -> N
     model, processor = load_model(tmp_path / "tiny")
     before = {name: value.clone() for name, value in model.named_parameters()}
     pictures = [(corpus.image_root / p.image, " ".join(p.captions)) for p in corpus.pictures]
-    short = align(model, processor, pictures, 1.0, 1e-3, seed=0)
+    read = Pixels(processor)
+    short = align(model, processor, pictures, read, 1.0, 1e-3, seed=0)
     moved = {
         name for name, value in model.named_parameters() if not torch.equal(value, before[name])
     }
@@ -25,5 +27,5 @@ def test_learns_and_leaves_the_later_layers(corpus: Corpus, tmp_path: Path) -> N
     layers = {name for name in moved if "language_model.layers" in name}
     assert layers
     assert all("layers.0.self_attn" in name for name in layers)
-    longer = align(model, processor, pictures, 6.0, 1e-3, seed=1)
+    longer = align(model, processor, pictures, read, 6.0, 1e-3, seed=1)
     assert longer < short

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from offline.calibration import NEVER, calibrate, choose_margin
-from offline.evaluation import Answered, evaluate
+from offline.evaluation import evaluate
+from offline.questions import Answered
 from semcore.bundle import check_bundle, read_margins
 from service.index import Index
 
 
 def answered(leads: list[tuple[float, bool]]) -> list[Answered]:
-    return [Answered(1, 1, lead, changed, 0.0) for lead, changed in leads]
+    return [Answered("q", 1, 1, lead, changed, 0.0) for lead, changed in leads]
 
 
 def test_the_lowest_margin_within_the_tolerance() -> None:
@@ -41,8 +42,8 @@ async def test_a_bundle_keeps_its_margins(service_url: str, trained: Path, tmp_p
     index = Index(bundle)
     assert index.margins == read_margins(bundle)
     index.close()
-    rows = await evaluate(service_url, bundle, limit=5, beam_width=5)
-    auto = [row for row in rows if row.system == "auto"]
+    found_now = await evaluate(service_url, bundle, limit=5, beam_width=5)
+    auto = [row for row in found_now.rows if row.system == "auto"]
     assert len(auto) == 2
     assert all(0.0 <= row.verified < 1.0 for row in auto)
     shutil.rmtree(bundle)

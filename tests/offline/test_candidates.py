@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from offline.backbone import load_model
 from offline.candidates import CandidateDataset, Query, choose_queries, retrieve_candidates
 from offline.corpus import Corpus
-from offline.training import load_model
+from offline.pictures import Pixels
 from semcore.item import Item
 from semcore.prompt import DIRECTIONS, target_kind
 
@@ -14,7 +15,9 @@ def test_sets_hold_what_the_beams_found(
 ) -> None:
     model, processor = load_model(trained / "model")
     queries = choose_queries(training_items, 4, seed=1)
-    sets = retrieve_candidates(model, processor, training_items, queries, corpus.image_root)
+    sets = retrieve_candidates(
+        model, processor, training_items, queries, corpus.image_root, Pixels(processor)
+    )
     assert len(sets) == len(queries) == 8
     for query, found in zip(queries, sets, strict=True):
         assert 1 <= len(found) <= 10

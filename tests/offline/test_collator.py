@@ -6,10 +6,11 @@ import pytest
 import torch
 from transformers import ProcessorMixin
 
-from offline.collator import IGNORED, Collator, Pixels
+from offline.backbone import IGNORED, load_model
+from offline.collator import Collator
 from offline.corpus import Corpus
 from offline.pairs import PairDataset, Sample
-from offline.training import load_model
+from offline.pictures import Pixels
 from semcore.identifier import Identifier, global_token
 from semcore.item import Item
 from semcore.prompt import verification_prompt
@@ -26,7 +27,7 @@ def test_loss_counts_the_identifier_only(
 ) -> None:
     data = PairDataset(training_items, corpus.image_root, 1, 0)
     samples = [data[0], data[len(data) - 1]]
-    batch = Collator(processor)(samples)
+    batch = Collator(processor, Pixels(processor))(samples)
     assert batch["pixel_values"].shape[0] == 1
     for row, sample in zip(batch["labels"], samples, strict=True):
         expected = IdentifierTokenizer(processor.tokenizer).tokens(Identifier.parse(sample.answer))
@@ -42,7 +43,7 @@ def test_a_verification_asks_behind_words_and_at_the_end(
     prompt = verification_prompt(("boat", "red"), "a boat and a house")
     image = corpus.image_root / corpus.pictures[0].image
     places = ((prompt.index("boat") + 4, True), (prompt.rindex("house") + 5, False))
-    batch = Collator(processor)([Sample(prompt, (image,), "No", places)])
+    batch = Collator(processor, Pixels(processor))([Sample(prompt, (image,), "No", places)])
     tokens, labels = batch["input_ids"][0], batch["labels"][0]
     asked = (labels != IGNORED).nonzero().flatten()
     yes, no = verdict_tokens(processor.tokenizer)
@@ -54,7 +55,7 @@ def test_a_verification_asks_behind_words_and_at_the_end(
 
 def test_rows_are_padded_to_the_longest(processor: ProcessorMixin) -> None:
     samples = [Sample("a boat", (), "Yes"), Sample("two boats and a red house", (), "No")]
-    batch = Collator(processor)(samples)
+    batch = Collator(processor, Pixels(processor))(samples)
     short, long = batch["attention_mask"].sum(1).tolist()
     assert short < long == batch["input_ids"].shape[1]
     assert batch["labels"][0, short:].eq(IGNORED).all()

@@ -1,27 +1,55 @@
-"""Evaluation asks the real service and tables what it found."""
+"""Evaluation asks the real service, reports what it found, and goes on where it was stopped."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from offline.evaluation import as_json, evaluate, markdown_table
+from offline.evaluation import ANSWERS_LOG, evaluate, markdown_table
+from offline.report import write_report
 from semcore.errors import CorpusError
 
 
-async def test_measures_all_systems_in_both_directions(service_url: str, trained: Path) -> None:
-    rows = await evaluate(service_url, trained / "bundle", limit=4, beam_width=5)
+async def test_measures_and_reports_all_systems(
+    service_url: str, trained: Path, tmp_path: Path
+) -> None:
+    bundle = trained / "bundle"
+    found = await evaluate(service_url, bundle, limit=4, beam_width=5, folder=tmp_path)
     systems = ["full", "without GSV", "without constraint"]
-    assert [row.system for row in rows] == systems * 2
-    for row in rows:
+    assert [row.system for row in found.rows] == systems * 2
+    for row in found.rows:
         assert row.queries == 4
         assert 0 <= row.recall["R@1"].value <= row.recall["R@5"].value <= 100
         if row.system != "without constraint":
             assert row.illegal == 0.0
-    lines = markdown_table(rows).splitlines()
-    assert len(lines) == 2 + len(rows)
+    for answered in (one for answers in found.answers.values() for one in answers):
+        assert (answered.lost_at is None) == (answered.beam is not None)
+        assert 0 < answered.confidence <= 1
+    lines = markdown_table(found.rows).splitlines()
+    assert len(lines) == 2 + len(found.rows)
     assert len({line.count("|") for line in lines}) == 1
-    assert json.loads(as_json(rows))[0]["recall"]["R@1"]["value"] == rows[0].recall["R@1"].value
+    write_report(found, bundle, "test", tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["rows"][0]["recall"]["R@1"]["value"] == found.rows[0].recall["R@1"].value
+    report = (tmp_path / "report.md").read_text()
+    assert markdown_table(found.rows) in report
+    for name in ("survival.png", "reliability.png", "suspects.html"):
+        assert (tmp_path / name).stat().st_size > 0
+        assert name in report
+
+
+async def test_asks_only_what_it_does_not_hold(
+    service_url: str, trained: Path, tmp_path: Path
+) -> None:
+    bundle, log = trained / "bundle", tmp_path / ANSWERS_LOG
+    first = await evaluate(service_url, bundle, limit=4, beam_width=5, folder=tmp_path)
+    lines = log.read_text().splitlines()
+    log.write_text("\n".join([*lines[:-3], lines[-3][:20]]))
+    again = await evaluate(service_url, bundle, limit=4, beam_width=5, folder=tmp_path)
+    assert again == first
+    # Nothing is asked that is held: without a service, what is complete is still answered.
+    held = await evaluate("http://127.0.0.1:9", bundle, limit=4, beam_width=5, folder=tmp_path)
+    assert held == first
 
 
 async def test_says_that_a_split_has_no_queries(service_url: str, trained: Path) -> None:

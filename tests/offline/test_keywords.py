@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from sentence_transformers import SentenceTransformer
 
 from offline.clusters import assign_clusters, cluster_words, fit_clusters
-from offline.encoder import encode, load_encoder
+from offline.encoder import Encoder
 from offline.keywords import extract_keywords, word_vectorizer
 
 TEXTS = [
@@ -16,12 +15,12 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def encoder() -> SentenceTransformer:
-    return load_encoder()
+def encoder() -> Encoder:
+    return Encoder()
 
 
-def test_keywords_leave_out_what_the_cluster_says(encoder: SentenceTransformer) -> None:
-    vectors = encode(encoder, TEXTS)
+def test_keywords_leave_out_what_the_cluster_says(encoder: Encoder) -> None:
+    vectors = encoder.encode(TEXTS)
     vectorizer = word_vectorizer(TEXTS)
     assignment = np.zeros(3, dtype=np.int64)
     found = extract_keywords(encoder, TEXTS, vectors, assignment, [["boat"]], vectorizer, 4)
@@ -46,8 +45,8 @@ def test_clusters_and_their_words() -> None:
     assert set(words[assignment[39]]) == {"car", "blue"}
 
 
-def test_equal_texts_get_equal_unit_vectors(encoder: SentenceTransformer) -> None:
-    vectors = encode(encoder, ["a boat", "a car", "a boat"])
+def test_equal_texts_get_equal_unit_vectors(encoder: Encoder) -> None:
+    vectors = encoder.encode(["a boat", "a car", "a boat"])
     assert vectors.dtype == np.float32
     assert np.array_equal(vectors[0], vectors[2])
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from transformers.models.qwen2.modeling_qwen2 import apply_rotary_pos_emb
 
+from offline.backbone import load_model
 from offline.likeness import start_comparing
 from offline.tiny import create_tiny_model
-from offline.training import load_model
 
 TEXTS = ["a red boat at sea", "two black cats", "a house and a green tree", "one yellow sun"]
 

@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 from transformers import InternVLForConditionalGeneration, ProcessorMixin
 
+from offline.backbone import load_model
 from offline.tiny import IMAGE_SIZE, create_tiny_model
-from offline.training import load_model
 from semcore.tokens import end_token, verdict_tokens
 
 TEXTS = ["a red boat at sea", "a crimson ship at sea", "two cats", "a house and a tree"]

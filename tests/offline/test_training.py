@@ -8,7 +8,8 @@ import pytest
 import torch
 from moment import MOMENT
 
-from offline.training import load_model, train_model
+from offline.backbone import load_model, save_model
+from offline.training import train_model
 from semcore.bundle import check_bundle
 from semcore.errors import ModelError
 
@@ -30,15 +31,14 @@ def test_what_compares_stays_through_both_stages(
 ) -> None:
     kept: dict[str, torch.Tensor] = {}
 
-    def start(source: Path, to: Path, *_: object) -> None:
+    def start(_: object, source: Path, to: Path) -> None:
         model, processor = load_model(source)
         kept.update(model.named_parameters())
-        model.save_pretrained(to)
-        processor.save_pretrained(to)
+        save_model(model, processor, to)
 
-    monkeypatch.setattr("offline.training._check", start)
+    monkeypatch.setattr("offline.training._Run._check", start)
     settings = replace(MOMENT, align_epochs=0.0, epochs=0.2, gsv_queries=4)
-    train_model(trained / "bundle", None, tmp_path / "m", settings, report=lambda _: None)
+    train_model(trained / "bundle", "tiny", tmp_path / "m", settings, report=lambda _: None)
     after, _ = load_model(tmp_path / "m")
     same = {name for name, value in after.named_parameters() if torch.equal(value, kept[name])}
     compares = ("vision_tower", "multi_modal_projector", "language_model.layers.0.self_attn")
@@ -60,12 +60,12 @@ def test_goes_on_after_an_interruption(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("offline.training._stage_1", interrupted)
+        patch.setattr("offline.training._Run._identifiers", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train_model(trained / "bundle", None, tmp_path / "m", STAGE_1, report=said.append)
-    assert said == ["training: base", "training: stage1"]
-    train_model(trained / "bundle", None, tmp_path / "m", STAGE_1, report=said.append)
-    assert said[2:] == ["training: stage1"]
+            train_model(trained / "bundle", "tiny", tmp_path / "m", STAGE_1, report=said.append)
+    assert said == ["training: base", "training: tokens", "training: stage1"]
+    train_model(trained / "bundle", "tiny", tmp_path / "m", STAGE_1, report=said.append)
+    assert said[3:] == ["training: stage1"]
     assert (tmp_path / "m" / "model.safetensors").exists()
 
 

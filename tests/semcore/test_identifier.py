@@ -12,7 +12,14 @@ def test_text_and_back(words: tuple[str, ...]) -> None:
     assert Identifier.parse(identifier.text) == identifier
 
 
-@pytest.mark.parametrize("text", ["", "boat", "<g>", "<g1>boat", "<g1>  boat", "<g1> <g2>"])
+@pytest.mark.parametrize("text", ["boat red", "8 3 9", "<c0_5> <c1_2> 7"])
+def test_other_schemes_have_no_cluster(text: str) -> None:
+    identifier = Identifier.parse(text)
+    assert identifier.global_id is None
+    assert identifier.text == text
+
+
+@pytest.mark.parametrize("text", ["", "<g>", "<g1>boat", "<g1>  boat", "<g1> <g2>"])
 def test_refuses_what_is_none(text: str) -> None:
     with pytest.raises(ValueError, match="no identifier"):
         Identifier.parse(text)

@@ -28,7 +28,7 @@ def test_spells_a_cluster_its_keywords_and_an_end(trained: Path) -> None:
 
 def test_says_which_cluster_a_model_lacks(trained: Path) -> None:
     tokenizer = load_tokenizer(trained / "model")
-    with pytest.raises(ModelError, match="no token for cluster 4096"):
+    with pytest.raises(ModelError, match="no token <g4096>"):
         IdentifierTokenizer(tokenizer).tokens(Identifier(4096, ("boat",)))
 
 

@@ -7,10 +7,11 @@ import httpx
 import pytest
 import torch
 
+from offline.backbone import IGNORED, load_model
 from offline.candidates import CandidateDataset, Query, constrained_beams
-from offline.collator import IGNORED, Collator, Pixels
+from offline.collator import Collator
 from offline.pairs import Sample
-from offline.training import load_model
+from offline.pictures import Pixels
 from semcore.bundle import read_manifest
 from semcore.item import ItemStore
 from semcore.prompt import DIRECTIONS, Direction, identifier_prompt, target_kind
@@ -67,7 +68,7 @@ async def test_beams_are_those_of_hugging_face(
     walk = load_walk(bundle / target_kind(direction))
     store = ItemStore(bundle / "items.sqlite", read_manifest(bundle).settings.gallery)
     pixels = Pixels(processor)
-    collator = Collator(processor)
+    collator = Collator(processor, Pixels(processor))
 
     def exact(query: Query, identifier: str) -> float:
         """The log-probability of an identifier, by one pass over all of it."""
@@ -174,6 +175,7 @@ async def test_verification_is_that_of_hugging_face(
     bundle = trained / "bundle"
     root = Path(read_manifest(bundle).corpus.image_root)
     model, processor = load_model(trained / "model")
+    collate = Collator(processor, Pixels(processor))
     yes, no = verdict_tokens(processor.tokenizer)
     store = ItemStore(bundle / "items.sqlite", ("train", "val", "test"))
     async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
@@ -183,7 +185,7 @@ async def test_verification_is_that_of_hugging_face(
             assert len(found) == 10
             items = [store.get(item["id"]) for item in found]
             samples = CandidateDataset([query], [items], root)
-            batch = Collator(processor)([samples[place] for place in range(len(items))])
+            batch = collate([samples[place] for place in range(len(items))])
             asked = (batch.pop("labels") != IGNORED).float().argmax(dim=1) - 1
             with torch.no_grad():
                 logits = model.eval()(**batch).logits[torch.arange(len(items)), asked]

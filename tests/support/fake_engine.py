@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from semcore.errors import EngineError
+from semcore.identifier import Identifier
+from semcore.tokens import IdentifierTokenizer, load_tokenizer
 from semcore.walk import Walk
 from service.beam import Answer, BeamSearch, Row
 from service.engine import Found, Picture, Prompt
@@ -15,14 +17,24 @@ from service.settings import Settings
 
 
 class FakeEngine:
-    def __init__(self, _model: Path, _settings: Settings) -> None:
+    def __init__(self, model: Path, _settings: Settings) -> None:
+        self._spelling = IdentifierTokenizer(load_tokenizer(model))
         self.dead = False
 
     def prompt(self, text: str, pictures: Sequence[Picture] = ()) -> Prompt:
         return Prompt(tuple(text.encode()), tuple(pictures))
 
+    def spell(self, identifier: str) -> list[int]:
+        return self._spelling.tokens(Identifier.parse(identifier))
+
     async def find(
-        self, prompt: Prompt, side: Side, beam_width: int, *, constrained: bool
+        self,
+        prompt: Prompt,
+        side: Side,
+        beam_width: int,
+        *,
+        constrained: bool,
+        traced: bool = False,
     ) -> Found:
         await self.check()
         found = side.walk
@@ -31,7 +43,7 @@ class FakeEngine:
             beams.advance(
                 {number: _answer(prompt, found, row) for number, row in beams.rows.items()}
             )
-        return Found(beams.beams)
+        return Found(beams.beams, trail=beams.trail if traced else ())
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         return [4 * _weight(prompt, ()) - 2 for prompt in prompts]

@@ -1,0 +1,68 @@
+"""``semcore reproduce``: the paper's tables and figures, from nothing to a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.cache_folder import cache_folder
+from cli.demo import SERVICE
+from cli.service_process import serving
+
+
+def reproduce(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="all, table1 (with table 2), table3, table4, table5, figure3 or new-items."
+        ),
+    ],
+    corpus: Annotated[str, typer.Option(help="'demo', or a folder or file of captions.")] = "demo",
+    budget: Annotated[str, typer.Option(help="moment (does it run?), short or full.")] = "short",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for models, answers and the report; default: in the cache."),
+    ] = None,
+) -> None:
+    """Train, serve and ask every system of a table or figure, and write the report.
+
+    Run again after an interruption, it goes on where it stopped.
+    """
+    from offline.corpus import CAPTIONS_FILE, Corpus, read_corpus
+    from offline.demo_corpus import write_demo_corpus, write_warm_up_corpus
+    from offline.recipes import BUDGETS, choose
+    from offline.reproduction import Reproduction
+    from offline.results import write_results
+
+    if budget not in BUDGETS:
+        raise typer.BadParameter(f"--budget is one of {', '.join(BUDGETS)}")
+    spent = BUDGETS[budget]
+    chosen = choose(recipe, spent)
+    folder = out or cache_folder(f"reproduce-{Path(corpus).name}-{budget}")
+    folder.mkdir(parents=True, exist_ok=True)
+    warm_up: Corpus | None = None
+    if corpus == "demo":
+        if not (folder / "warm-up" / CAPTIONS_FILE).exists():
+            write_demo_corpus(folder / "demo", spent.pictures)
+            write_warm_up_corpus(folder / "warm-up", spent.warm_up, spent.pictures)
+        found, warm_up = read_corpus(folder / "demo"), read_corpus(folder / "warm-up")
+    else:
+        found = read_corpus(Path(corpus))
+    began = time.monotonic()
+    outcomes = Reproduction(found, warm_up, folder, spent, _serving, typer.echo).run(chosen)
+    clock = folder / "seconds"
+    seconds = time.monotonic() - began + (float(clock.read_text()) if clock.exists() else 0.0)
+    clock.write_text(str(seconds))
+    report = write_results(outcomes, chosen, found, spent, seconds, folder)
+    typer.echo(f"the report is {report}")
+
+
+@contextmanager
+def _serving(bundle: Path) -> Iterator[str]:
+    with serving(bundle, environment=SERVICE) as url:
+        yield url

@@ -1,0 +1,152 @@
+"""Fitting: one stage of training with Hugging Face's trainer, from its last checkpoint if it has
+one. On several GPUs under ``accelerate launch``, and with DeepSpeed where a configuration is given.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset, Sampler
+from transformers import (
+    PreTrainedModel,
+    ProcessorMixin,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_utils import get_last_checkpoint
+
+from offline.backbone import save_model
+from offline.collator import Collator
+from offline.pairs import Sample
+from offline.pictures import PictureReader
+
+LOSS_LOG = "losses.jsonl"
+_SAVE_STEPS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """Attributes:
+    batch_size: samples a step and device.
+    lora_rank: 0 trains all weights.
+    deepspeed: path of a DeepSpeed configuration, or nothing.
+    """
+
+    epochs: float
+    batch_size: int
+    learning_rate: float
+    warmup_steps: int
+    lora_rank: int
+    seed: int
+    deepspeed: str = ""
+
+
+def fit(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    pictures: PictureReader,
+    data: Dataset[Sample],
+    sampler: Sampler[int],
+    settings: FitSettings,
+    to: Path,
+) -> int:
+    """Train ``model`` and write it to the folder ``to``; the number of samples that it has seen.
+
+    The losses go to ``to`` with the suffix ``.losses.jsonl``; checkpoints lie beside it until the
+    end, and a run that was stopped goes on from the last one as if it had not been.
+    """
+    checkpoints = to.with_suffix(".checkpoints")
+    gpu = torch.cuda.is_available()
+    if settings.lora_rank:
+        model = _with_adapter(model, settings.lora_rank)
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=settings.warmup_steps,
+        weight_decay=0.05,
+        adam_beta2=0.98,
+        bf16=gpu,  # most CPUs emulate it, several times slower than float32
+        use_cpu=not gpu,
+        dataloader_pin_memory=gpu,
+        gradient_checkpointing=gpu,
+        deepspeed=settings.deepspeed or None,
+        logging_steps=10,
+        save_steps=_SAVE_STEPS,
+        save_total_limit=1,
+        remove_unused_columns=False,
+        report_to=[],
+        seed=settings.seed,
+        disable_tqdm=False,
+    )
+    trainer = _SampledTrainer(
+        sampler,
+        model=model,
+        args=arguments,
+        train_dataset=data,
+        data_collator=Collator(processor, pictures),
+        callbacks=[_LossLog(to.with_suffix(f".{LOSS_LOG}"))],
+    )
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    trainer.train(resume_from_checkpoint=last)
+    if settings.lora_rank:
+        model = model.merge_and_unload()
+    save_model(model, processor, to)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return int(trainer.state.global_step * arguments.train_batch_size * arguments.world_size)
+
+
+class _SampledTrainer(Trainer):  # type: ignore[misc]
+    """The trainer with a sampler of ours."""
+
+    def __init__(self, sampler: Sampler[int], **arguments: Any) -> None:
+        self._sampler = sampler
+        super().__init__(**arguments)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return self._sampler
+
+
+def _with_adapter(model: PreTrainedModel, rank: int) -> Any:
+    """Low-rank adapters on the language model; the embeddings learn the clusters' tokens."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj",
+        modules_to_save=["embed_tokens", "lm_head"],
+        ensure_weight_tying=True,
+    )
+    return get_peft_model(model, config)
+
+
+class _LossLog(TrainerCallback):  # type: ignore[misc]
+    """One JSON line for each logged step."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_log(
+        self,
+        _args: TrainingArguments,
+        state: TrainerState,
+        _control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        stage = self._path.name.split(".")[0]
+        with self._path.open("a") as file:
+            file.write(
+                json.dumps({"stage": stage, "step": state.global_step, **(logs or {})}) + "\n"
+            )

@@ -1,0 +1,84 @@
+"""What a training is set to, for each of the bases that the product itself makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """Defaults are the paper's (A.1).
+
+    Attributes:
+        batch_size: samples a step and device.
+        samples: of stage 1, in place of ``epochs``; 0 for these.
+        image_repeats: how often a picture is a query in one epoch.
+        indexed: share of the items to be found, beyond the training split, whose own content is
+            learned with their identifiers; they take the place of other samples. Only identifiers
+            that say nothing of an item need it.
+        index_repeats: how often each of them is learned in one epoch.
+        gsv_queries: queries of each direction whose candidates stage 2 learns from; 0 for none.
+        gsv_rehearsal: samples of stage 1 in stage 2, for each candidate.
+        gsv_held_out: share of the pairs that stage 1 does not see and stage 2 searches in, so that
+            its candidates are as uncertain as those of new items; for small corpora, which stage 1
+            knows by heart.
+        lora_rank: 0 trains all weights.
+        align_epochs: epochs of acquainting pictures with words; only for unpretrained models.
+        check_epochs: epochs, over the texts, of asking at each word whether it is true of a
+            picture; only for models acquainted with words so. From then on the vision side and the
+            first layer's attention, which compare, stay as they are.
+        check_rehearsal: such samples in stage 1, for each text; stage 2 asks at each word as well.
+    """
+
+    epochs: float = 5.0
+    batch_size: int = 4
+    learning_rate: float = 4e-5
+    samples: int = 0
+    image_repeats: int = 5
+    indexed: float = 0.0
+    index_repeats: int = 4
+    gsv_epochs: float = 1.0
+    gsv_queries: int = 20_000
+    gsv_learning_rate: float = 4e-5
+    gsv_rehearsal: float = 1.0
+    gsv_held_out: float = 0.0
+    lora_rank: int = 0
+    align_epochs: float = 0.0
+    check_epochs: float = 0.0
+    check_rehearsal: float = 0.0
+    align_learning_rate: float = 2e-3
+    warmup_steps: int = 60
+    seed: int = 0
+
+    @property
+    def compares(self) -> bool:
+        """Whether the base was asked at each word, and is to stay as it then was."""
+        return self.check_epochs > 0 or self.check_rehearsal > 0
+
+
+TINY = TrainSettings(
+    epochs=1.25,
+    batch_size=32,
+    learning_rate=1.5e-3,
+    image_repeats=6,
+    gsv_epochs=1.0,
+    gsv_queries=300,
+    gsv_learning_rate=5e-4,
+    gsv_rehearsal=0.5,
+    gsv_held_out=0.15,
+    align_epochs=5.0,
+    check_epochs=0.5,
+    check_rehearsal=0.25,
+)
+SMALL = TrainSettings(
+    epochs=1.0,
+    batch_size=16,
+    learning_rate=3e-4,
+    gsv_queries=1000,
+    gsv_learning_rate=1e-4,
+    gsv_held_out=0.1,
+    align_epochs=10.0,
+    align_learning_rate=1e-3,
+)
+PRESETS = {"tiny": TINY, "small": SMALL}
+"""Settings of the bases that the product itself makes, by name."""

@@ -1,0 +1,230 @@
+"""Questions to a running service: the queries of a split, asked over HTTP, and what was answered.
+
+Where a log is given, each answer is written to it at once, and a run that was stopped asks only
+what it does not hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from offline.progress import progress
+from semcore.bundle import read_manifest
+from semcore.errors import CorpusError, SemcoreError
+from semcore.item import Item, ItemStore
+from semcore.prompt import Direction, target_kind
+
+SHOWN = 10
+"""Items kept of each answer."""
+_CONCURRENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What is asked.
+
+    Attributes:
+        limit: most queries; all if None.
+    """
+
+    direction: Direction
+    split: str = "test"
+    limit: int | None = 300
+    beam_width: int = 20
+    constrained: bool = True
+    verified: bool = True
+    seed: int = 0
+
+    @property
+    def title(self) -> str:
+        return f"{self.direction}{'' if self.constrained else ' without constraint'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One of the first items of an answer, in nats and as a probability."""
+
+    id: str
+    logprob: float
+    verification: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What matters of an answer; ranks from 1, None where no right item was found.
+
+    Attributes:
+        query: id of the item that was the query.
+        verified, beam: rank of the first right item, after and before verification.
+        lead: nats by which the first candidate led before verification.
+        first_changed: verification has put another item in the first place.
+        illegal: share of the spelled identifiers that do not exist.
+        confidence: the probability that the first item was given among the candidates.
+        lost_at: the step after which no beam led to a right item any more; None if one was found.
+        items: the first ones, in order.
+    """
+
+    query: str
+    verified: int | None
+    beam: int | None
+    lead: float
+    first_changed: bool
+    illegal: float
+    confidence: float = 1.0
+    lost_at: int | None = None
+    items: list[Shown] = field(default_factory=list)
+
+
+async def ask(
+    client: httpx.AsyncClient, bundle: Path, questions: Questions, log: Path | None = None
+) -> list[Answered]:
+    """Ask all questions, eight at a time; the answers in the order of the queries.
+
+    Text queries are captions that are no source of an identifier; picture queries are the
+    pictures of the split.
+
+    Raises:
+        CorpusError: the split has no such queries.
+        SemcoreError: the service answers with an error.
+    """
+    manifest = read_manifest(bundle)
+    store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
+    queries = _queries(store, questions)
+    right = _right(store, questions)
+    store.close()
+    if not queries:
+        raise CorpusError(
+            f"{bundle} has no {questions.direction} queries in the split {questions.split!r}"
+        )
+    root = Path(manifest.corpus.image_root)
+    key = f"{manifest.version} {json.dumps(asdict(questions) | {'limit': 0})}"
+    known = {} if log is None else _read(log, key)
+    turns = asyncio.Semaphore(_CONCURRENT)
+
+    async def one(query: Item) -> Answered:
+        async with turns:
+            answer = await _post(client, questions, query, root, right.get(query.pair, ()))
+            return _answered(query, answer, questions.beam_width)
+
+    tasks = [asyncio.create_task(one(query)) for query in queries if query.id not in known]
+    try:
+        for done in progress(asyncio.as_completed(tasks), questions.title, total=len(tasks)):
+            answered = await done
+            known[answered.query] = answered
+            if log is not None:
+                _append(log, key, answered)
+    finally:
+        for task in tasks:
+            task.cancel()
+    return [known[query.id] for query in queries]
+
+
+def chosen_queries(bundle: Path, questions: Questions) -> list[Item]:
+    """The items that are asked, for systems that are no service."""
+    store = ItemStore(bundle / "items.sqlite", (questions.split,))
+    queries = _queries(store, questions)
+    store.close()
+    return queries
+
+
+def pair_of(item_id: str) -> str:
+    """The pair of an item: its id, without the number that tells captions apart."""
+    return item_id.rsplit("#", 1)[0]
+
+
+def _queries(store: ItemStore, questions: Questions) -> list[Item]:
+    if questions.direction == "text-to-image":
+        pool = [item for item in store.of_split(questions.split, "text") if item.held_out]
+    else:
+        pool = list(store.of_split(questions.split, "image"))
+    limit = len(pool) if questions.limit is None else min(questions.limit, len(pool))
+    return random.Random(questions.seed).sample(pool, limit)
+
+
+def _right(store: ItemStore, questions: Questions) -> dict[str, list[str]]:
+    """For each pair the ids of the items that answer its queries."""
+    right: dict[str, list[str]] = {}
+    for item in store.of_split(questions.split, target_kind(questions.direction)):
+        right.setdefault(item.pair, []).append(item.id)
+    return right
+
+
+def _read(log: Path, key: str) -> dict[str, Answered]:
+    if not log.exists():
+        return {}
+    known = {}
+    for line in log.read_text().splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:  # the line at which a run was stopped
+            continue
+        if row["key"] == key:
+            items = [Shown(**item) for item in row["answer"].pop("items")]
+            known[row["answer"]["query"]] = Answered(**row["answer"], items=items)
+    return known
+
+
+def _append(log: Path, key: str, answered: Answered) -> None:
+    with log.open("a") as file:  # a line break first: the last line may be half of one
+        file.write("\n" + json.dumps({"key": key, "answer": asdict(answered)}))
+
+
+def _answered(query: Item, answer: dict[str, Any], beam_width: int) -> Answered:
+    items = answer["items"]
+    right = [item for item in items if pair_of(item["id"]) == query.pair]
+    before = sorted(items, key=lambda item: item["beam_rank"])
+    steps = [trace["lost_at"] for trace in answer["traces"]]
+    return Answered(
+        query=query.id,
+        verified=min((item["rank"] for item in right), default=None),
+        beam=min((item["beam_rank"] for item in right), default=None),
+        lead=before[0]["logprob"] - before[1]["logprob"] if len(before) > 1 else math.inf,
+        first_changed=bool(items) and items[0]["beam_rank"] > 1,
+        illegal=answer["illegal"] / beam_width,
+        confidence=_confidence(items),
+        lost_at=None if None in steps else max(steps, default=None),
+        items=[Shown(i["id"], i["logprob"], i["verification"]) for i in items[:SHOWN]],
+    )
+
+
+def _confidence(items: Sequence[dict[str, Any]]) -> float:
+    """What verification says, or else the share of the first among all that the beams found."""
+    if not items:
+        return 0.0
+    if items[0]["verification"] is not None:
+        return float(items[0]["verification"])
+    highest = items[0]["logprob"]
+    return 1.0 / sum(math.exp(item["logprob"] - highest) for item in items)
+
+
+async def _post(
+    client: httpx.AsyncClient, questions: Questions, query: Item, root: Path, right: Sequence[str]
+) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "beam_width": questions.beam_width, "top_k": questions.beam_width,
+        "verify": "always" if questions.verified else "never",
+        "constrained": questions.constrained, "trace": list(right),
+    }  # fmt: skip
+    path = f"/search/{questions.direction}"
+    if questions.direction == "text-to-image":
+        response = await client.post(path, json={"query": query.caption, **options})
+    else:
+        content = (root / query.image).read_bytes()
+        fields = {
+            name: value if isinstance(value, list) else str(value).lower()
+            for name, value in options.items()
+        }
+        response = await client.post(path, data=fields, files={"image": (query.image, content)})
+    if response.status_code != httpx.codes.OK:
+        raise SemcoreError(f"the service answered {response.status_code}: {response.text}")
+    answer: dict[str, Any] = response.json()
+    return answer

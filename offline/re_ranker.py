@@ -1,0 +1,51 @@
+"""The re-ranker on top of the two towers: one tower that sees query and candidate together.
+
+It has the role of LeaPRR in the paper's comparison, with the backbone and the prompts of the
+product's verification, and is a model of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import ProcessorMixin
+
+from offline.backbone import IGNORED, Backbone
+from offline.candidates import CandidateDataset, Query
+from offline.collator import Collator
+from offline.encoder import Vectors
+from offline.pictures import PictureReader
+from offline.progress import progress
+from semcore.item import Item
+from semcore.tokens import verdict_tokens
+
+_BATCH = 64
+
+
+@torch.no_grad()
+def match_odds(
+    model: Backbone,
+    processor: ProcessorMixin,
+    pictures: PictureReader,
+    queries: Sequence[Query],
+    sets: Sequence[Sequence[Item]],
+    root: Path,
+) -> list[Vectors]:
+    """For each query the log-odds that each of its candidates matches, float32 [candidates]."""
+    data = CandidateDataset(queries, sets, root)
+    collate = Collator(processor, pictures)
+    yes, no = verdict_tokens(processor.tokenizer)
+    model.eval()
+    odds: list[float] = []
+    for start in progress(range(0, len(data), _BATCH), "re-ranking"):
+        batch = collate([data[at] for at in range(start, min(start + _BATCH, len(data)))])
+        # The answer is the last thing asked; what stands before it has told all.
+        last = (batch.pop("labels") != IGNORED).float().cumsum(1).argmax(1) - 1
+        hidden = model.model(**batch)[0][torch.arange(len(last)), last]
+        logits = model.lm_head(hidden)
+        odds += (logits[:, yes] - logits[:, no]).tolist()
+    ends = np.cumsum([len(items) for items in sets])
+    return [np.asarray(part, dtype=np.float32) for part in np.split(np.array(odds), ends[:-1])]

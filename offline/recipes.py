@@ -1,0 +1,233 @@
+"""Recipes: which systems and views of them each table and figure of the paper is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from offline.presets import TINY, TrainSettings
+from offline.schemes import SCHEMES, SID
+from offline.tiny import SIZES
+from semcore.errors import SemcoreError
+
+Family = Literal["generative", "two towers"]
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A model that is trained, with the index that it searches.
+
+    Attributes:
+        scheme: of the identifiers, for a generative system.
+        build, train: what differs from the budget's settings.
+        size: of the backbone, a key of :data:`offline.tiny.SIZES`.
+        verified: there is a second stage of training, so that candidates can be verified.
+    """
+
+    name: str
+    scheme: str = SID
+    family: Family = "generative"
+    build: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
+    size: str = "base"
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A way to search with a system; ``beam_width`` 0 is the budget's."""
+
+    constrained: bool = True
+    verified: bool = True
+    beam_width: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a table: a system in a view; ``at`` is its place in a figure."""
+
+    title: str
+    system: System
+    view: View = View()
+    at: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Attributes:
+    shape: how its figure is drawn.
+    claims: pairs of titles, the first of which the paper has ahead in R@1.
+    """
+
+    name: str
+    title: str
+    lines: Sequence[Line]
+    shape: Literal["bars", "curves", "grid"] = "bars"
+    axes: tuple[str, ...] = ()
+    claims: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much is spent.
+
+    Attributes:
+        pictures, warm_up: of the demo corpus.
+        limit: queries of each direction; all if None.
+        runs: seeds of the systems in tables 1 to 3; others have one.
+        clusters, keywords: the grid of figure 3.
+        shares: of the items to be found that are known from training, in the figure of new items.
+    """
+
+    name: str
+    pictures: int
+    warm_up: int
+    limit: int | None
+    runs: int
+    train: TrainSettings
+    clusters: int
+    keywords: int
+    beam_width: int
+    cluster_grid: tuple[int, ...]
+    keyword_grid: tuple[int, ...]
+    shares: tuple[float, ...]
+    sizes: tuple[str, ...]
+    beams: tuple[int, ...]
+
+
+_QUICK = replace(TINY, epochs=0.75, gsv_queries=100, align_epochs=2.0)
+_SHORT = Budget(
+    name="short", pictures=1000, warm_up=3000, limit=100, runs=1, train=_QUICK,
+    clusters=20, keywords=4, beam_width=20, cluster_grid=(5, 20), keyword_grid=(2, 4),
+    shares=(0.0, 1.0), sizes=("half", "base"), beams=(10, 20, 30, 40, 50),
+)  # fmt: skip
+_FULL = Budget(
+    name="full", pictures=2000, warm_up=6000, limit=None, runs=3, train=TINY,
+    clusters=20, keywords=4, beam_width=20, cluster_grid=(5, 20, 80), keyword_grid=(2, 3, 4, 6),
+    shares=(0.0, 0.25, 0.5, 0.75, 1.0), sizes=tuple(SIZES), beams=(10, 20, 30, 40, 50),
+)  # fmt: skip
+_MOMENT = Budget(
+    name="moment", pictures=100, warm_up=40, limit=4, runs=1,
+    train=replace(TINY, epochs=0.25, gsv_queries=4, align_epochs=0.2, check_epochs=0.1),
+    clusters=4, keywords=2, beam_width=5, cluster_grid=(2, 4), keyword_grid=(1, 2),
+    shares=(0.0, 1.0), sizes=("half", "base"), beams=(2, 5),
+)  # fmt: skip
+BUDGETS = {budget.name: budget for budget in (_MOMENT, _SHORT, _FULL)}
+
+SEMCORE = System("semcore")
+_KNOWN = {"indexed": 1.0}
+_BEAMS = View(verified=False)
+_RIVALS = ("numeric", "string", "semantic", "structured", "dsi", "nci", "rq", "rq-pictures")
+_TWO_TOWERS = System("two-towers", family="two towers")
+
+
+def recipes(budget: Budget) -> dict[str, Recipe]:
+    """All recipes by name."""
+    found = [
+        _rivals(),
+        _ablations(),
+        _backbones(budget),
+        _beams(budget),
+        _grid(budget),
+        _new_items(budget),
+    ]
+    return {recipe.name: recipe for recipe in found}
+
+
+def choose(name: str, budget: Budget) -> list[Recipe]:
+    """The recipe of a name, or ``all``. Raises :class:`SemcoreError` if there is none."""
+    known = recipes(budget)
+    if name == "all":
+        return list(known.values())
+    if name not in known:
+        raise SemcoreError(f"{name!r} is no recipe; there are all, {', '.join(known)}")
+    return [known[name]]
+
+
+def _rival(scheme: str) -> System:
+    """Identifiers that say nothing of an item need to know it; the others are given the same.
+
+    The numbers stand for 'without SID' in the ablations as well, hence they learn to verify.
+    """
+    return System(scheme, scheme, train=_KNOWN, verified=scheme == "numeric")
+
+
+def _rivals() -> Recipe:
+    lines = [Line("SemCORE", SEMCORE)]
+    lines += [Line(SCHEMES[name].title, _rival(name), _BEAMS) for name in _RIVALS]
+    lines += [
+        Line("two towers", _TWO_TOWERS, _BEAMS),
+        Line("two towers, re-ranked", _TWO_TOWERS),
+    ]
+    claims = [("SemCORE", line.title) for line in lines[1:]]
+    title = "Tables 1 and 2: SemCORE and its rivals on the same backbone and data"
+    return Recipe("table1", title, lines, claims=claims)
+
+
+def _ablations() -> Recipe:
+    whole = "SemCORE"
+    lines = [
+        Line(whole, SEMCORE),
+        Line("without GSV", SEMCORE, _BEAMS),
+        Line(
+            "without GSV, random suffixes",
+            System("suffixes", "sid-with-suffix", verified=False),
+            _BEAMS,
+        ),
+        Line("without SID (numbers)", _rival("numeric")),
+        Line("without Global ID", System("no-cluster", "sid-without-cluster")),
+        Line("without deduplication", System("no-deduplication", "sid-without-deduplication")),
+        Line("without constrained decoding", SEMCORE, View(constrained=False)),
+    ]
+    claims = [(whole, line.title) for line in lines[1:]]
+    return Recipe("table3", "Table 3: what each part is good for", lines, claims=claims)
+
+
+def _backbones(budget: Budget) -> Recipe:
+    lines = []
+    for size in budget.sizes:
+        whole = SEMCORE if size == "base" else System(f"size-{size}", size=size)
+        adapted = System(f"size-{size}-lora", size=size, train={"lora_rank": 16})
+        lines += [Line(f"{size}, all weights", whole), Line(f"{size}, LoRA", adapted)]
+    return Recipe("table4", "Table 4: backbones, shrunken, all weights and LoRA", lines)
+
+
+def _beams(budget: Budget) -> Recipe:
+    lines = [
+        Line(f"{width} beams", SEMCORE, View(beam_width=width), at=(width,))
+        for width in budget.beams
+    ]
+    return Recipe("table5", "Table 5: beam width", lines, "curves", ("beams",))
+
+
+def _grid(budget: Budget) -> Recipe:
+    lines = []
+    for clusters in budget.cluster_grid:
+        for keywords in budget.keyword_grid:
+            same = (clusters, keywords) == (budget.clusters, budget.keywords)
+            build = {"clusters": clusters, "keywords": keywords}
+            system = SEMCORE if same else System(f"grid-{clusters}-{keywords}", build=build)
+            title = f"{clusters} clusters, {keywords} keywords"
+            lines.append(Line(title, system, at=(clusters, keywords)))
+    title = "Figure 3: clusters and keywords"
+    return Recipe("figure3", title, lines, "grid", ("clusters", "keywords"))
+
+
+def _new_items(budget: Budget) -> Recipe:
+    """Beams alone, since what is asked is whether an item never trained on can be spelled."""
+    lines = []
+    for scheme in (SID, "numeric", "structured", "rq"):
+        for share in budget.shares:
+            if scheme == SID and share == 0.0:
+                system = SEMCORE
+            elif scheme != SID and share == 1.0:
+                system = _rival(scheme)
+            else:
+                name = f"{scheme}-known-{round(100 * share)}"
+                system = System(name, scheme, train={"indexed": share}, verified=False)
+            title = f"{SCHEMES[scheme].title}, {round(100 * (1 - share))} % new"
+            lines.append(Line(title, system, _BEAMS, at=(100 * (1 - share),)))
+    axes = ("new items, never trained on (%)",)
+    title = "New items: recall of items that were added to the trie only"
+    return Recipe("new-items", title, lines, "curves", axes)

@@ -1,0 +1,145 @@
+"""The report of an evaluation: JSON, Markdown, plots, and a page of answers for a person to judge.
+
+::
+
+    results.json       rows, answers and diagnoses
+    report.md          the table and what lies behind it
+    survival.png, reliability.png
+    suspects.html      wrong first items that may be right, with their pictures
+    answers.jsonl      all answers; what a run that was stopped goes on from
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from offline import charts
+from offline.diagnosis import Suspect, flips, reliability, survival, suspects
+from offline.encoder import Encoder
+from offline.evaluation import Evaluation, markdown_table
+from semcore.bundle import read_manifest
+from semcore.item import Item, ItemStore
+
+_SUSPECTS = 30
+_THUMBNAIL = (192, 192)
+_PAGE = """<!doctype html><meta charset="utf-8"><title>Answers to judge</title>
+<style>body{{font:15px sans-serif;margin:2rem;max-width:60rem}}td{{padding:.6rem;
+border-top:1px solid #ccc;vertical-align:top}}img{{display:block;max-width:192px}}</style>
+<h1>Answers to judge</h1>
+<p>Each first item below counts as wrong, because it is not annotated as belonging to the query.
+Captions of both say much the same: is it wrong?</p>
+<table><tr><th>likeness<th>query<th>found first<th>annotated</tr>{rows}</table>
+"""
+
+
+def write_report(evaluation: Evaluation, bundle: Path, split: str, folder: Path) -> None:
+    """Write all of it into ``folder``, which exists."""
+    manifest = read_manifest(bundle)
+    answers = evaluation.answers
+    survived = {direction: survival(answered) for direction, answered in answers.items()}
+    reliable = {direction: reliability(answered) for direction, answered in answers.items()}
+    flipped = {direction: flips(answered) for direction, answered in answers.items()}
+    items = _items(bundle, split)
+    encoder = Encoder(manifest.settings.encoder)
+    texts = [item for item in items.values() if item.kind == "text"]
+    doubtful = {
+        direction: suspects(answered, texts, encoder, _SUSPECTS)
+        for direction, answered in answers.items()
+    }
+    charts.draw_survival(survived, folder / "survival.png")
+    charts.draw_reliability(reliable, folder / "reliability.png")
+    collisions = json.loads((bundle / "report.json").read_text())["collisions"]
+    results: dict[str, Any] = {
+        "bundle": manifest.version,
+        "corpus": manifest.corpus.name,
+        "held_out_rule": manifest.corpus.held_out_rule,
+        "collision_rate": {kind: one["rate"] for kind, one in collisions.items()},
+        "survival": survived,
+        "reliability": {direction: asdict(one) for direction, one in reliable.items()},
+        "flips": {direction: asdict(one) for direction, one in flipped.items()},
+        "suspects": {d: [asdict(one) for one in found] for d, found in doubtful.items()},
+        **asdict(evaluation),
+    }
+    (folder / "results.json").write_text(json.dumps(results, indent=2))
+    root = Path(manifest.corpus.image_root)
+    every = [suspect for found in doubtful.values() for suspect in found]
+    (folder / "suspects.html").write_text(suspects_page(every, items, root))
+    (folder / "report.md").write_text(_markdown(evaluation, results))
+
+
+def suspects_page(found: Sequence[Suspect], items: dict[str, Item], root: Path) -> str:
+    """A page with the pictures in it, small, so that it can be passed on."""
+    rows = []
+    for suspect in found:
+        query, shown = items[suspect.query], items[suspect.found]
+        right = [
+            item for item in items.values() if item.pair == query.pair and item.kind == shown.kind
+        ]
+        cells = [_cell([query], root), _cell([shown], root), _cell(right, root)]
+        rows.append(f"<tr><td>{suspect.likeness:.2f}{''.join(cells)}</tr>")
+    return _PAGE.format(rows="".join(rows))
+
+
+def _items(bundle: Path, split: str) -> dict[str, Item]:
+    store = ItemStore(bundle / "items.sqlite", (split,))
+    found: Iterable[Item] = (*store.of_split(split, "image"), *store.of_split(split, "text"))
+    items = {item.id: item for item in found}
+    store.close()
+    return items
+
+
+def _cell(items: Sequence[Item], root: Path) -> str:
+    return "<td>" + "".join(
+        _picture(root / item.image) if item.kind == "image" else f"<p>{html.escape(item.caption)}"
+        for item in items
+    )
+
+
+def _picture(path: Path) -> str:
+    buffer = io.BytesIO()
+    try:
+        with Image.open(path) as picture:
+            small = picture.convert("RGB")
+            small.thumbnail(_THUMBNAIL)
+            small.save(buffer, "JPEG")
+    except OSError:
+        return f"<p>{html.escape(path.name)} is missing"
+    return f'<img src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+
+
+def _markdown(evaluation: Evaluation, results: dict[str, Any]) -> str:
+    lines = [
+        f"# Retrieval on {results['corpus']}",
+        "",
+        f"Bundle {results['bundle']}. {results['held_out_rule']}",
+        "",
+        "Per cent with 95 % bootstrap intervals over the queries.",
+        "",
+        markdown_table(evaluation.rows),
+        "",
+        "Items that share their identifier with another one: "
+        + ", ".join(f"{kind}s {100 * r:.1f} %" for kind, r in results["collision_rate"].items())
+        + ".",
+        "",
+        "![Where the beams lose the right item](survival.png)",
+        "",
+        "![Whether scores can be believed](reliability.png)",
+        "",
+    ]
+    for direction, one in results["flips"].items():
+        gained, lost = len(one["gained"]), len(one["lost"])
+        lines.append(
+            f"{direction}: verification put {gained} first items right and {lost} wrong, of "
+            f"{len(evaluation.answers[direction])}."
+        )
+    lines += ["", "Wrong first items that may be right: `suspects.html`.", ""]
+    return "\n".join(lines)

@@ -1,0 +1,222 @@
+"""The systems of a reproduction: trained, indexed, and asked, each once for each seed.
+
+::
+
+    corpus/, warm-up/              the demo corpus, unless another one is given
+    SEED/base-SIZE/                what all systems of a size start from
+    SEED/SYSTEM/bundle, model      the trained system
+    SEED/SYSTEM/system.json        parameters, samples, seconds
+    SEED/SYSTEM/answers.jsonl      what it answered
+
+What is there is not made again, so that a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+from safetensors import safe_open
+
+from offline.binding import bind_bundle
+from offline.build import BuildSettings, build_bundle
+from offline.classical import make_classical, read_answers
+from offline.corpus import Corpus
+from offline.encoder import Encoder
+from offline.evaluation import ANSWERS_LOG
+from offline.presets import TrainSettings
+from offline.questions import Answered, Questions, ask
+from offline.recipes import SEMCORE, Budget, Line, Recipe, System, View
+from offline.training import RECORD, prepare_model, train_model
+from semcore.prompt import DIRECTIONS, Direction
+
+Serving = Callable[[Path], AbstractContextManager[str]]
+"""Serves a bundle and gives its address; the service is the caller's to start."""
+_SYSTEM = "system.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a system took: parameters, samples of all stages, and seconds of training."""
+
+    parameters: int
+    samples: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Answers of a line, one list a seed, for each direction."""
+
+    line: Line
+    answers: dict[Direction, list[list[Answered]]]
+    cost: Cost
+
+
+class Reproduction:
+    """Runs recipes in one folder."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        warm_up: Corpus | None,
+        folder: Path,
+        budget: Budget,
+        serving: Serving,
+        report: Callable[[str], None] = print,
+    ) -> None:
+        self._corpus = corpus
+        self._warm_up = warm_up
+        self._folder = folder
+        self._budget = budget
+        self._serving = serving
+        self._report = report
+        self._encoder = Encoder(remember=True)
+
+    def run(self, recipes: Sequence[Recipe]) -> dict[str, list[Outcome]]:
+        """The outcomes of each recipe by its name; every system is trained once a seed.
+
+        Raises :class:`semcore.errors.SemcoreError` with what a system could not be made of.
+        """
+        views: dict[str, tuple[System, list[View]]] = {}
+        for line in _in_order(recipes):
+            _, mine = views.setdefault(line.system.name, (line.system, []))
+            if line.view not in mine:
+                mine.append(line.view)
+        of_first = {line.system.name for line in _in_order(recipes[:2])}
+        answers: dict[tuple[str, View], dict[Direction, list[list[Answered]]]] = {}
+        costs: dict[str, Cost] = {}
+        for name, (system, mine) in views.items():
+            for seed in range(self._budget.runs if name in of_first else 1):
+                self._report(f"{name}, seed {seed}")
+                for view, found in self._answers(system, mine, seed).items():
+                    kept = answers.setdefault((name, view), {d: [] for d in DIRECTIONS})
+                    for direction, answered in found.items():
+                        kept[direction].append(answered)
+            costs[name] = self._cost(name)
+        return {
+            recipe.name: [
+                Outcome(line, answers[line.system.name, line.view], costs[line.system.name])
+                for line in recipe.lines
+            ]
+            for recipe in recipes
+        }
+
+    def _answers(
+        self, system: System, views: Sequence[View], seed: int
+    ) -> dict[View, dict[Direction, list[Answered]]]:
+        folder = self._folder / str(seed) / system.name
+        if not (folder / _SYSTEM).exists():
+            shutil.rmtree(folder / "bundle", ignore_errors=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._make(system, seed, folder)
+        if system.family == "two towers":
+            found = read_answers(folder / ANSWERS_LOG)
+            return dict.fromkeys(views, found)
+        return self._ask(folder, views)
+
+    def _make(self, system: System, seed: int, folder: Path) -> None:
+        """Index and train a system, and say what it took."""
+        bundle, model = folder / "bundle", folder / "model"
+        own: dict[str, Any] = {
+            "clusters": self._budget.clusters, "keywords": self._budget.keywords, **system.build,
+        }  # fmt: skip
+        settings = BuildSettings(scheme=system.scheme, seed=seed, gallery=("test",), **own)
+        build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
+        base = self._base(system.size, seed)
+        began = time.perf_counter()
+        training = self._settings(system, seed)
+        if system.family == "two towers":
+            samples = training.samples
+            make_classical(bundle, base, folder, training, self._encoder, self._budget.limit)
+        else:
+            train_model(bundle, str(base), model, training, report=lambda _: None)
+            bind_bundle(bundle, model)
+            samples = sum(json.loads((model / RECORD).read_text())["seen"].values())
+        cost = Cost(_parameters(model), samples, time.perf_counter() - began)
+        (folder / _SYSTEM).write_text(json.dumps(asdict(cost)))
+
+    def _base(self, size: str, seed: int) -> Path:
+        """A model acquainted with pictures and checked, for all systems of a size and seed."""
+        folder = self._folder / str(seed) / f"base-{size}"
+        if not folder.exists():
+            bundle = folder.with_name(f"base-{size}-bundle")
+            settings = BuildSettings(
+                self._budget.clusters, self._budget.keywords, seed=seed, gallery=("test",)
+            )
+            build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
+            own = replace(self._budget.train, seed=seed)
+            base = "tiny" if size == "base" else f"tiny-{size}"
+            prepare_model(bundle, base, folder, own, self._warm_up, lambda _: None)
+            shutil.rmtree(bundle)
+        return folder
+
+    def _settings(self, system: System, seed: int) -> TrainSettings:
+        """Those of stages 1 and 2; without the second, the first takes its samples as well."""
+        settings = replace(
+            self._budget.train, seed=seed, align_epochs=0.0, check_epochs=0.0, **system.train
+        )
+        if system.verified and system.family == "generative":
+            return settings
+        reference = self._folder / str(seed) / SEMCORE.name / _SYSTEM
+        samples = json.loads(reference.read_text())["samples"]
+        if system.verified:
+            return replace(settings, samples=samples)
+        return replace(settings, samples=samples, gsv_queries=0, gsv_held_out=0.0)
+
+    def _ask(
+        self, folder: Path, views: Sequence[View]
+    ) -> dict[View, dict[Direction, list[Answered]]]:
+        bundle, log = folder / "bundle", folder / ANSWERS_LOG
+        budget = self._budget
+
+        async def everything(url: str) -> dict[View, dict[Direction, list[Answered]]]:
+            found: dict[View, dict[Direction, list[Answered]]] = {}
+            async with httpx.AsyncClient(base_url=url, timeout=600) as client:
+                for view in views:
+                    found[view] = {}
+                    for direction in DIRECTIONS:
+                        questions = Questions(
+                            direction,
+                            limit=budget.limit,
+                            beam_width=view.beam_width or budget.beam_width,
+                            constrained=view.constrained,
+                            verified=view.verified,
+                        )
+                        found[view][direction] = await ask(client, bundle, questions, log)
+            return found
+
+        try:  # what is in the log needs no service
+            return asyncio.run(everything("http://127.0.0.1:9"))
+        except httpx.ConnectError:
+            with self._serving(bundle) as url:
+                return asyncio.run(everything(url))
+
+    def _cost(self, name: str) -> Cost:
+        return Cost(**json.loads((self._folder / "0" / name / _SYSTEM).read_text()))
+
+
+def _in_order(recipes: Iterable[Recipe]) -> list[Line]:
+    """All lines, those of SemCORE itself first: others take its samples as their measure."""
+    lines = [line for recipe in recipes for line in recipe.lines]
+    return [Line(SEMCORE.name, SEMCORE), *sorted(lines, key=lambda line: line.system != SEMCORE)]
+
+
+def _parameters(model: Path) -> int:
+    """Counted from the checkpoint's header; tied tables count once, as they are stored."""
+    total = 0
+    for file in model.glob("*.safetensors"):
+        with safe_open(os.fspath(file), "pt") as tensors:
+            names = tensors.keys()
+            total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
+    return total

@@ -1,0 +1,150 @@
+"""The report of a reproduction: tables and figures, and whether the paper's order was found."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from offline import charts
+from offline.corpus import Corpus, held_out_rule
+from offline.metrics import Estimate, recall_difference, recall_table
+from offline.recipes import Budget, Recipe
+from offline.reproduction import Outcome
+from semcore.prompt import DIRECTIONS, Direction
+
+_FOREWORD = """\
+All systems have the same backbone, made from nothing and acquainted with the pictures' words in the
+same way, and see the same number of samples. The pictures that are searched were never trained on.
+Rival identifiers that say nothing of an item must have been learned, so these systems also learn
+each item to be found, by its own content, with its identifier: an advantage over SemCORE and the
+two towers, which see nothing of it. Queries are captions of which no identifier was made, and the
+pictures themselves. Per cent with 95 % bootstrap intervals over the queries; of several seeds a
+query counts with its mean.
+"""
+
+
+def write_results(
+    outcomes: Mapping[str, Sequence[Outcome]],
+    recipes: Sequence[Recipe],
+    corpus: Corpus,
+    budget: Budget,
+    seconds: float,
+    folder: Path,
+) -> Path:
+    """Write ``results.md`` and its figures into ``folder``; the path of the former."""
+    lines = [f"# Results on the corpus {corpus.name!r}, budget {budget.name!r}", "", _FOREWORD]
+    lines += [held_out_rule(corpus.source_captions), ""]
+    for recipe in recipes:
+        found = outcomes[recipe.name]
+        lines += [f"## {recipe.title}", "", _table(found), ""]
+        lines += [f"![{recipe.title}]({name})" for name in _figures(recipe, found, folder)]
+        lines += ["", *_claims(recipe, found)]
+    lines += _settings(budget, seconds)
+    out = folder / "results.md"
+    out.write_text("\n".join(lines) + "\n")
+    return out
+
+
+def _table(outcomes: Sequence[Outcome]) -> str:
+    head = ["direction", "system", "R@1", "R@5", "R@10", "rSum", "illegal", "seeds"]
+    head += ["million parameters", "samples", "minutes"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for direction in DIRECTIONS:
+        for one in outcomes:
+            recall = recall_table(*_ranks(one, direction))
+            answers = [each for run in one.answers[direction] for each in run]
+            illegal = 100 * sum(each.illegal for each in answers) / len(answers)
+            cells = [direction, one.line.title, *(str(value) for value in recall.values())]
+            cells += [f"{illegal:.1f}", str(len(one.answers[direction]))]
+            cells += [f"{one.cost.parameters / 1e6:.2f}", str(one.cost.samples)]
+            cells += [f"{one.cost.seconds / 60:.1f}"]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _ranks(outcome: Outcome, direction: Direction) -> list[list[int | None]]:
+    verified = outcome.line.view.verified
+    return [
+        [one.verified if verified else one.beam for one in run]
+        for run in outcome.answers[direction]
+    ]
+
+
+def _figures(recipe: Recipe, outcomes: Sequence[Outcome], folder: Path) -> list[str]:
+    """Draw a figure a direction; their names."""
+    names = []
+    for direction in DIRECTIONS:
+        name = f"{recipe.name}-{direction}.png"
+        best = [(one, recall_table(*_ranks(one, direction))["R@1"]) for one in outcomes]
+        title = f"R@1, {direction}"
+        if recipe.shape == "bars":
+            bars = [(one.line.title, value) for one, value in best]
+            charts.draw_recall(bars, title, folder / name)
+        elif recipe.shape == "curves":
+            curves: dict[str, list[tuple[float, Estimate]]] = {}
+            for one, value in best:
+                system = one.line.title.split(",")[0] if len(recipe.lines) > 5 else "SemCORE"
+                curves.setdefault(system, []).append((one.line.at[0], value))
+            charts.draw_curves(curves, recipe.axes[0], f"{title} (%)", folder / name)
+        else:
+            fields = {(int(o.line.at[0]), int(o.line.at[1])): value.value for o, value in best}
+            x, y = recipe.axes
+            charts.draw_grid(fields, x, y, f"{title} (%)", folder / name)
+        names.append(name)
+    return names
+
+
+def _claims(recipe: Recipe, outcomes: Sequence[Outcome]) -> list[str]:
+    """One line for each order that the paper claims: what was found here."""
+    of_title = {one.line.title: one for one in outcomes}
+    lines = []
+    for direction in DIRECTIONS:
+        for ahead, behind in recipe.claims:
+            ours, theirs = (_ranks(of_title[title], direction) for title in (ahead, behind))
+            seeds = min(len(ours), len(theirs))
+            gap = recall_difference(ours[:seeds], theirs[:seeds], 1)
+            verdict = "as claimed" if gap.low > 0 else "the other way" if gap.high < 0 else "open"
+            lines.append(f"- {direction}: {ahead} before {behind}: {verdict}, by {gap} points")
+    return ["Order in R@1, with the paired interval:", "", *lines, ""] if lines else []
+
+
+def _settings(budget: Budget, seconds: float) -> list[str]:
+    train = ", ".join(f"{name} {value}" for name, value in asdict(budget.train).items())
+    sizes = ", ".join(
+        f"{name} {value}" for name, value in asdict(budget).items() if name not in ("train", "name")
+    )
+    packages = ", ".join(f"{name} {_version(name)}" for name in ("torch", "transformers", "vllm"))
+    return [
+        "## Settings",
+        "",
+        f"- budget: {sizes}",
+        f"- training: {train}",
+        f"- program: {_commit()}, Python {platform.python_version()}, {packages}",
+        f"- machine: {os.cpu_count()} cores; {seconds / 60:.0f} minutes in all",
+        f"- written: {datetime.now(UTC):%Y-%m-%d}",
+    ]
+
+
+def _version(package: str) -> str:
+    for name in (package, f"{package}-cpu"):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "absent"
+
+
+def _commit() -> str:
+    """The commit of the checkout that runs, or the version of the package."""
+    here = Path(__file__).parent
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    found = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    if found.returncode:
+        return f"semcore {_version('semcore')}"
+    return f"commit {found.stdout.strip()}"

@@ -1,0 +1,203 @@
+"""Schemes of identifiers: structured ones, what is left of them in ablations, and their rivals.
+
+The rivals are those that the paper compares with. All schemes get the same vectors, of captions,
+so that what differs is the identifier alone; ``rq-pictures`` sees the pictures themselves.
+"""
+
+from __future__ import annotations
+
+import random
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.codes import residual_codes, tree_codes, unique_suffixes
+from offline.encoder import Vectors
+from semcore.identifier import Identifier
+
+SID = "sid"
+_TREE_BRANCHES = 10
+_TREE_LEAF = 10
+_RQ_LEVELS, _RQ_SIZE = 3, 32
+_STRING_LENGTH = 4
+_CAPTION_WORDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What identifiers are made of, of one kind of item; all in the same order.
+
+    Attributes:
+        captions: the sources of each item as one text.
+        vectors: float32 [items, dimension], unit length.
+        learned: bool [items], items of the training split.
+        clusters: int64 [items].
+        pictures: path of each item's picture; None for a text.
+        seed: of what is random.
+        keywords: keywords of each item, with the words of its cluster left out or (False) not.
+    """
+
+    captions: Sequence[str]
+    vectors: Vectors
+    learned: NDArray[np.bool_]
+    clusters: NDArray[np.int64]
+    pictures: Sequence[Path | None]
+    seed: int
+    keywords: Callable[[bool], Sequence[tuple[str, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """Attributes:
+    title: as it stands in tables.
+    identify: gives each item its identifier.
+    words: whether identifiers are words that a new item has without training.
+    """
+
+    name: str
+    title: str
+    identify: Callable[[Material], list[Identifier]]
+    words: bool = False
+
+
+def _sid(material: Material) -> list[Identifier]:
+    """Paper 3.2: cluster, then keywords without what the cluster says."""
+    return _with_clusters(material, material.keywords(True))
+
+
+def _sid_not_deduplicated(material: Material) -> list[Identifier]:
+    return _with_clusters(material, material.keywords(False))
+
+
+def _sid_without_cluster(material: Material) -> list[Identifier]:
+    return [Identifier(None, words) for words in material.keywords(False)]
+
+
+def _sid_with_suffix(material: Material) -> list[Identifier]:
+    """Where several items share an identifier, a random number at its end tells them apart."""
+    identifiers = _sid(material)
+    suffixes = unique_suffixes(identifiers, material.seed)
+    return [
+        identifier
+        if suffix is None
+        else Identifier(identifier.global_id, (*identifier.lexical_id, *str(suffix)))
+        for identifier, suffix in zip(identifiers, suffixes, strict=True)
+    ]
+
+
+def _numeric(material: Material) -> list[Identifier]:
+    """GRACE's numeric identifiers: a number of its own for each item, digit by digit."""
+    count = len(material.captions)
+    width = len(str(count - 1))
+    numbers = np.random.default_rng(material.seed).permutation(count)
+    return [Identifier(None, tuple(f"{number:0{width}d}")) for number in numbers]
+
+
+def _string(material: Material) -> list[Identifier]:
+    """GRACE's string identifiers: arbitrary letters and digits."""
+    rng = random.Random(material.seed)
+    alphabet = string.ascii_lowercase + string.digits
+    taken: set[tuple[str, ...]] = set()
+    while len(taken) < len(material.captions):
+        taken.add(tuple(rng.choices(alphabet, k=_STRING_LENGTH)))
+    return [Identifier(None, letters) for letters in sorted(taken, key=lambda _: rng.random())]
+
+
+def _semantic(material: Material) -> list[Identifier]:
+    """GRACE's semantic identifiers: the caption itself, and a number where it is not unique."""
+    captions = [
+        tuple(caption.lower().replace("<", "").split()[:_CAPTION_WORDS])
+        for caption in material.captions
+    ]
+    suffixes = unique_suffixes(captions, material.seed)
+    return [
+        Identifier(None, words if suffix is None else (*words, *str(suffix)))
+        for words, suffix in zip(captions, suffixes, strict=True)
+    ]
+
+
+def _structured(material: Material) -> list[Identifier]:
+    """GRACE's structured identifiers: the path in a tree of clusters, tokens of their own."""
+    paths = tree_codes(material.vectors, _TREE_BRANCHES, _TREE_LEAF, material.seed)
+    return [Identifier(None, tuple(f"<t{step}>" for step in path)) for path in paths]
+
+
+def _dsi(material: Material) -> list[Identifier]:
+    """DSI's semantic identifiers: the path as a number, digit by digit."""
+    paths = tree_codes(material.vectors, _TREE_BRANCHES, _TREE_LEAF, material.seed)
+    return [Identifier(None, tuple(str(step) for step in path)) for path in paths]
+
+
+def _nci(material: Material) -> list[Identifier]:
+    """NCI's: a token means another cluster at each level; the last one is random."""
+    paths = tree_codes(material.vectors, _TREE_BRANCHES, _TREE_LEAF, material.seed)
+    return [
+        Identifier(None, tuple(f"<n{level}_{step}>" for level, step in enumerate(path)))
+        for path in paths
+    ]
+
+
+def _rq(material: Material) -> list[Identifier]:
+    """Residual codes, as IRGen's and AVG's, over the vectors of captions."""
+    return _residual(material, material.vectors)
+
+
+def _rq_pictures(material: Material) -> list[Identifier]:
+    """Residual codes of what a frozen encoder sees; of texts, of their vectors."""
+    from PIL import Image
+
+    from semcore.frozen_vision import FrozenVision
+
+    shown = [path for path in material.pictures if path is not None]
+    if len(shown) < len(material.pictures):
+        return _residual(material, material.vectors)
+    encoder = FrozenVision()
+    seen = []
+    for path in shown:
+        with Image.open(path) as picture:
+            seen.append(encoder([picture]).mean(dim=1)[0].numpy())
+    vectors = np.stack(seen)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return _residual(material, vectors)
+
+
+def _residual(material: Material, vectors: Vectors) -> list[Identifier]:
+    codes = residual_codes(vectors, material.learned, _RQ_LEVELS, _RQ_SIZE, material.seed)
+    spelled = [
+        tuple(f"<c{level}_{code}>" for level, code in enumerate(row)) for row in codes.tolist()
+    ]
+    suffixes = unique_suffixes(spelled, material.seed)
+    return [
+        Identifier(None, code if suffix is None else (*code, *str(suffix)))
+        for code, suffix in zip(spelled, suffixes, strict=True)
+    ]
+
+
+def _with_clusters(material: Material, keywords: Sequence[tuple[str, ...]]) -> list[Identifier]:
+    return [
+        Identifier(int(cluster), words)
+        for cluster, words in zip(material.clusters, keywords, strict=True)
+    ]
+
+
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme(SID, "SemCORE", _sid, words=True),
+        Scheme("sid-without-deduplication", "without deduplication", _sid_not_deduplicated, True),
+        Scheme("sid-without-cluster", "without Global ID", _sid_without_cluster, True),
+        Scheme("sid-with-suffix", "random suffixes", _sid_with_suffix, True),
+        Scheme("numeric", "GRACE numeric", _numeric),
+        Scheme("string", "GRACE string", _string),
+        Scheme("semantic", "GRACE semantic", _semantic, True),
+        Scheme("structured", "GRACE structured", _structured),
+        Scheme("dsi", "DSI", _dsi),
+        Scheme("nci", "NCI", _nci),
+        Scheme("rq", "RQ codes (IRGen, AVG)", _rq),
+        Scheme("rq-pictures", "RQ codes of pictures", _rq_pictures),
+    )
+}

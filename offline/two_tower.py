@@ -1,0 +1,165 @@
+"""The classical rival: a dual encoder with exact search, of the same backbone as the product's.
+
+Text and picture each go through the whole backbone, with the prompts of the generative model; the
+last hidden state of a prompt, at unit length, is its vector. It has the parameters that the
+generative model has, and one for the temperature.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from transformers import ProcessorMixin
+
+from offline.backbone import Backbone
+from offline.collator import image_text
+from offline.encoder import Vectors
+from offline.pictures import PictureReader
+from offline.progress import progress
+from offline.schedule import warm_cosine
+from semcore.errors import ModelError
+from semcore.item import Item
+from semcore.prompt import IMAGE, identifier_prompt
+
+_BATCH = 64
+_TEMPERATURE = 0.07
+_SAME = 0.9
+_DECAY = 0.05
+
+
+class TwoTower:
+    """Vectors of texts and pictures by one backbone."""
+
+    def __init__(
+        self, model: Backbone, processor: ProcessorMixin, pictures: PictureReader, root: Path
+    ) -> None:
+        self.model = model
+        self._tokenizer = processor.tokenizer
+        self._image_text = image_text(processor)
+        self._pictures = pictures
+        self._root = root
+        self._scale = torch.nn.Parameter(torch.tensor(1.0 / _TEMPERATURE).log())
+
+    def fit(
+        self,
+        items: Sequence[Item],
+        vectors: Vectors,
+        samples: int,
+        learning_rate: float,
+        seed: int,
+    ) -> None:
+        """Train on pairs of a text and its picture, with the contrastive loss in both directions.
+
+        Pairs of a batch whose captions say the same are no negatives of each other: false
+        negatives are eliminated (Li et al., 2023), by the likeness of their captions.
+
+        Args:
+            vectors: float32 [texts, dimension], unit length, of the texts of ``items`` in order.
+            samples: texts and pictures seen in all.
+        """
+        rng = random.Random(seed)
+        texts = [item for item in items if item.kind == "text"]
+        images = {item.pair: item for item in items if item.kind == "image"}
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW([*parameters, self._scale], weight_decay=_DECAY)
+        batch_size = min(_BATCH, len(texts))
+        steps = max(1, samples // (2 * batch_size))
+        order: list[int] = []
+        self.model.train()
+        for step in progress(range(steps), "training two towers"):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate * warm_cosine(step, steps)
+            if len(order) < batch_size:
+                order += rng.sample(range(len(texts)), len(texts))
+            rows = [order.pop() for _ in range(batch_size)]
+            batch = [texts[row] for row in rows]
+            ours = self._vectors([text.caption for text in batch])
+            theirs = self._vectors(pictures=[images[text.pair].image for text in batch])
+            pairs = np.array([text.pair for text in batch])
+            likeness = vectors[rows] @ vectors[rows].T
+            same = (pairs[:, None] == pairs[None]) | (likeness > _SAME)
+            loss = contrastive_loss(ours @ theirs.T * self._scale.exp(), torch.from_numpy(same))
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+
+    @property
+    def sharpness(self) -> float:
+        """What likenesses are multiplied with to become logits."""
+        return float(self._scale.exp())
+
+    @torch.no_grad()
+    def encode(self, items: Sequence[Item]) -> Vectors:
+        """Float32 [len(items), hidden], unit length; all items are of one kind."""
+        self.model.eval()
+        found = []
+        for start in range(0, len(items), _BATCH):
+            batch = items[start : start + _BATCH]
+            if batch[0].kind == "text":
+                vectors = self._vectors([item.caption for item in batch])
+            else:
+                vectors = self._vectors(pictures=[item.image for item in batch])
+            found.append(vectors.numpy())
+        return np.concatenate(found)
+
+    def _vectors(self, texts: Sequence[str] = (), pictures: Sequence[str] = ()) -> Tensor:
+        """Float [texts or pictures, hidden]."""
+        prompts = [identifier_prompt("text-to-image", text) for text in texts] or [
+            identifier_prompt("image-to-text").replace(IMAGE, self._image_text)
+        ] * len(pictures)
+        inputs = self._tokenizer(
+            prompts,
+            add_special_tokens=False,
+            padding=True,
+            padding_side="left",
+            return_tensors="pt",
+        )
+        more = {}
+        if pictures:
+            more["pixel_values"] = self._pictures([self._root / path for path in pictures])
+        hidden = self.model.model(
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], **more
+        )[0]
+        return functional.normalize(hidden[:, -1].float(), dim=-1)
+
+
+def contrastive_loss(logits: Tensor, same: Tensor) -> Tensor:
+    """Cross-entropy in both directions; right is the diagonal.
+
+    Args:
+        logits: float [batch, batch], texts × pictures.
+        same: bool [batch, batch], pairs that are no negatives; the diagonal is right anyhow.
+    """
+    off = same & ~torch.eye(len(logits), dtype=torch.bool)
+    kept = logits.masked_fill(off, float("-inf"))
+    right = torch.arange(len(logits))
+    return (functional.cross_entropy(kept, right) + functional.cross_entropy(kept.T, right)) / 2
+
+
+def exact_search(
+    queries: Vectors, gallery: Vectors, top_k: int
+) -> tuple[NDArray[np.int64], Vectors]:
+    """The nearest of the gallery by inner product, with faiss, exactly.
+
+    Returns:
+        Places int64 and likenesses float32, both [queries, top_k], best first.
+
+    Raises:
+        ModelError: faiss is not installed.
+    """
+    try:
+        import faiss
+    except ImportError as error:
+        raise ModelError("the two-tower rival needs faiss: install 'semcore[rivals]'") from error
+    index = faiss.IndexFlatIP(gallery.shape[1])
+    index.add(gallery)
+    likeness, places = index.search(queries, min(top_k, len(gallery)))
+    return places, likeness
