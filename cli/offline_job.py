@@ -89,11 +89,15 @@ def train(
     base: Annotated[
         str,
         typer.Option(
-            help="What to start from: an InternVL checkpoint, path or hub name; 'tiny', a model "
-            "made from nothing; 'small', SmolLM2-135M that sees by a frozen encoder."
+            help="What to start from: an InternVL checkpoint, path or hub name; 1b, 2b, 4b, 8b, or "
+            "1b-lora and so on, for InternVL3.5 with settings; 'tiny', made from nothing; "
+            "'small', SmolLM2-135M that sees by a frozen encoder."
         ),
     ],
-    lora_rank: Annotated[int, typer.Option(min=0, help="Rank of LoRA; 0 trains all.")] = 0,
+    lora_rank: Annotated[int, typer.Option(min=0, max=512, help="Rank of LoRA; 0 trains all.")] = 0,
+    keep_adapter: Annotated[
+        bool, typer.Option("--keep-adapter", help="Leave the adapter beside the base, unmerged.")
+    ] = False,
     epochs: Annotated[float | None, typer.Option(help="Epochs of stage 1.")] = None,
     gsv_queries: Annotated[
         int | None,
@@ -112,9 +116,11 @@ def train(
     """
     from dataclasses import replace
 
+    from accelerate import PartialState
+
     from offline.binding import bind_bundle
     from offline.corpus import read_corpus
-    from offline.presets import PRESETS, TrainSettings
+    from offline.presets import preset
     from offline.training import train_model
 
     given: dict[str, Any] = {
@@ -122,11 +128,15 @@ def train(
         "learning_rate": learning_rate,
     }  # fmt: skip
     settings = replace(
-        PRESETS.get(base, TrainSettings()),
+        preset(base).settings,
         lora_rank=lora_rank,
+        merge_adapter=not keep_adapter,
         seed=seed,
         **{name: value for name, value in given.items() if value is not None},
     )
-    train_model(bundle, base, model, settings, read_corpus(warm_up) if warm_up else None)
+    pictures = read_corpus(warm_up) if warm_up else None
+    train_model(bundle, preset(base).base, model, settings, pictures)
+    if not PartialState().is_main_process:
+        return
     manifest = bind_bundle(bundle, model)
     typer.echo(f"{model} is trained, and {bundle} is bound to it as version {manifest.version}")

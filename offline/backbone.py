@@ -88,12 +88,21 @@ def as_backbone(model: InternVLForConditionalGeneration) -> Backbone:
     return model
 
 
-def save_model(model: PreTrainedModel, processor: ProcessorMixin, folder: Path) -> None:
-    """Write a checkpoint that transformers and vLLM know as an InternVL."""
+def save_model(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    folder: Path,
+    weights: dict[str, Tensor] | None = None,
+) -> None:
+    """Write a checkpoint that transformers and vLLM know as an InternVL.
+
+    Args:
+        weights: those of the model, where it does not hold them itself.
+    """
     own = model.__class__
     model.__class__ = InternVLForConditionalGeneration
     try:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=weights)
     finally:
         model.__class__ = own
     processor.save_pretrained(folder)

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from offline.pictures import see_pictures
 from semcore.bundle import (
     MANIFEST,
     MARGINS,
@@ -15,7 +16,10 @@ from semcore.bundle import (
     read_manifest,
     staged,
 )
+from semcore.frozen_vision import has_frozen_vision
 from semcore.item import KINDS, ItemStore
+from semcore.picture_embedder import PictureEmbedder
+from semcore.picture_table import PICTURE_FILES, write_picture_table
 from semcore.tokens import load_tokenizer, model_fingerprint, trie_walk
 from semcore.trie import Trie
 from semcore.walk import file_names
@@ -35,15 +39,29 @@ def bind_bundle(bundle: Path, model: Path) -> Manifest:
     walks = {name for kind in KINDS for name in file_names(kind)}
     with staged(bundle, manifest.model_copy(update={"model": record})) as stage:
         for file in bundle.iterdir():
-            if file.name not in walks | {MANIFEST, MARGINS}:  # margins are those of a model
+            if file.name not in walks | {MANIFEST, MARGINS, *PICTURE_FILES}:  # those of a model
                 shutil.copy2(file, stage / file.name)
         store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
         for kind in KINDS:
             trie = Trie.load(bundle / f"{kind}.marisa")
             if len(trie):
                 trie_walk(trie, tokenizer, store.identifiers(kind)).save(stage / kind)
+        if has_frozen_vision(model):
+            _write_pictures(stage, store, manifest, model)
         store.close()
     return read_manifest(bundle)
+
+
+def _write_pictures(stage: Path, store: ItemStore, manifest: Manifest, model: Path) -> None:
+    """The visual tokens of all pictures that can be found."""
+    splits = manifest.settings.gallery
+    images = [item for split in splits for item in store.of_split(split, "image")]
+    images.sort(key=lambda item: item.id.encode())
+    embedder = PictureEmbedder(model)
+    root = Path(manifest.corpus.image_root)
+    seen = see_pictures([root / item.image for item in images])
+    chunks = (embedder.project(features) for features in seen)
+    write_picture_table(stage, [item.id for item in images], chunks)
 
 
 def bound_model(bundle: Path) -> Path | None:

@@ -89,8 +89,9 @@ def choose_queries(items: Sequence[Item], per_direction: int, seed: int) -> list
     queries: list[Query] = []
     for direction in DIRECTIONS:
         kind = "text" if direction == "text-to-image" else "image"
-        pool = [item for item in items if item.kind == kind]
-        queries += map(as_query, rng.sample(pool, min(per_direction, len(pool))))
+        pool = [place for place, item in enumerate(items) if item.kind == kind]
+        drawn = rng.sample(pool, min(per_direction, len(pool)))
+        queries += [as_query(items[place]) for place in drawn]
     return queries
 
 
@@ -208,19 +209,25 @@ def constrained_beams(
 
 
 class _Gallery:
-    """The items of one kind by identifier, and the walk over them."""
+    """The items of one kind by identifier, and the walk over them; the items stay where they are.
+
+    Two passes: one for the identifiers as text, one for who has which.
+    """
 
     def __init__(
         self, items: Sequence[Item], direction: Direction, processor: ProcessorMixin
     ) -> None:
-        self._items = [item for item in items if item.kind == target_kind(direction)]
-        identifiers = [item.identifier for item in self._items]
-        numbered = zip(identifiers, range(len(identifiers)), strict=True)
-        self.walk = trie_walk(Trie.build(identifiers), processor.tokenizer, numbered)
+        self._items = items
+        kind = target_kind(direction)
+        trie = Trie.build(item.identifier for item in items if item.kind == kind)
+        numbered = (
+            (item.identifier, place) for place, item in enumerate(items) if item.kind == kind
+        )
+        self.walk = trie_walk(trie, processor.tokenizer, numbered)
 
     def items_of(self, beams: Sequence[tuple[int, float]]) -> Iterator[Item]:
         for leaf, _ in beams:
-            yield from (self._items[number] for number in self.walk.items_of(leaf))
+            yield from (self._items[number] for number in self.walk.items_of(leaf).tolist())
 
 
 def _text(query: Query, item: Item) -> str:

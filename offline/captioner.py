@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
-
 from offline.corpus import Corpus, Picture
+from offline.pictures import open_picture
 from offline.progress import progress
 from semcore.errors import ModelError
 from semcore.prompt import IMAGE
@@ -81,7 +80,10 @@ def _generate(pictures: Sequence[Picture], root: Path, model: str, done: Path) -
         for start in progress(starts, "captioning", total=len(starts)):
             batch = pictures[start : start + _BATCH]
             requests = [
-                {"prompt": _PROMPT, "multi_modal_data": {"image": _open(root / picture.image)}}
+                {
+                    "prompt": _PROMPT,
+                    "multi_modal_data": {"image": open_picture(root / picture.image)},
+                }
                 for picture in batch
             ]
             for picture, output in zip(
@@ -92,8 +94,3 @@ def _generate(pictures: Sequence[Picture], root: Path, model: str, done: Path) -
                 file.write(json.dumps({"id": picture.id, "caption": caption}) + "\n")
             file.flush()
     return captions
-
-
-def _open(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        return image.convert("RGB")

@@ -75,7 +75,7 @@ def make_classical(
                 verified=_first([right[at] for at in order]),
                 beam=_first(right),
                 lead=float(near[0] - near[1]),
-                first_changed=order[0] != 0,
+                first_changed=bool(order[0]),
                 illegal=0.0,
             )
             found[direction].append(answered)

@@ -62,10 +62,12 @@ def tree_codes(vectors: Vectors, branches: int, leaf: int, seed: int) -> list[tu
             for place, row in enumerate(rng.permutation(rows)):
                 paths[row] = (*path, place)
             return
-        means = KMeans(n_clusters=min(branches, len(rows)), random_state=seed, n_init=1)
-        cluster = means.fit_predict(vectors[rows])
-        if len(np.unique(cluster)) == 1:  # equal vectors cannot be told apart
+        different = len(np.unique(vectors[rows], axis=0))
+        if different == 1:  # equal vectors cannot be told apart
             cluster = np.arange(len(rows)) % branches
+        else:
+            means = KMeans(n_clusters=min(branches, different), random_state=seed, n_init=1)
+            cluster = means.fit_predict(vectors[rows])
         for branch in np.unique(cluster):
             divide(rows[cluster == branch], (*path, int(branch)))
 

@@ -1,5 +1,5 @@
 """Fitting: one stage of training with Hugging Face's trainer, from its last checkpoint if it has
-one. On several GPUs under ``accelerate launch``, and with DeepSpeed where a configuration is given.
+one. On several GPUs, and with DeepSpeed, under ``accelerate launch`` (see deploy/training).
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.integrations import is_deepspeed_zero3_enabled
 from transformers.trainer_utils import get_last_checkpoint
 
-from offline.backbone import save_model
+from offline.backbone import Backbone, save_model
 from offline.collator import Collator
+from offline.lora import merged, split_adapter, with_adapter
 from offline.pairs import Sample
 from offline.pictures import PictureReader
+from semcore.adapter import ADAPTER
+from semcore.errors import ModelError
 
 LOSS_LOG = "losses.jsonl"
 _SAVE_STEPS = 500
@@ -37,7 +41,7 @@ class FitSettings:
     """Attributes:
     batch_size: samples a step and device.
     lora_rank: 0 trains all weights.
-    deepspeed: path of a DeepSpeed configuration, or nothing.
+    merge: whether the adapter is merged into the model in the end, and not kept beside it.
     """
 
     epochs: float
@@ -46,27 +50,37 @@ class FitSettings:
     warmup_steps: int
     lora_rank: int
     seed: int
-    deepspeed: str = ""
+    merge: bool = True
 
 
 def fit(
-    model: PreTrainedModel,
+    model: Backbone,
     processor: ProcessorMixin,
     pictures: PictureReader,
     data: Dataset[Sample],
     sampler: Sampler[int],
     settings: FitSettings,
     to: Path,
+    adapter: Path | None = None,
 ) -> int:
     """Train ``model`` and write it to the folder ``to``; the number of samples that it has seen.
 
     The losses go to ``to`` with the suffix ``.losses.jsonl``; checkpoints lie beside it until the
     end, and a run that was stopped goes on from the last one as if it had not been.
+
+    Args:
+        adapter: that of the model, to go on with.
+
+    Raises:
+        ModelError: an adapter under ZeRO stage 3, which would have to be merged from parts.
     """
+    if settings.lora_rank and is_deepspeed_zero3_enabled():
+        raise ModelError("an adapter is trained with ZeRO stage 2 at most; use zero2.yaml")
     checkpoints = to.with_suffix(".checkpoints")
     gpu = torch.cuda.is_available()
+    trained: PreTrainedModel = model
     if settings.lora_rank:
-        model = _with_adapter(model, settings.lora_rank)
+        trained = with_adapter(model, settings.lora_rank, adapter)
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
@@ -80,7 +94,6 @@ def fit(
         use_cpu=not gpu,
         dataloader_pin_memory=gpu,
         gradient_checkpointing=gpu,
-        deepspeed=settings.deepspeed or None,
         logging_steps=10,
         save_steps=_SAVE_STEPS,
         save_total_limit=1,
@@ -91,7 +104,7 @@ def fit(
     )
     trainer = _SampledTrainer(
         sampler,
-        model=model,
+        model=trained,
         args=arguments,
         train_dataset=data,
         data_collator=Collator(processor, pictures),
@@ -99,10 +112,14 @@ def fit(
     )
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
     trainer.train(resume_from_checkpoint=last)
-    if settings.lora_rank:
-        model = model.merge_and_unload()
-    save_model(model, processor, to)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    weights = None
+    if is_deepspeed_zero3_enabled():  # each process holds a part of them
+        weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    if trainer.is_world_process_zero():
+        if settings.lora_rank:
+            model = merged(trained) if settings.merge else split_adapter(trained, to / ADAPTER)
+        save_model(model, processor, to, weights)
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return int(trainer.state.global_step * arguments.train_batch_size * arguments.world_size)
 
 
@@ -115,20 +132,6 @@ class _SampledTrainer(Trainer):  # type: ignore[misc]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return self._sampler
-
-
-def _with_adapter(model: PreTrainedModel, rank: int) -> Any:
-    """Low-rank adapters on the language model; the embeddings learn the clusters' tokens."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=2 * rank,
-        target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj",
-        modules_to_save=["embed_tokens", "lm_head"],
-        ensure_weight_tying=True,
-    )
-    return get_peft_model(model, config)
 
 
 class _LossLog(TrainerCallback):  # type: ignore[misc]

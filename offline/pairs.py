@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from torch.utils.data import Dataset
 
 from semcore.item import Item
@@ -40,41 +41,49 @@ def captions_of_pairs(items: Iterable[Item]) -> dict[str, str]:
 class PairDataset(Dataset[Sample]):
     """Both directions: each text with its picture's identifier, each picture with a text's.
 
-    A picture counts ``image_repeats`` times, each time with one of its texts chosen anew.
+    A picture counts ``image_repeats`` times, each time with one of its texts chosen anew. Of the
+    items only their places are kept, so that those of a store may stay there.
     """
 
     def __init__(
-        self, items: Iterable[Item], image_root: Path, image_repeats: int, seed: int
+        self, items: Sequence[Item], image_root: Path, image_repeats: int, seed: int
     ) -> None:
-        everything = list(items)
+        self._items = items
         self._root = image_root
         self._rng = random.Random(seed)
-        self._images = {item.pair: item for item in everything if item.kind == "image"}
-        self._texts = [item for item in everything if item.kind == "text"]
-        self._of_pair: dict[str, list[Item]] = {}
-        for text in self._texts:
-            self._of_pair.setdefault(text.pair, []).append(text)
-        self._pictures: Sequence[str] = [pair for pair in self._images if pair in self._of_pair]
         self._repeats = image_repeats
+        image_of = {item.pair: place for place, item in enumerate(items) if item.kind == "image"}
+        texts = [
+            (image_of[item.pair], place, len(item.caption))
+            for place, item in enumerate(items)
+            if item.kind == "text" and item.pair in image_of
+        ]
+        #: int64 [texts, 3]: place of the picture, place of the text, length of the text.
+        self._texts = np.array(texts, dtype=np.int64).reshape(-1, 3)
+        order = np.argsort(self._texts[:, 0], kind="stable")
+        self._by_picture = self._texts[order, 1]
+        self._pictures, self._starts = np.unique(self._texts[order, 0], return_index=True)
 
     @property
     def sizes(self) -> tuple[list[int], list[int]]:
         """Of each sample whose query is a text its length, and of each whose query is a picture."""
-        pictures = self._repeats * len(self._pictures)
-        return [len(text.caption) for text in self._texts], [0] * pictures
+        return self._texts[:, 2].tolist(), [0] * (self._repeats * len(self._pictures))
 
     def __len__(self) -> int:
         return len(self._texts) + self._repeats * len(self._pictures)
 
     def __getitem__(self, index: int) -> Sample:
         if index < len(self._texts):
-            text = self._texts[index]
-            prompt = identifier_prompt("text-to-image", text.caption)
-            return Sample(prompt, (), self._images[text.pair].identifier)
-        pair = self._pictures[(index - len(self._texts)) % len(self._pictures)]
-        image = self._root / self._images[pair].image
-        answer = self._rng.choice(self._of_pair[pair]).identifier
-        return Sample(identifier_prompt("image-to-text"), (image,), answer)
+            picture, text, _ = self._texts[index].tolist()
+            prompt = identifier_prompt("text-to-image", self._items[text].caption)
+            return Sample(prompt, (), self._items[picture].identifier)
+        row = (index - len(self._texts)) % len(self._pictures)
+        following = self._starts[row + 1] if row + 1 < len(self._starts) else len(self._by_picture)
+        text = self._by_picture[self._rng.randrange(self._starts[row], following)]
+        image = self._root / self._items[int(self._pictures[row])].image
+        return Sample(
+            identifier_prompt("image-to-text"), (image,), self._items[int(text)].identifier
+        )
 
 
 class IndexDataset(Dataset[Sample]):

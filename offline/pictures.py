@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -43,7 +43,7 @@ class Pixels:
     def _one(self, path: Path) -> Tensor:
         if path in self._kept:
             return self._kept[path]
-        picture = _open(path)
+        picture = open_picture(path)
         values = self._processor(picture, crop_to_patches=False, return_tensors="pt")
         values = torch.as_tensor(values["pixel_values"][0]).float()
         if values[0].numel() <= _CACHE_PIXELS:
@@ -75,24 +75,33 @@ class Features:
             return torch.from_numpy(self._table[row].astype(np.float32))
         if self._encoder is None:
             self._encoder = FrozenVision()
-        return self._encoder([_open(path)])[0]
+        return self._encoder([open_picture(path)])[0]
 
 
 def write_features(paths: Sequence[Path], folder: Path) -> None:
     """Write what the frozen encoder sees of each picture, float16, a chunk at a time."""
     folder.mkdir(parents=True)
-    encoder = FrozenVision()
     shape = (len(paths), TOKENS, CHANNELS)
     table = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
         folder / _FEATURES, mode="w+", dtype=np.float16, shape=shape
     )
-    for start in progress(range(0, len(paths), _CHUNK), "looking at pictures"):
-        chunk = paths[start : start + _CHUNK]
-        table[start : start + len(chunk)] = encoder([_open(path) for path in chunk]).numpy()
+    row = 0
+    for features in see_pictures(paths):
+        table[row : row + len(features)] = features.numpy()
+        row += len(features)
     table.flush()
     (folder / _PATHS).write_text(json.dumps([str(path) for path in paths]))
 
 
-def _open(path: Path) -> Image.Image:
+def see_pictures(paths: Sequence[Path]) -> Iterator[Tensor]:
+    """What the frozen encoder sees, a chunk of pictures at a time, in order: float32
+    [pictures of the chunk, tokens, channels]."""
+    encoder = FrozenVision()
+    for start in progress(range(0, len(paths), _CHUNK), "looking at pictures"):
+        yield encoder([open_picture(path) for path in paths[start : start + _CHUNK]])
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Decoded, in RGB."""
     with Image.open(path) as picture:
         return picture.convert("RGB")

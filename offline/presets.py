@@ -1,8 +1,8 @@
-"""What a training is set to, for each of the bases that the product itself makes."""
+"""What a training is set to, by the model that it starts from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class TrainSettings:
             its candidates are as uncertain as those of new items; for small corpora, which stage 1
             knows by heart.
         lora_rank: 0 trains all weights.
+        merge_adapter: whether the adapter ends merged in the weights, or lies beside them.
         align_epochs: epochs of acquainting pictures with words; only for unpretrained models.
         check_epochs: epochs, over the texts, of asking at each word whether it is true of a
             picture; only for models acquainted with words so. From then on the vision side and the
@@ -43,6 +44,7 @@ class TrainSettings:
     gsv_rehearsal: float = 1.0
     gsv_held_out: float = 0.0
     lora_rank: int = 0
+    merge_adapter: bool = True
     align_epochs: float = 0.0
     check_epochs: float = 0.0
     check_rehearsal: float = 0.0
@@ -80,5 +82,32 @@ SMALL = TrainSettings(
     align_epochs=10.0,
     align_learning_rate=1e-3,
 )
-PRESETS = {"tiny": TINY, "small": SMALL}
-"""Settings of the bases that the product itself makes, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A base (what :func:`offline.training.train_model` takes) and how to train it."""
+
+    base: str
+    settings: TrainSettings
+
+
+def _backbones() -> dict[str, Preset]:
+    """The sizes of the paper's table 4, all weights and LoRA."""
+    presets = {}
+    for size, rate in (("1B", 4e-5), ("2B", 4e-5), ("4B", 2e-5), ("8B", 2e-5)):
+        base = f"OpenGVLab/InternVL3_5-{size}-HF"
+        whole = TrainSettings(learning_rate=rate, gsv_learning_rate=rate)
+        presets[size.lower()] = Preset(base, whole)
+        adapted = replace(whole, lora_rank=64, learning_rate=1e-4, gsv_learning_rate=1e-4)
+        presets[f"{size.lower()}-lora"] = Preset(base, adapted)
+    return presets
+
+
+PRESETS = {"tiny": Preset("tiny", TINY), "small": Preset("small", SMALL), **_backbones()}
+"""By name: the bases that the product itself makes, and the backbones of the paper's sizes."""
+
+
+def preset(base: str) -> Preset:
+    """That of a name, or the paper's settings for any other checkpoint."""
+    return PRESETS.get(base, Preset(base, TrainSettings()))

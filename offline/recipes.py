@@ -96,9 +96,17 @@ class Budget:
     beams: tuple[int, ...]
 
 
-_QUICK = replace(TINY, epochs=0.75, gsv_queries=100, align_epochs=2.0)
+_QUICK = replace(
+    TINY,
+    epochs=0.75,
+    batch_size=12,
+    learning_rate=1e-3,
+    warmup_steps=30,
+    gsv_queries=100,
+    align_epochs=4.0,
+)
 _SHORT = Budget(
-    name="short", pictures=1000, warm_up=3000, limit=100, runs=1, train=_QUICK,
+    name="short", pictures=1000, warm_up=6000, limit=100, runs=1, train=_QUICK,
     clusters=20, keywords=4, beam_width=20, cluster_grid=(5, 20), keyword_grid=(2, 4),
     shares=(0.0, 1.0), sizes=("half", "base"), beams=(10, 20, 30, 40, 50),
 )  # fmt: skip

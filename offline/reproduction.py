@@ -191,7 +191,8 @@ class Reproduction:
                             limit=budget.limit,
                             beam_width=view.beam_width or budget.beam_width,
                             constrained=view.constrained,
-                            verified=view.verified,
+                            # Answers that were verified tell the beams' ranks as well.
+                            verified=view.verified or replace(view, verified=True) in views,
                         )
                         found[view][direction] = await ask(client, bundle, questions, log)
             return found

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from offline.codes import residual_codes, tree_codes, unique_suffixes
 from offline.encoder import Vectors
+from offline.pictures import see_pictures
 from semcore.identifier import Identifier
 
 SID = "sid"
@@ -148,19 +149,11 @@ def _rq(material: Material) -> list[Identifier]:
 
 def _rq_pictures(material: Material) -> list[Identifier]:
     """Residual codes of what a frozen encoder sees; of texts, of their vectors."""
-    from PIL import Image
-
-    from semcore.frozen_vision import FrozenVision
-
     shown = [path for path in material.pictures if path is not None]
     if len(shown) < len(material.pictures):
         return _residual(material, material.vectors)
-    encoder = FrozenVision()
-    seen = []
-    for path in shown:
-        with Image.open(path) as picture:
-            seen.append(encoder([picture]).mean(dim=1)[0].numpy())
-    vectors = np.stack(seen)
+    seen = [features.mean(dim=1).numpy() for features in see_pictures(shown)]
+    vectors = np.concatenate(seen)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return _residual(material, vectors)
 

@@ -9,20 +9,20 @@ was in, from its last checkpoint.
 from __future__ import annotations
 
 import json
-import random
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 import transformers
+from accelerate import PartialState
 from torch.utils.data import ConcatDataset, Dataset
 from transformers import ProcessorMixin
 
 from offline.alignment import align
 from offline.backbone import Backbone, keep_comparing, keep_seeing, load_model, save_model
+from offline.base_model import add_tokens, create_base
 from offline.candidates import (
     CandidateDataset,
     choose_queries,
@@ -32,17 +32,16 @@ from offline.candidates import (
 )
 from offline.corpus import Corpus
 from offline.fitting import LOSS_LOG, FitSettings, fit
+from offline.lora import merge_adapter
 from offline.pairs import IndexDataset, PairDataset, Sample, captions_of_pairs
 from offline.pictures import Features, PictureReader, Pixels, write_features
 from offline.presets import TrainSettings
 from offline.sampler import BlockSampler
-from offline.small import create_small_model
-from offline.tiny import SIZES, create_tiny_model
+from offline.stored_items import held_out, indexed_items, training_items
 from offline.verification import VerificationDataset, said_words
-from semcore.bundle import TOKENS, read_manifest
-from semcore.errors import ModelError
+from semcore.adapter import adapter_of
+from semcore.bundle import read_manifest
 from semcore.frozen_vision import has_frozen_vision
-from semcore.item import KINDS, Item, ItemStore
 
 RECORD = "training.json"
 """What a model folder says of its training."""
@@ -60,9 +59,8 @@ def train_model(
     """Train on the bundle's training split and write the model folder ``out``.
 
     Args:
-        base: a name of :data:`offline.presets.PRESETS`, which is made anew (``tiny-half`` and the
-            like are other sizes of it), or path or hub name of an InternVL checkpoint in Hugging
-            Face format.
+        base: ``tiny`` (``tiny-half`` and the like are other sizes of it) or ``small``, which are
+            made anew, or path or hub name of an InternVL checkpoint in Hugging Face format.
         warm_up: pictures that only the acquaintance with words sees, beside the bundle's own.
 
     Raises:
@@ -72,13 +70,15 @@ def train_model(
     run = _Run(bundle, out, settings, report)
     first = run.stage_1(run.tokens(run.prepared(base, warm_up)))
     last = run.stage_2(first) if settings.gsv_queries else first
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(last, out)
-    logs = [run.work / f"{name}.{LOSS_LOG}" for name in _STAGES]
-    (out / LOSS_LOG).write_text("".join(log.read_text() for log in logs if log.exists()))
-    record = {"base": base, **asdict(settings), "seen": run.seen()}
-    (out / RECORD).write_text(json.dumps(record, indent=2))
-    shutil.rmtree(run.work)
+    if run.is_first:
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(last, out)
+        logs = [run.work / f"{name}.{LOSS_LOG}" for name in _STAGES]
+        (out / LOSS_LOG).write_text("".join(log.read_text() for log in logs if log.exists()))
+        record = {"base": base, **asdict(settings), "seen": run.seen()}
+        (out / RECORD).write_text(json.dumps(record, indent=2))
+        shutil.rmtree(run.work)
+    run.wait()
     return out
 
 
@@ -95,85 +95,112 @@ def prepare_model(
     Arguments and errors are those of :func:`train_model`.
     """
     run = _Run(bundle, out, settings, report)
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(run.prepared(base, warm_up), out)
-    shutil.rmtree(run.work)
+    prepared = run.prepared(base, warm_up)
+    if run.is_first:
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(prepared, out)
+        shutil.rmtree(run.work)
+    run.wait()
     return out
 
 
-def indexed_items(bundle: Path, share: float, seed: int) -> list[Item]:
-    """``share`` of the items that can be found and are not of the training split, by pair."""
-    splits = [split for split in read_manifest(bundle).settings.gallery if split != "train"]
-    store = ItemStore(bundle / "items.sqlite", splits)
-    items = [item for split in splits for kind in KINDS for item in store.of_split(split, kind)]
-    store.close()
-    pairs = sorted({item.pair for item in items})
-    chosen = set(random.Random(seed).sample(pairs, round(share * len(pairs))))
-    return [item for item in items if item.pair in chosen]
-
-
 class _Run:
-    """The stages of one training, each a folder that is made once."""
+    """The stages of one training, each a folder that is made once.
+
+    Of several processes (``accelerate launch``) all train and the first one does the rest.
+    """
 
     def __init__(
         self, bundle: Path, out: Path, settings: TrainSettings, report: Callable[[str], None]
     ) -> None:
         transformers.utils.logging.set_verbosity_error()
         transformers.set_seed(settings.seed)
+        self._processes = PartialState(cpu=not torch.cuda.is_available())
         self.work = out.with_name(f"{out.name}.work")
         self.work.mkdir(parents=True, exist_ok=True)
         self._bundle = bundle
         self._manifest = read_manifest(bundle)
         self._root = Path(self._manifest.corpus.image_root)
-        self._items = _training_items(bundle)
-        self._known, self._fresh = _held_out(self._items, settings.gsv_held_out)
+        self._items = training_items(bundle)
+        self._known, self._fresh = held_out(self._items, settings.gsv_held_out)
         self._settings = settings
         self._report = report
+
+    @property
+    def is_first(self) -> bool:
+        return bool(self._processes.is_main_process)
+
+    def wait(self) -> None:
+        """Until all processes have come this far."""
+        self._processes.wait_for_everyone()
 
     def prepared(self, base: str, warm_up: Corpus | None) -> Path:
         """The base model, acquainted with pictures and asked what is true of them."""
         settings = self._settings
-        model = self._stage("base", lambda to: _base(base, self._captions(), settings.seed, to))
+        model = self._stage(
+            "base", lambda to: create_base(base, self._captions(), settings.seed, to)
+        )
+        self._features(model)
         if settings.align_epochs:
             source = model
             model = self._stage("aligned", lambda to: self._align(source, to, base, warm_up))
         if settings.check_epochs:
             acquainted = model
-            model = self._stage("checked", lambda to: self._check(acquainted, to))
+            model = self._stage("checked", lambda to: self._check(acquainted, to), together=True)
         return model
 
     def tokens(self, source: Path) -> Path:
         return self._stage(
-            "tokens", lambda to: _add_tokens(source, to, self._bundle, self._settings.seed)
+            "tokens", lambda to: add_tokens(source, to, self._bundle, self._settings.seed)
         )
 
     def stage_1(self, source: Path) -> Path:
-        return self._stage("stage1", lambda to: self._identifiers(source, to))
+        self._features(source)
+        return self._stage("stage1", lambda to: self._identifiers(source, to), together=True)
 
     def stage_2(self, source: Path) -> Path:
         sets = self._stage("candidates", lambda to: self._retrieve(source, to))
-        return self._stage("stage2", lambda to: self._verification(source, sets, to))
+        return self._stage("stage2", lambda to: self._verification(source, sets, to), together=True)
 
-    def _stage(self, name: str, make: Callable[[Path], None]) -> Path:
+    def _stage(self, name: str, make: Callable[[Path], None], *, together: bool = False) -> Path:
+        """``together``: all processes make it, and the first one writes it."""
         folder = self.work / name
-        if not folder.exists():
-            self._report(f"training: {name}")
+        done = folder.exists()
+        self.wait()
+        if not done:
             unfinished = self.work / f"{name}.part"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            make(unfinished)
-            unfinished.rename(folder)
+            if self.is_first:
+                self._report(f"training: {name}")
+                shutil.rmtree(unfinished, ignore_errors=True)
+            if together or self.is_first:
+                make(unfinished)
+            self.wait()
+            if self.is_first:
+                unfinished.rename(folder)
+            self.wait()
         return folder
 
-    def _load(self, source: Path) -> tuple[Backbone, ProcessorMixin, PictureReader]:
+    def _load(
+        self, source: Path, *, whole: bool = False
+    ) -> tuple[Backbone, ProcessorMixin, PictureReader]:
+        """``whole``: with the adapter, if there is one beside the model."""
         model, processor = load_model(source)
+        adapter = adapter_of(source)
+        if whole and adapter is not None:
+            model = merge_adapter(model, adapter)
+        features = self.work / "features"
+        frozen = has_frozen_vision(source)
+        return model, processor, Features(features) if frozen else Pixels(processor)
+
+    def _features(self, source: Path) -> None:
+        """What the frozen encoder sees of all pictures, if the model sees by one."""
         if not has_frozen_vision(source):
-            return model, processor, Pixels(processor)
+            return
         items = [*self._items]
         if self._settings.indexed:
             items += indexed_items(self._bundle, self._settings.indexed, self._settings.seed)
         paths = [self._root / item.image for item in items if item.kind == "image"]
-        seen = self._stage("features", lambda to: write_features(paths, to))
-        return model, processor, Features(seen)
+        self._stage("features", lambda to: write_features(paths, to))
 
     def _captions(self) -> Iterator[str]:
         return (item.caption for item in self._items if item.kind == "text")
@@ -237,7 +264,7 @@ class _Run:
         self._fit(model, processor, read, everything, sampler, self._fit_settings(epochs), to)
 
     def _retrieve(self, source: Path, to: Path) -> None:
-        model, processor, read = self._load(source)
+        model, processor, read = self._load(source, whole=True)
         queries = choose_queries(self._fresh, self._settings.gsv_queries, self._settings.seed)
         sets = retrieve_candidates(model, processor, self._fresh, queries, self._root, read)
         write_candidates(to, queries, sets)
@@ -258,17 +285,28 @@ class _Run:
         sizes, shares = (verification.sizes, *pairs.sizes), (1.0, share, share)
         sampler = BlockSampler(sizes, shares, settings.batch_size, settings.seed)
         own = self._fit_settings(settings.gsv_epochs, settings.gsv_learning_rate)
-        self._fit(model, processor, read, data, sampler, own, to)
+        self._fit(model, processor, read, data, sampler, own, to, adapter_of(source))
 
     def seen(self) -> dict[str, int]:
         """Samples that each stage of the trainer has seen."""
         files = {name: self.work / f"{name}.seen" for name in _STAGES}
         return {name: int(file.read_text()) for name, file in files.items() if file.exists()}
 
-    def _fit(self, *arguments: Any) -> None:
+    def _fit(
+        self,
+        model: Backbone,
+        processor: ProcessorMixin,
+        read: PictureReader,
+        data: Dataset[Sample],
+        sampler: BlockSampler,
+        settings: FitSettings,
+        to: Path,
+        adapter: Path | None = None,
+    ) -> None:
         """:func:`fit`, with a note of the samples seen."""
-        to: Path = arguments[-1]
-        to.with_suffix(".seen").write_text(str(fit(*arguments)))
+        seen = fit(model, processor, read, data, sampler, settings, to, adapter)
+        if self.is_first:
+            to.with_suffix(".seen").write_text(str(seen))
 
     def _fit_settings(self, epochs: float, learning_rate: float | None = None) -> FitSettings:
         settings = self._settings
@@ -278,59 +316,6 @@ class _Run:
             learning_rate=settings.learning_rate if learning_rate is None else learning_rate,
             warmup_steps=settings.warmup_steps,
             lora_rank=settings.lora_rank,
+            merge=settings.merge_adapter,
             seed=settings.seed,
         )
-
-
-def _training_items(bundle: Path) -> list[Item]:
-    store = ItemStore(bundle / "items.sqlite", ("train",))
-    items = [*store.of_split("train", "image"), *store.of_split("train", "text")]
-    store.close()
-    if not items:
-        raise ModelError(f"{bundle} has no items of the split 'train' to learn from")
-    return items
-
-
-def _held_out(items: Sequence[Item], share: float) -> tuple[Sequence[Item], Sequence[Item]]:
-    """What stage 1 learns from and what stage 2 searches in: all for both if ``share`` is 0.
-
-    The pairs held out are the last ones, which leaves near-duplicates together.
-    """
-    pairs = list(dict.fromkeys(item.pair for item in items if item.kind == "image"))
-    last = set(pairs[len(pairs) - round(share * len(pairs)) :])
-    if not last:
-        return items, items
-    return [i for i in items if i.pair not in last], [i for i in items if i.pair in last]
-
-
-def _base(base: str, captions: Iterable[str], seed: int, to: Path) -> None:
-    name, _, size = base.partition("-")
-    if name == "tiny" and size in ("", *SIZES):
-        create_tiny_model(captions, to, seed, size or "base")
-    elif base == "small":
-        create_small_model(to)
-    else:
-        save_model(*load_model(base), to)
-
-
-def _add_tokens(source: Path, to: Path, bundle: Path, seed: int) -> None:
-    """The tokens that the bundle's identifiers need, each near the words that it stands for."""
-    model, processor = load_model(source)
-    tokenizer = processor.tokenizer
-    tokens: dict[str, list[str]] = json.loads((bundle / TOKENS).read_text())
-    tokenizer.add_tokens(list(tokens), special_tokens=True)
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(len(tokenizer), pad_to_multiple_of=64)
-    generator = torch.Generator().manual_seed(seed)
-    for table in {model.get_input_embeddings().weight, model.get_output_embeddings().weight}:
-        mean, spread = table.mean(0), table.std(0)
-        with torch.no_grad():
-            for token, words in tokens.items():
-                place = tokenizer.convert_tokens_to_ids(token)
-                if words:
-                    text = "".join(f" {word}" for word in words)
-                    table[place] = table[tokenizer.encode(text, add_special_tokens=False)].mean(0)
-                else:
-                    noise = torch.randn(len(mean), generator=generator)
-                    table[place] = mean + spread * noise
-    save_model(model, processor, to)

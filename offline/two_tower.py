@@ -94,7 +94,7 @@ class TwoTower:
     @property
     def sharpness(self) -> float:
         """What likenesses are multiplied with to become logits."""
-        return float(self._scale.exp())
+        return float(self._scale.detach().exp())
 
     @torch.no_grad()
     def encode(self, items: Sequence[Item]) -> Vectors:

@@ -101,6 +101,11 @@ class ItemStore:
         """All items of a split and kind, in order of id."""
         return self._select("split = ? AND kind = ? ORDER BY id", (split, kind))
 
+    def numbers(self, split: str, kind: Kind) -> Iterator[int]:
+        """The numbers of all items of a split and kind, in order of id."""
+        statement = "SELECT number FROM items WHERE split = ? AND kind = ? ORDER BY id"
+        return (number for (number,) in self._connection.execute(statement, (split, kind)))
+
     def __iter__(self) -> Iterator[Item]:
         return self._select("1 ORDER BY id", ())
 

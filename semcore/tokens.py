@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semcore.adapter import ADAPTER
 from semcore.errors import ModelError
 from semcore.identifier import Identifier, is_token
 from semcore.prompt import ANSWERS
@@ -105,7 +106,8 @@ def trie_walk(
 def model_fingerprint(model: Path) -> str:
     """SHA-256, in hex, of the files of the tokenizer, the weights and the adapter."""
     digest = hashlib.sha256()
-    for file in sorted([*model.glob("*.safetensors"), *model.glob("tokenizer*.json")]):
+    weights = [*model.glob("*.safetensors"), *model.glob(f"{ADAPTER}/*.safetensors")]
+    for file in sorted([*weights, *model.glob("tokenizer*.json")]):
         digest.update(file.name.encode())
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
+from torch import Tensor
 
+from semcore.adapter import adapter_of, adapter_rank
 from semcore.errors import EngineError
+from semcore.frozen_vision import has_frozen_vision
 from semcore.identifier import Identifier
+from semcore.picture_embedder import PictureEmbedder
 from semcore.prompt import IMAGE
 from semcore.tokens import IdentifierTokenizer, end_token, load_tokenizer, verdict_tokens
 from service.beam import Beam
@@ -27,15 +32,21 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 _BLOCK = 32
+_EMBEDDED = 256  # pictures whose visual tokens are kept
+_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM knows
 _LONGEST = 300  # tokens of an identifier, more than any walk has
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture; ``key`` names its content, so that its features are computed once."""
+    """A decoded picture; ``key`` names its content, so that its features are computed once.
 
-    image: Image.Image
+    ``tokens``: what the vision side made of it, float [tokens, hidden], where that is known.
+    """
+
+    image: Image.Image | None
     key: str
+    tokens: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +127,15 @@ class Engine(Protocol):
 class VllmEngine:
     """vLLM's asynchronous engine, in a process of its own."""
 
-    def __init__(self, llm: AsyncLLM, tokenizer: Any) -> None:
+    def __init__(
+        self,
+        llm: AsyncLLM,
+        tokenizer: Any,
+        embedder: PictureEmbedder | None = None,
+        adapter: Path | None = None,
+    ) -> None:
         from vllm import SamplingParams
+        from vllm.lora.request import LoRARequest
         from vllm.sampling_params import RequestOutputKind
 
         self.llm = llm
@@ -127,6 +145,9 @@ class VllmEngine:
         self._kind = RequestOutputKind.FINAL_ONLY
         self._end = end_token(tokenizer)
         self._spelling = IdentifierTokenizer(tokenizer)
+        self._adapter = None if adapter is None else LoRARequest(adapter.name, 1, str(adapter))
+        self._embedder = embedder
+        self._embedded: OrderedDict[str, Tensor] = OrderedDict()
 
     @classmethod
     def start(cls, model: Path, settings: Settings, **arguments: Any) -> VllmEngine:
@@ -145,6 +166,8 @@ class VllmEngine:
         from vllm.v1.engine.async_llm import AsyncLLM
 
         tokenizer = load_tokenizer(model)
+        embedder = PictureEmbedder(model) if has_frozen_vision(model) else None
+        adapter = adapter_of(model)
         ours = {
             "model": str(model),
             "dtype": settings.dtype,
@@ -153,6 +176,7 @@ class VllmEngine:
             "scheduler_cls": "service.beam_scheduler.BeamScheduler",
             "logprobs_mode": "processed_logits",
             "limit_mm_per_prompt": {"image": 1, "video": 0},
+            "enable_mm_embeds": embedder is not None,
             "gpu_memory_utilization": settings.gpu_memory_utilization,
             "block_size": _BLOCK if current_platform.is_cpu() else None,
             "distributed_executor_backend": "uni" if settings.one_process else None,
@@ -160,6 +184,9 @@ class VllmEngine:
             "enforce_eager": settings.enforce_eager,
             "disable_log_stats": True,
         }
+        if adapter is not None:
+            rank = next(rank for rank in _LORA_RANKS if rank >= adapter_rank(adapter))
+            ours |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
         args = AsyncEngineArgs(**{**ours, **arguments})
         try:
             two = getattr(args.create_engine_config(), "use_v2_model_runner", False)
@@ -168,7 +195,7 @@ class VllmEngine:
             llm = AsyncLLM.from_engine_args(args)
         except (RuntimeError, ValueError, OSError) as error:
             raise EngineError(f"vLLM cannot serve {model}: {error}") from error
-        return cls(llm, tokenizer)
+        return cls(llm, tokenizer, embedder, adapter)
 
     async def stop(self) -> None:
         self.llm.shutdown()
@@ -256,7 +283,9 @@ class VllmEngine:
                     f"the query is too long: {length} tokens, where the model has room for "
                     f"{most - room}; shorten it, or raise SEMCORE_MAX_MODEL_LEN"
                 )
-            async for output in self.llm.generate(rendered, params, uuid.uuid4().hex):
+            async for output in self.llm.generate(
+                rendered, params, uuid.uuid4().hex, lora_request=self._adapter
+            ):
                 last = output
         except InvalidQueryError:
             raise
@@ -275,12 +304,28 @@ class VllmEngine:
         tokens = list(prompt.tokens)
         if not prompt.pictures:
             return tokens_input(tokens)
+        shown: list[Any] = [picture.image for picture in prompt.pictures]
+        if self._embedder is not None:
+            shown = [await asyncio.to_thread(self._seen, picture) for picture in prompt.pictures]
         request = {
             "prompt_token_ids": tokens,
-            "multi_modal_data": {"image": [picture.image for picture in prompt.pictures]},
+            "multi_modal_data": {"image": shown},
             "multi_modal_uuids": {"image": [picture.key for picture in prompt.pictures]},
         }
         renderer = self.llm.renderer
         parsed = parse_model_prompt(self.llm.model_config, request)
         (rendered,) = await renderer.render_cmpl_async([parsed], renderer.default_cmpl_tok_params)
         return rendered
+
+    def _seen(self, picture: Picture) -> Tensor:
+        """The visual tokens of a picture that the frozen encoder sees, float [tokens, hidden]."""
+        if picture.tokens is not None:
+            return picture.tokens
+        known = self._embedded.get(picture.key)
+        if known is None:
+            assert self._embedder is not None
+            assert picture.image is not None
+            known = self._embedded[picture.key] = self._embedder([picture.image])[0]
+            if len(self._embedded) > _EMBEDDED:
+                self._embedded.popitem(last=False)
+        return known

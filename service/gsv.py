@@ -66,6 +66,10 @@ async def verify(
 
 
 def _picture(index: Index, item: Item) -> Picture | None:
+    key = f"{index.version}:{item.id}"
+    tokens = None if index.pictures is None else index.pictures.get(item.id)
+    if tokens is not None:
+        return Picture(None, key, tokens)
     path = index.image_path(item)
     if path is None:
         return None
@@ -74,7 +78,7 @@ def _picture(index: Index, item: Item) -> Picture | None:
             image = file.convert("RGB")
     except OSError:
         return None
-    return Picture(image, f"{index.version}:{item.id}")
+    return Picture(image, key)
 
 
 def _softmax(logprobs: Sequence[float]) -> list[float]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from semcore.bundle import Manifest, check_bundle, read_margins
 from semcore.errors import BundleError
 from semcore.item import KINDS, Item, ItemStore, Kind
+from semcore.picture_table import PICTURE_FILES, PictureTable
 from semcore.walk import Walk, file_names, load_walk
 
 
@@ -47,6 +48,7 @@ class Index:
             for kind in KINDS:
                 walk = [n for n in file_names(kind) if n in self.manifest.files]
                 names += walk
+            names += [name for name in PICTURE_FILES if name in self.manifest.files]
             for name in names:
                 _link(bundle / name, self._folder / name)
             self._sides = {
@@ -57,6 +59,7 @@ class Index:
                 for kind in KINDS
                 if file_names(kind)[0] in self.manifest.files
             }
+            self.pictures = PictureTable(self._folder) if PICTURE_FILES[0] in names else None
             self.store = ItemStore(self._folder / "items.sqlite", self.manifest.settings.gallery)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from offline.metrics import recall_at_k, recall_table
+from offline.metrics import recall_at_k, recall_difference, recall_table
 
 RANKS = [1, 3, None, 7, 1, 12, 2, 5]
 
@@ -21,3 +21,15 @@ def test_table_agrees_and_has_intervals() -> None:
         assert estimate.low < estimate.value < estimate.high
     certain = recall_table([1] * 10)["R@1"]
     assert (certain.low, certain.high) == (100.0, 100.0)
+
+
+def test_of_several_runs_a_query_counts_with_its_mean() -> None:
+    table = recall_table([1, None], [1, 1])
+    assert table["R@1"].value == 75.0
+
+
+def test_difference_is_paired() -> None:
+    same = recall_difference([RANKS], [RANKS], 1)
+    assert (same.low, same.value, same.high) == (0.0, 0.0, 0.0)
+    better = recall_difference([[1] * 50], [[2] * 50], 1)
+    assert (better.low, better.value) == (100.0, 100.0)

@@ -1,0 +1,94 @@
+"""A reproduction trains, serves, asks and reports; a second one finds all of it there.
+
+This checks the machinery, not the figures.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from moment import MOMENT, SERVICE
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.service_process import serving
+from offline.corpus import Corpus
+from offline.recipes import BUDGETS, SEMCORE, Line, Recipe, System, View
+from offline.reproduction import Reproduction
+from offline.results import write_results
+from semcore.prompt import DIRECTIONS
+
+LIMIT = 6
+BUDGET = replace(
+    BUDGETS["moment"],
+    limit=LIMIT,
+    train=replace(MOMENT, epochs=0.5, align_epochs=0.5, gsv_queries=4),
+)
+CODES = System("rq", "rq", train={"indexed": 1.0}, verified=False)
+TOWERS = System("two-towers", family="two towers")
+RECIPE = Recipe(
+    "some",
+    "Some systems",
+    [
+        Line("SemCORE", SEMCORE),
+        Line("without constrained decoding", SEMCORE, View(constrained=False)),
+        Line(
+            "codes",
+            System("rq", "rq", train={"indexed": 1.0}, verified=False),
+            View(verified=False),
+        ),
+        Line("two towers", TOWERS, View(verified=False)),
+        Line("two towers, re-ranked", TOWERS),
+    ],
+    claims=[("SemCORE", "without constrained decoding")],
+)
+
+
+@contextmanager
+def real_service(bundle: Path) -> Iterator[str]:
+    with serving(bundle, environment=SERVICE) as url:
+        yield url
+
+
+def no_service(bundle: Path) -> None:
+    raise AssertionError(f"{bundle} was answered and needs no service")
+
+
+def test_reproduces_and_goes_on(corpus: Corpus, tmp_path: Path) -> None:
+    run = Reproduction(corpus, None, tmp_path, BUDGET, real_service, lambda _: None)
+    outcomes = run.run([RECIPE])
+    for outcome in outcomes["some"]:
+        assert outcome.cost.parameters > 1_000_000
+        for direction in DIRECTIONS:
+            (answers,) = outcome.answers[direction]
+            assert len(answers) == LIMIT
+    costs = {o.line.title: o.cost for o in outcomes["some"]}
+    assert len({cost.samples for cost in costs.values()}) <= 2
+    few, many = sorted(cost.samples for cost in costs.values())[:: len(costs) - 1]
+    assert many - few <= 2 * BUDGET.train.batch_size  # whole batches
+    parameters = [cost.parameters for cost in costs.values()]
+    assert max(parameters) < 1.1 * min(parameters)
+    report = write_results(outcomes, [RECIPE], corpus, BUDGET, 60.0, tmp_path).read_text()
+    for line in RECIPE.lines:
+        assert report.count(f"| {line.title} |") == len(DIRECTIONS)
+    assert report.count("SemCORE before without constrained decoding") == len(DIRECTIONS)
+    for direction in DIRECTIONS:
+        assert (tmp_path / f"some-{direction}.png").stat().st_size > 0
+    trained = {path: path.read_text() for path in tmp_path.glob("*/*/system.json")}
+    assert len(trained) == 3
+    again = Reproduction(corpus, None, tmp_path, BUDGET, no_service, lambda _: None)  # type: ignore[arg-type]
+    assert again.run([RECIPE]) == outcomes
+    assert {path: path.read_text() for path in trained} == trained
+    assert json.loads(next(iter(trained.values())))["samples"] > 0
+
+
+def test_names_what_there_is(tmp_path: Path) -> None:
+    for arguments, said in (
+        (["table9"], "table3"),
+        (["table3", "--budget", "huge"], "short"),
+    ):
+        result = CliRunner().invoke(app, ["reproduce", *arguments, "--out", str(tmp_path)])
+        assert result.exit_code != 0
+        assert said in result.stderr

@@ -1,0 +1,36 @@
+"""Recipes name systems that exist, and share those that are the same."""
+
+from dataclasses import asdict
+
+import pytest
+
+from offline.recipes import BUDGETS, SEMCORE, choose, recipes
+from offline.schemes import SCHEMES
+from offline.tiny import SIZES
+from semcore.errors import SemcoreError
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_systems_are_of_known_schemes_and_sizes(budget: str) -> None:
+    found = recipes(BUDGETS[budget])
+    assert list(found) == ["table1", "table3", "table4", "table5", "figure3", "new-items"]
+    by_name: dict[str, object] = {}
+    for recipe in found.values():
+        titles = [line.title for line in recipe.lines]
+        assert len(set(titles)) == len(titles)
+        assert {title for claim in recipe.claims for title in claim} <= set(titles)
+        for line in recipe.lines:
+            assert line.system.scheme in SCHEMES
+            assert line.system.size in SIZES
+            # A name stands for one system only, since its answers are kept under it.
+            assert by_name.setdefault(line.system.name, asdict(line.system)) == asdict(line.system)
+            assert (recipe.shape == "bars") == (line.at == ())
+    assert SEMCORE.name in by_name
+
+
+def test_chooses_by_name() -> None:
+    budget = BUDGETS["short"]
+    assert [recipe.name for recipe in choose("table3", budget)] == ["table3"]
+    assert len(choose("all", budget)) == 6
+    with pytest.raises(SemcoreError, match="no recipe; there are all, table1"):
+        choose("table9", budget)

@@ -1,0 +1,70 @@
+"""Each scheme gives every item an identifier that goes to text and back."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from offline.build import BuildSettings, build_bundle
+from offline.corpus import Corpus
+from offline.encoder import Encoder
+from offline.schemes import SCHEMES
+from semcore.bundle import TOKENS, check_bundle
+from semcore.errors import CorpusError
+from semcore.identifier import Identifier, is_token
+from semcore.item import KINDS, Item, ItemStore
+
+SHARED = {"sid", "sid-without-deduplication", "sid-without-cluster"}
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder(remember=True)
+
+
+def items_of(bundle: Path) -> list[Item]:
+    store = ItemStore(bundle / "items.sqlite", ("test",))
+    items = list(store)
+    store.close()
+    return items
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_item_has_an_identifier(
+    scheme: str, corpus: Corpus, encoder: Encoder, tmp_path: Path
+) -> None:
+    settings = BuildSettings(clusters=4, scheme=scheme)
+    build_bundle(corpus, tmp_path / "b", settings, encoder=encoder)
+    assert check_bundle(tmp_path / "b").settings.scheme == scheme
+    items = items_of(tmp_path / "b")
+    tokens = json.loads((tmp_path / "b" / TOKENS).read_text())
+    for kind in KINDS:
+        texts = [item.identifier for item in items if item.kind == kind]
+        parsed = [Identifier.parse(text) for text in texts]
+        assert [one.text for one in parsed] == texts
+        assert {part for one in parsed for part in one.parts if is_token(part)} <= tokens.keys()
+        if scheme not in SHARED:
+            assert len(set(texts)) == len(texts)
+    with_cluster = scheme.startswith("sid") and scheme != "sid-without-cluster"
+    assert all(
+        (Identifier.parse(i.identifier).global_id is not None) == with_cluster for i in items
+    )
+
+
+def test_deduplication_leaves_out_what_the_cluster_says(
+    corpus: Corpus, encoder: Encoder, tmp_path: Path
+) -> None:
+    shares = {}
+    for scheme in ("sid", "sid-without-deduplication"):
+        settings = BuildSettings(clusters=4, keywords=3, scheme=scheme)
+        build_bundle(corpus, tmp_path / scheme, settings, encoder=encoder)
+        said = json.loads((tmp_path / scheme / "clusters.json").read_text())
+        identifiers = [Identifier.parse(item.identifier) for item in items_of(tmp_path / scheme)]
+        repeated = [len(set(said[one.global_id or 0]) & set(one.lexical_id)) for one in identifiers]
+        shares[scheme] = sum(repeated) / len(repeated)
+    assert shares["sid"] < shares["sid-without-deduplication"] / 2
+
+
+def test_names_the_schemes_that_there_are(corpus: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="none of the schemes sid, "):
+        build_bundle(corpus, tmp_path / "b", BuildSettings(scheme="magic"))
