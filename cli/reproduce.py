@@ -24,6 +24,13 @@ def reproduce(
     ],
     corpus: Annotated[str, typer.Option(help="'demo', or a folder or file of captions.")] = "demo",
     budget: Annotated[str, typer.Option(help="moment (does it run?), short or full.")] = "short",
+    base: Annotated[str, typer.Option(help="What all systems start from: tiny or small.")] = "tiny",
+    source_captions: Annotated[
+        int, typer.Option(min=1, help="Captions of a picture that its identifier is made of.")
+    ] = 2,
+    gallery: Annotated[
+        list[str] | None, typer.Option(help="Split that is searched; repeatable. Default: test.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for models, answers and the report; default: in the cache."),
@@ -35,24 +42,22 @@ def reproduce(
     """
     from offline.corpus import CAPTIONS_FILE, Corpus, read_corpus
     from offline.demo_corpus import write_demo_corpus, write_warm_up_corpus
-    from offline.recipes import BUDGETS, choose
+    from offline.recipes import choose, choose_budget
     from offline.reproduction import Reproduction
     from offline.results import write_results
 
-    if budget not in BUDGETS:
-        raise typer.BadParameter(f"--budget is one of {', '.join(BUDGETS)}")
-    spent = BUDGETS[budget]
+    spent = choose_budget(budget, base, gallery or ["test"])
     chosen = choose(recipe, spent)
-    folder = out or cache_folder(f"reproduce-{Path(corpus).name}-{budget}")
+    folder = out or cache_folder(f"reproduce-{Path(corpus).name}-{base}-{budget}")
     folder.mkdir(parents=True, exist_ok=True)
     warm_up: Corpus | None = None
     if corpus == "demo":
         if not (folder / "warm-up" / CAPTIONS_FILE).exists():
             write_demo_corpus(folder / "demo", spent.pictures)
             write_warm_up_corpus(folder / "warm-up", spent.warm_up, spent.pictures)
-        found, warm_up = read_corpus(folder / "demo"), read_corpus(folder / "warm-up")
-    else:
-        found = read_corpus(Path(corpus))
+        warm_up = read_corpus(folder / "warm-up")
+    source = folder / "demo" if corpus == "demo" else Path(corpus)
+    found = read_corpus(source, source_captions=source_captions)
     began = time.monotonic()
     outcomes = Reproduction(found, warm_up, folder, spent, _serving, typer.echo).run(chosen)
     clock = folder / "seconds"

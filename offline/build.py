@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from offline.clusters import assign_clusters, cluster_words, fit_clusters
 from offline.corpus import SPLITS, Corpus, Picture, held_out_rule
 from offline.encoder import Encoder, Vectors
-from offline.keywords import extract_keywords, word_vectorizer
+from offline.keywords import Order, extract_keywords, word_vectorizer
 from offline.schemes import SCHEMES, SID, Material, Scheme
 from semcore.bundle import (
     CLUSTERS,
@@ -44,6 +44,9 @@ class BuildSettings:
     Attributes:
         gallery: the splits that can be found; all if empty.
         scheme: a name of :data:`offline.schemes.SCHEMES`.
+        views: most identifiers of a picture: beside the one of all its source captions, one each
+            of the first ones by themselves.
+        order: of the keywords: as KeyBERT has them, or the rarest or the commonest first.
     """
 
     clusters: int = 128
@@ -53,6 +56,8 @@ class BuildSettings:
     seed: int = 0
     gallery: tuple[str, ...] = ()
     scheme: str = SID
+    views: int = 1
+    order: Order = "relevance"
 
 
 def build_bundle(
@@ -82,7 +87,7 @@ def build_bundle(
     if scheme is None:
         raise CorpusError(f"{settings.scheme!r} is none of the schemes {', '.join(SCHEMES)}")
     gallery = settings.gallery or SPLITS
-    entries = _entries(corpus.pictures)
+    entries = _entries(corpus.pictures, settings.views)
     # 1. Vectors: of each caption, and for a picture the mean of its sources.
     encoder = encoder or Encoder(settings.encoder)
     vectors = _vectors(
@@ -90,9 +95,10 @@ def build_bundle(
     )
     documents = [" ".join(entry.sources) for entry in entries]
     # 2. Global IDs, learned from the training split where there is one.
-    learned = np.array([entry.item.split == "train" for entry in entries])
+    whole = np.array([not entry.is_view for entry in entries])
+    learned = whole & np.array([entry.item.split == "train" for entry in entries])
     if not learned.any():
-        learned[:] = True
+        learned = whole
     vectorizer = word_vectorizer(documents)
     if like is None:
         centroids = fit_clusters(vectors[learned], settings.clusters, settings.seed)
@@ -109,8 +115,10 @@ def build_bundle(
     assignment = assign_clusters(vectors, centroids)
     # 3. Lexical IDs, or what another scheme has in their place.
     clustered = _Clustered(vectors, learned, assignment, said)
-    keywords = _Keywords(encoder, documents, clustered, vectorizer, settings.keywords)
-    items = _identified(entries, documents, clustered, keywords, scheme, settings, corpus)
+    keywords = _Keywords(
+        encoder, documents, clustered, vectorizer, settings.keywords, settings.order
+    )
+    items = _folded(_identified(entries, documents, clustered, keywords, scheme, settings, corpus))
     # 4. Bundle.
     manifest = Manifest(
         corpus=CorpusRecord(
@@ -127,8 +135,9 @@ def build_bundle(
     with staged(out, manifest) as stage:
         write_items(stage / "items.sqlite", items)
         for kind in KINDS:
-            shown = (i.identifier for i in items if i.kind == kind and i.split in gallery)
-            Trie.build(shown).save(stage / f"{kind}.marisa")
+            shown = (i for i in items if i.kind == kind and i.split in gallery)
+            trie = Trie.build(text for item in shown for text in item.identifiers)
+            trie.save(stage / f"{kind}.marisa")
         np.save(stage / _CENTROIDS, centroids, allow_pickle=False)
         (stage / CLUSTERS).write_text(json.dumps(said))
         (stage / TOKENS).write_text(json.dumps(_new_tokens(items, said)))
@@ -142,23 +151,21 @@ class _Entry:
 
     item: Item
     sources: tuple[str, ...]
+    is_view: bool = False
 
 
-def _entries(pictures: Sequence[Picture]) -> list[_Entry]:
+def _entries(pictures: Sequence[Picture], views: int) -> list[_Entry]:
     entries = []
     for picture in pictures:
         sources = picture.sources
-        shared = {"split": picture.split, "pair": picture.id, "identifier": ""}
-        image = Item(
-            id=picture.id, kind="image", held_out=False, caption=" ".join(sources),
-            image=picture.image, **shared,
-        )  # fmt: skip
+        split, pair = picture.split, picture.id
+        image = Item(pair, "image", split, pair, False, " ".join(sources), picture.image, "")
         entries.append(_Entry(image, sources))
+        if len(sources) > 1:
+            entries += [_Entry(image, (caption,), True) for caption in sources[: views - 1]]
         for number, caption in enumerate(picture.captions or sources):
-            text = Item(
-                id=f"{picture.id}#{number}", kind="text", held_out=caption not in sources,
-                caption=caption, image="", **shared,
-            )  # fmt: skip
+            name, held_out = f"{pair}#{number}", caption not in sources
+            text = Item(name, "text", split, pair, held_out, caption, "", "")
             entries.append(_Entry(text, (caption,)))
     return entries
 
@@ -186,6 +193,7 @@ class _Keywords:
     clustered: _Clustered
     vectorizer: CountVectorizer
     count: int
+    order: Order
 
     def of(self, rows: NDArray[np.int64], deduplicated: bool) -> list[tuple[str, ...]]:
         said = self.clustered.said
@@ -197,6 +205,7 @@ class _Keywords:
             said if deduplicated else [[]] * len(said),
             self.vectorizer,
             self.count,
+            self.order,
         )
 
 
@@ -230,6 +239,16 @@ def _identified(
     return items
 
 
+def _folded(items: Sequence[Item]) -> list[Item]:
+    """One item an id: identifiers of further ones of the same id become its views."""
+    found: dict[str, Item] = {}
+    for item in items:
+        first = found.setdefault(item.id, item)
+        if item.identifier not in first.identifiers:
+            found[item.id] = replace(first, views=(*first.views, item.identifier))
+    return list(found.values())
+
+
 def _vectors(captions: Vectors, entries: Sequence[_Entry]) -> Vectors:
     starts = np.cumsum([0, *(len(entry.sources) for entry in entries[:-1])])
     sums = np.add.reduceat(captions, starts, axis=0)
@@ -242,7 +261,8 @@ def _new_tokens(items: Sequence[Item], said: Sequence[Sequence[str]]) -> dict[st
 
     There is one for each cluster, also for one that has no item yet.
     """
-    parts = {part for item in items for part in Identifier.parse(item.identifier).parts}
+    texts = {text for item in items for text in item.identifiers}
+    parts = {part for text in texts for part in Identifier.parse(text).parts}
     codes = sorted(part for part in parts if is_token(part))
     clusters = {global_token(cluster): words for cluster, words in enumerate(said)}
     if not clusters.keys() & set(codes):
@@ -253,9 +273,9 @@ def _new_tokens(items: Sequence[Item], said: Sequence[Sequence[str]]) -> dict[st
 def _counts(items: Sequence[Item], gallery: Sequence[str]) -> dict[str, int]:
     counts = {"items": len(items)}
     for kind in KINDS:
-        shown = [item.identifier for item in items if item.kind == kind and item.split in gallery]
+        shown = [item for item in items if item.kind == kind and item.split in gallery]
         counts[f"{kind}s"] = len(shown)
-        counts[f"{kind}_identifiers"] = len(set(shown))
+        counts[f"{kind}_identifiers"] = len({text for i in shown for text in i.identifiers})
     return counts
 
 

@@ -219,15 +219,18 @@ class _Gallery:
     ) -> None:
         self._items = items
         kind = target_kind(direction)
-        trie = Trie.build(item.identifier for item in items if item.kind == kind)
+        trie = Trie.build(text for i in items if i.kind == kind for text in i.identifiers)
         numbered = (
-            (item.identifier, place) for place, item in enumerate(items) if item.kind == kind
+            (text, place)
+            for place, item in enumerate(items)
+            if item.kind == kind
+            for text in item.identifiers
         )
         self.walk = trie_walk(trie, processor.tokenizer, numbered)
 
     def items_of(self, beams: Sequence[tuple[int, float]]) -> Iterator[Item]:
-        for leaf, _ in beams:
-            yield from (self._items[number] for number in self.walk.items_of(leaf).tolist())
+        numbers = (number for leaf, _ in beams for number in self.walk.items_of(leaf).tolist())
+        return (self._items[number] for number in dict.fromkeys(numbers))
 
 
 def _text(query: Query, item: Item) -> str:

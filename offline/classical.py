@@ -15,7 +15,7 @@ from offline.encoder import Encoder
 from offline.evaluation import ANSWERS_LOG
 from offline.fitting import FitSettings, fit
 from offline.pairs import Sample
-from offline.pictures import Pixels
+from offline.pictures import Features, PictureReader, Pixels
 from offline.presets import TrainSettings
 from offline.questions import Answered, Questions, chosen_queries
 from offline.re_ranker import match_odds
@@ -23,6 +23,7 @@ from offline.sampler import BlockSampler
 from offline.two_tower import TwoTower, exact_search
 from offline.verification import VerificationDataset, said_words
 from semcore.bundle import read_manifest
+from semcore.frozen_vision import has_frozen_vision
 from semcore.item import Item, ItemStore
 from semcore.prompt import DIRECTIONS, Direction, target_kind
 
@@ -37,29 +38,36 @@ def make_classical(
     settings: TrainSettings,
     encoder: Encoder,
     limit: int | None,
+    features: Path,
 ) -> None:
     """Train towers and re-ranker on a bundle's training split and ask them its test queries.
 
     Each sees ``settings.samples`` samples. The models go to ``folder / "model"`` and
     ``folder / "re-ranker"``, the answers beside them.
 
-    Raises :class:`semcore.errors.ModelError` if faiss is not installed.
+    Args:
+        features: what the frozen encoder saw, of a base that sees by one.
+
+    Raises:
+        ModelError: faiss is not installed.
     """
     root = Path(read_manifest(bundle).corpus.image_root)
-    store = ItemStore(bundle / "items.sqlite", ("train", "test"))
+    gallery_splits = read_manifest(bundle).settings.gallery
+    store = ItemStore(bundle / "items.sqlite", ("train", *gallery_splits))
     known = [*store.of_split("train", "image"), *store.of_split("train", "text")]
     backbone, processor = load_model(base)
-    pictures = Pixels(processor)
+    pictures = Features(features) if has_frozen_vision(base) else Pixels(processor)
     towers = TwoTower(backbone, processor, pictures, root)
     captions = encoder.encode([item.caption for item in known if item.kind == "text"])
     towers.fit(known, captions, settings.samples, settings.learning_rate, settings.seed)
     save_model(backbone, processor, folder / "model")
-    _train_re_ranker(known, base, folder / "re-ranker", settings, towers, root)
+    _train_re_ranker(known, base, folder / "re-ranker", settings, towers, root, pictures)
     re_ranker, _ = load_model(folder / "re-ranker")
     found: dict[Direction, list[Answered]] = {}
     for direction in DIRECTIONS:
         queries = chosen_queries(bundle, Questions(direction, limit=limit))
-        gallery = list(store.of_split("test", target_kind(direction)))
+        kind = target_kind(direction)
+        gallery = [i for split in gallery_splits for i in store.of_split(split, kind)]
         places, likeness = exact_search(towers.encode(queries), towers.encode(gallery), _SHOWN)
         sets = [[gallery[at] for at in row[:_CANDIDATES]] for row in places]
         asked = [as_query(item) for item in queries]
@@ -97,10 +105,12 @@ def _train_re_ranker(
     settings: TrainSettings,
     towers: TwoTower,
     root: Path,
+    pictures: PictureReader,
 ) -> None:
     """On pairs, right and wrong, and on what the towers find for training queries."""
     model, processor = load_model(base)
-    keep_comparing(model)
+    if settings.compares:
+        keep_comparing(model)
     queries = choose_queries(items, settings.gsv_queries, settings.seed)
     sets: list[Sequence[Item]] = []
     for direction in DIRECTIONS:
@@ -108,7 +118,8 @@ def _train_re_ranker(
         asked = [_item_of(query, items) for query in queries if query.direction == direction]
         places, _ = exact_search(towers.encode(asked), towers.encode(gallery), _CANDIDATES)
         sets += [[gallery[at] for at in row] for row in places]
-    candidates = CandidateDataset(queries, sets, root, said_words(items))
+    said = said_words(items) if settings.compares else None
+    candidates = CandidateDataset(queries, sets, root, said)
     pairs = VerificationDataset(items, root, settings.seed)
     data: Dataset[Sample] = ConcatDataset([candidates, pairs])
     rest = max(0.0, settings.samples - len(candidates)) / len(pairs)
@@ -122,7 +133,7 @@ def _train_re_ranker(
         lora_rank=0,
         seed=settings.seed,
     )
-    fit(model, processor, Pixels(processor), data, sampler, own, out)
+    fit(model, processor, pictures, data, sampler, own, out)
 
 
 def _item_of(query: Query, items: Sequence[Item]) -> Item:

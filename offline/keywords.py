@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from keybert import KeyBERT
@@ -12,17 +14,19 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from offline.encoder import Encoder, Vectors
 
+Order = Literal["relevance", "rarest", "commonest"]
+
 # Words that say nothing about a picture although no list of stop words has them.
 _HOLLOW = {"picture", "photo", "photograph", "image", "look"}
 # Numbers tell near-duplicates apart, yet scikit-learn's list of stop words has them.
-_TELLING = {"one", "two", "three", "four", "five", "six", "eight", "nine", "ten"}
+NUMBERS = {"one", "two", "three", "four", "five", "six", "eight", "nine", "ten"}
 
 
 def word_vectorizer(texts: Sequence[str]) -> CountVectorizer:
     """Fitted on ``texts``: lower-case words of two or more letters, without stop words."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    stop_words = sorted((ENGLISH_STOP_WORDS | _HOLLOW) - _TELLING)
+    stop_words = sorted((ENGLISH_STOP_WORDS | _HOLLOW) - NUMBERS)
     vectorizer = CountVectorizer(stop_words=stop_words, token_pattern=r"(?u)\b[^\W\d_]{2,}\b")
     try:
         return vectorizer.fit(texts)
@@ -38,6 +42,7 @@ def extract_keywords(
     said: Sequence[Sequence[str]],
     vectorizer: CountVectorizer,
     keywords: int,
+    order: Order = "relevance",
 ) -> list[tuple[str, ...]]:
     """Up to ``keywords`` words an item, nearest to its text first (paper 3.2.2).
 
@@ -48,6 +53,7 @@ def extract_keywords(
         vectors: float32 [len(texts), dimension], the embeddings of ``texts``.
         assignment: int64 [len(texts)], the cluster of each.
         said: for each cluster the words to leave out.
+        order: nearest first, or by how many of the texts have the word.
     """
     words = [str(word) for word in vectorizer.get_feature_names_out()]
     word_vectors = encoder.encode(words)
@@ -67,7 +73,11 @@ def extract_keywords(
     )
     for row, more in zip(short, fill, strict=True):
         ranked[row] = (*ranked[row], *more)[:keywords]
-    return ranked
+    if order == "relevance":
+        return ranked
+    frequency = Counter(word for text in texts for word in set(analyse(text)))
+    sign = 1 if order == "rarest" else -1
+    return [tuple(sorted(found, key=lambda word: sign * frequency[word])) for found in ranked]
 
 
 def _ranked(

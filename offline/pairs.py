@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,9 +46,16 @@ class PairDataset(Dataset[Sample]):
     """
 
     def __init__(
-        self, items: Sequence[Item], image_root: Path, image_repeats: int, seed: int
+        self,
+        items: Sequence[Item],
+        image_root: Path,
+        image_repeats: int,
+        seed: int,
+        paraphrase: Callable[[str, random.Random], str] | None = None,
     ) -> None:
+        """``paraphrase``: puts each text query into other words, every time anew."""
         self._items = items
+        self._paraphrase = paraphrase
         self._root = image_root
         self._rng = random.Random(seed)
         self._repeats = image_repeats
@@ -75,15 +82,17 @@ class PairDataset(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         if index < len(self._texts):
             picture, text, _ = self._texts[index].tolist()
-            prompt = identifier_prompt("text-to-image", self._items[text].caption)
-            return Sample(prompt, (), self._items[picture].identifier)
+            query = self._items[text].caption
+            if self._paraphrase is not None:
+                query = self._paraphrase(query, self._rng)
+            prompt = identifier_prompt("text-to-image", query)
+            return Sample(prompt, (), self._rng.choice(self._items[picture].identifiers))
         row = (index - len(self._texts)) % len(self._pictures)
         following = self._starts[row + 1] if row + 1 < len(self._starts) else len(self._by_picture)
         text = self._by_picture[self._rng.randrange(self._starts[row], following)]
         image = self._root / self._items[int(self._pictures[row])].image
-        return Sample(
-            identifier_prompt("image-to-text"), (image,), self._items[int(text)].identifier
-        )
+        answer = self._rng.choice(self._items[int(text)].identifiers)
+        return Sample(identifier_prompt("image-to-text"), (image,), answer)
 
 
 class IndexDataset(Dataset[Sample]):

@@ -13,6 +13,7 @@ class TrainSettings:
         batch_size: samples a step and device.
         samples: of stage 1, in place of ``epochs``; 0 for these.
         image_repeats: how often a picture is a query in one epoch.
+        paraphrased: share of the words of text queries that are replaced by like ones.
         indexed: share of the items to be found, beyond the training split, whose own content is
             learned with their identifiers; they take the place of other samples. Only identifiers
             that say nothing of an item need it.
@@ -36,6 +37,7 @@ class TrainSettings:
     learning_rate: float = 4e-5
     samples: int = 0
     image_repeats: int = 5
+    paraphrased: float = 0.0
     indexed: float = 0.0
     index_repeats: int = 4
     gsv_epochs: float = 1.0

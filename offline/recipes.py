@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from offline.presets import TINY, TrainSettings
+from offline.presets import SMALL, TINY, TrainSettings
 from offline.schemes import SCHEMES, SID
 from offline.tiny import SIZES
 from semcore.errors import SemcoreError
@@ -58,6 +58,7 @@ class Recipe:
     """Attributes:
     shape: how its figure is drawn.
     claims: pairs of titles, the first of which the paper has ahead in R@1.
+    repeated: its systems are trained with several seeds, where the budget has them.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Recipe:
     shape: Literal["bars", "curves", "grid"] = "bars"
     axes: tuple[str, ...] = ()
     claims: Sequence[tuple[str, str]] = ()
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,9 @@ class Budget:
     Attributes:
         pictures, warm_up: of the demo corpus.
         limit: queries of each direction; all if None.
-        runs: seeds of the systems in tables 1 to 3; others have one.
+        runs: seeds of the systems of tables 1 to 3; others have one.
+        base: what all systems start from, ``tiny`` or ``small``.
+        gallery: the splits that are searched; queries are of the test split.
         clusters, keywords: the grid of figure 3.
         shares: of the items to be found that are known from training, in the figure of new items.
     """
@@ -94,6 +98,8 @@ class Budget:
     shares: tuple[float, ...]
     sizes: tuple[str, ...]
     beams: tuple[int, ...]
+    base: str = "tiny"
+    gallery: tuple[str, ...] = ("test",)
 
 
 _QUICK = replace(
@@ -122,6 +128,28 @@ _MOMENT = Budget(
     shares=(0.0, 1.0), sizes=("half", "base"), beams=(2, 5),
 )  # fmt: skip
 BUDGETS = {budget.name: budget for budget in (_MOMENT, _SHORT, _FULL)}
+_OF_SMALL = {
+    "moment": replace(SMALL, samples=64, gsv_queries=2, align_epochs=0.2),
+    "short": replace(SMALL, samples=6000, gsv_queries=60),
+    "full": SMALL,
+}
+
+
+def choose_budget(name: str, base: str, gallery: Sequence[str]) -> Budget:
+    """A budget for a base. Raises :class:`SemcoreError` if there is none of that name."""
+    if name not in BUDGETS:
+        raise SemcoreError(f"{name!r} is no budget; there are {', '.join(BUDGETS)}")
+    if base not in ("tiny", "small"):
+        raise SemcoreError(f"{base!r} is no base for reproductions; there are tiny and small")
+    budget = replace(BUDGETS[name], gallery=tuple(gallery))
+    if base == "tiny":
+        return budget
+    # Trained on real captions, with the paper's clusters; there is one size of it.
+    return replace(
+        budget, base=base, train=_OF_SMALL[name], clusters=128, cluster_grid=(32, 128),
+        sizes=("base",), runs=1,
+    )  # fmt: skip
+
 
 SEMCORE = System("semcore")
 _KNOWN = {"indexed": 1.0}
@@ -170,7 +198,7 @@ def _rivals() -> Recipe:
     ]
     claims = [("SemCORE", line.title) for line in lines[1:]]
     title = "Tables 1 and 2: SemCORE and its rivals on the same backbone and data"
-    return Recipe("table1", title, lines, claims=claims)
+    return Recipe("table1", title, lines, claims=claims, repeated=True)
 
 
 def _ablations() -> Recipe:
@@ -189,7 +217,8 @@ def _ablations() -> Recipe:
         Line("without constrained decoding", SEMCORE, View(constrained=False)),
     ]
     claims = [(whole, line.title) for line in lines[1:]]
-    return Recipe("table3", "Table 3: what each part is good for", lines, claims=claims)
+    title = "Table 3: what each part is good for"
+    return Recipe("table3", title, lines, claims=claims, repeated=True)
 
 
 def _backbones(budget: Budget) -> Recipe:

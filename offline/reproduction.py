@@ -2,7 +2,8 @@
 
 ::
 
-    corpus/, warm-up/              the demo corpus, unless another one is given
+    demo/, warm-up/                the demo corpus, unless another one is given
+    features/                      what the frozen encoder sees, of models that see by one
     SEED/base-SIZE/                what all systems of a size start from
     SEED/SYSTEM/bundle, model      the trained system
     SEED/SYSTEM/system.json        parameters, samples, seconds
@@ -82,6 +83,7 @@ class Reproduction:
         self._serving = serving
         self._report = report
         self._encoder = Encoder(remember=True)
+        self._features = folder / "features"
 
     def run(self, recipes: Sequence[Recipe]) -> dict[str, list[Outcome]]:
         """The outcomes of each recipe by its name; every system is trained once a seed.
@@ -93,11 +95,11 @@ class Reproduction:
             _, mine = views.setdefault(line.system.name, (line.system, []))
             if line.view not in mine:
                 mine.append(line.view)
-        of_first = {line.system.name for line in _in_order(recipes[:2])}
+        repeated = {line.system.name for one in recipes if one.repeated for line in one.lines}
         answers: dict[tuple[str, View], dict[Direction, list[list[Answered]]]] = {}
         costs: dict[str, Cost] = {}
         for name, (system, mine) in views.items():
-            for seed in range(self._budget.runs if name in of_first else 1):
+            for seed in range(self._budget.runs if name in repeated else 1):
                 self._report(f"{name}, seed {seed}")
                 for view, found in self._answers(system, mine, seed).items():
                     kept = answers.setdefault((name, view), {d: [] for d in DIRECTIONS})
@@ -131,16 +133,20 @@ class Reproduction:
         own: dict[str, Any] = {
             "clusters": self._budget.clusters, "keywords": self._budget.keywords, **system.build,
         }  # fmt: skip
-        settings = BuildSettings(scheme=system.scheme, seed=seed, gallery=("test",), **own)
+        settings = BuildSettings(
+            scheme=system.scheme, seed=seed, gallery=self._budget.gallery, **own
+        )
         build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
         base = self._base(system.size, seed)
         began = time.perf_counter()
         training = self._settings(system, seed)
         if system.family == "two towers":
             samples = training.samples
-            make_classical(bundle, base, folder, training, self._encoder, self._budget.limit)
+            make_classical(
+                bundle, base, folder, training, self._encoder, self._budget.limit, self._features
+            )
         else:
-            train_model(bundle, str(base), model, training, report=lambda _: None)
+            train_model(bundle, str(base), model, training, None, lambda _: None, self._features)
             bind_bundle(bundle, model)
             samples = sum(json.loads((model / RECORD).read_text())["seen"].values())
         cost = Cost(_parameters(model), samples, time.perf_counter() - began)
@@ -151,13 +157,11 @@ class Reproduction:
         folder = self._folder / str(seed) / f"base-{size}"
         if not folder.exists():
             bundle = folder.with_name(f"base-{size}-bundle")
-            settings = BuildSettings(
-                self._budget.clusters, self._budget.keywords, seed=seed, gallery=("test",)
-            )
+            settings = BuildSettings(self._budget.clusters, self._budget.keywords, seed=seed)
             build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
             own = replace(self._budget.train, seed=seed)
-            base = "tiny" if size == "base" else f"tiny-{size}"
-            prepare_model(bundle, base, folder, own, self._warm_up, lambda _: None)
+            base = self._budget.base if size == "base" else f"{self._budget.base}-{size}"
+            prepare_model(bundle, base, folder, own, self._warm_up, lambda _: None, self._features)
             shutil.rmtree(bundle)
         return folder
 

@@ -31,9 +31,11 @@ from offline.candidates import (
     write_candidates,
 )
 from offline.corpus import Corpus
+from offline.encoder import Encoder
 from offline.fitting import LOSS_LOG, FitSettings, fit
 from offline.lora import merge_adapter
 from offline.pairs import IndexDataset, PairDataset, Sample, captions_of_pairs
+from offline.paraphrase import Paraphraser
 from offline.pictures import Features, PictureReader, Pixels, write_features
 from offline.presets import TrainSettings
 from offline.sampler import BlockSampler
@@ -42,6 +44,7 @@ from offline.verification import VerificationDataset, said_words
 from semcore.adapter import adapter_of
 from semcore.bundle import read_manifest
 from semcore.frozen_vision import has_frozen_vision
+from semcore.item import ItemStore
 
 RECORD = "training.json"
 """What a model folder says of its training."""
@@ -55,6 +58,7 @@ def train_model(
     settings: TrainSettings,
     warm_up: Corpus | None = None,
     report: Callable[[str], None] = print,
+    features: Path | None = None,
 ) -> Path:
     """Train on the bundle's training split and write the model folder ``out``.
 
@@ -62,12 +66,14 @@ def train_model(
         base: ``tiny`` (``tiny-half`` and the like are other sizes of it) or ``small``, which are
             made anew, or path or hub name of an InternVL checkpoint in Hugging Face format.
         warm_up: pictures that only the acquaintance with words sees, beside the bundle's own.
+        features: folder in which what a frozen encoder sees is kept, for several trainings on the
+            same pictures.
 
     Raises:
         BundleError: ``bundle`` is no bundle.
         ModelError: the base cannot be loaded, or the bundle has no training split.
     """
-    run = _Run(bundle, out, settings, report)
+    run = _Run(bundle, out, settings, report, features)
     first = run.stage_1(run.tokens(run.prepared(base, warm_up)))
     last = run.stage_2(first) if settings.gsv_queries else first
     if run.is_first:
@@ -89,12 +95,13 @@ def prepare_model(
     settings: TrainSettings,
     warm_up: Corpus | None = None,
     report: Callable[[str], None] = print,
+    features: Path | None = None,
 ) -> Path:
     """What precedes stage 1, which many models may share as their base: acquaintance and checks.
 
     Arguments and errors are those of :func:`train_model`.
     """
-    run = _Run(bundle, out, settings, report)
+    run = _Run(bundle, out, settings, report, features)
     prepared = run.prepared(base, warm_up)
     if run.is_first:
         shutil.rmtree(out, ignore_errors=True)
@@ -111,7 +118,12 @@ class _Run:
     """
 
     def __init__(
-        self, bundle: Path, out: Path, settings: TrainSettings, report: Callable[[str], None]
+        self,
+        bundle: Path,
+        out: Path,
+        settings: TrainSettings,
+        report: Callable[[str], None],
+        features: Path | None,
     ) -> None:
         transformers.utils.logging.set_verbosity_error()
         transformers.set_seed(settings.seed)
@@ -125,6 +137,7 @@ class _Run:
         self._known, self._fresh = held_out(self._items, settings.gsv_held_out)
         self._settings = settings
         self._report = report
+        self._seen_in = features or self.work / "features"
 
     @property
     def is_first(self) -> bool:
@@ -164,13 +177,15 @@ class _Run:
 
     def _stage(self, name: str, make: Callable[[Path], None], *, together: bool = False) -> Path:
         """``together``: all processes make it, and the first one writes it."""
-        folder = self.work / name
+        return self._made(self.work / name, make, together=together)
+
+    def _made(self, folder: Path, make: Callable[[Path], None], *, together: bool = False) -> Path:
         done = folder.exists()
         self.wait()
         if not done:
-            unfinished = self.work / f"{name}.part"
+            unfinished = folder.with_name(f"{folder.name}.part")
             if self.is_first:
-                self._report(f"training: {name}")
+                self._report(f"training: {folder.name}")
                 shutil.rmtree(unfinished, ignore_errors=True)
             if together or self.is_first:
                 make(unfinished)
@@ -188,19 +203,16 @@ class _Run:
         adapter = adapter_of(source)
         if whole and adapter is not None:
             model = merge_adapter(model, adapter)
-        features = self.work / "features"
         frozen = has_frozen_vision(source)
-        return model, processor, Features(features) if frozen else Pixels(processor)
+        return model, processor, Features(self._seen_in) if frozen else Pixels(processor)
 
     def _features(self, source: Path) -> None:
         """What the frozen encoder sees of all pictures, if the model sees by one."""
-        if not has_frozen_vision(source):
-            return
-        items = [*self._items]
-        if self._settings.indexed:
-            items += indexed_items(self._bundle, self._settings.indexed, self._settings.seed)
-        paths = [self._root / item.image for item in items if item.kind == "image"]
-        self._stage("features", lambda to: write_features(paths, to))
+        if has_frozen_vision(source):
+            store = ItemStore(self._bundle / "items.sqlite", ())
+            paths = [self._root / item.image for item in store if item.kind == "image"]
+            store.close()
+            self._made(self._seen_in, lambda to: write_features(paths, to))
 
     def _captions(self) -> Iterator[str]:
         return (item.caption for item in self._items if item.kind == "text")
@@ -244,7 +256,7 @@ class _Run:
         model, processor, read = self._load(source)
         if settings.compares:
             keep_comparing(model)
-        pairs = PairDataset(self._known, self._root, settings.image_repeats, settings.seed)
+        pairs = self._pairs()
         data: list[Dataset[Sample]] = [pairs]
         sizes, shares = [*pairs.sizes], [1.0, 1.0]
         if settings.indexed:
@@ -279,13 +291,23 @@ class _Run:
         queries, found = read_candidates(sets, self._fresh)
         verification = CandidateDataset(queries, found, self._root, said)
         # Some of stage 1 is rehearsed, lest the identifiers be forgotten over the answers.
-        pairs = PairDataset(self._known, self._root, settings.image_repeats, settings.seed)
+        pairs = self._pairs()
         data: Dataset[Sample] = ConcatDataset([verification, pairs])
         share = settings.gsv_rehearsal * len(verification) / len(pairs)
         sizes, shares = (verification.sizes, *pairs.sizes), (1.0, share, share)
         sampler = BlockSampler(sizes, shares, settings.batch_size, settings.seed)
         own = self._fit_settings(settings.gsv_epochs, settings.gsv_learning_rate)
         self._fit(model, processor, read, data, sampler, own, to, adapter_of(source))
+
+    def _pairs(self) -> PairDataset:
+        settings = self._settings
+        paraphrase = None
+        if settings.paraphrased:
+            encoder = Encoder(self._manifest.settings.encoder)
+            paraphrase = Paraphraser(self._captions(), encoder, settings.paraphrased)
+        return PairDataset(
+            self._known, self._root, settings.image_repeats, settings.seed, paraphrase
+        )
 
     def seen(self) -> dict[str, int]:
         """Samples that each stage of the trainer has seen."""

@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semcore.errors import BundleError
 from semcore.prompt import Direction
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST = "manifest.json"
 CLUSTERS = "clusters.json"
 TOKENS = "tokens.json"
@@ -59,6 +59,8 @@ class SettingsRecord(_Record):
     seed: int
     gallery: tuple[str, ...]
     scheme: str = "sid"
+    views: int = 1
+    order: str = "relevance"
 
 
 class ModelRecord(_Record):

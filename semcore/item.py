@@ -13,12 +13,13 @@ from semcore.errors import BundleError
 Kind = Literal["image", "text"]
 KINDS: tuple[Kind, ...] = ("image", "text")
 
+_SEPARATOR = "\n"
 _SCHEMA = """
 CREATE TABLE items (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, split TEXT NOT NULL,
     pair TEXT NOT NULL,
     held_out INTEGER NOT NULL, caption TEXT NOT NULL, image TEXT NOT NULL,
-    identifier TEXT NOT NULL
+    identifier TEXT NOT NULL, views TEXT NOT NULL
 );
 CREATE INDEX by_split ON items (split, kind, id);
 """
@@ -37,6 +38,7 @@ class Item:
         caption: the text itself, or what the identifier of the image was made of.
         image: path of the picture below the corpus's image root; empty for a text.
         identifier: SID as text (see :class:`semcore.identifier.Identifier`).
+        views: other identifiers that lead to the same item.
     """
 
     id: str
@@ -47,6 +49,12 @@ class Item:
     caption: str
     image: str
     identifier: str
+    views: tuple[str, ...] = ()
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """All that lead to the item, the one that it is known by first."""
+        return (self.identifier, *self.views)
 
 
 def write_items(path: Path, items: Iterable[Item]) -> None:
@@ -58,8 +66,8 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
     with sqlite3.connect(path) as connection:
         connection.executescript(_SCHEMA)
         connection.executemany(
-            "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            ((number, *astuple(item)) for number, item in rows),
+            "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ((number, *astuple(item)[:-1], _SEPARATOR.join(item.views)) for number, item in rows),
         )
     connection.close()
 
@@ -93,9 +101,13 @@ class ItemStore:
         return [found[number] for number in numbers]
 
     def identifiers(self, kind: Kind) -> Iterator[tuple[str, int]]:
-        """Identifier and number of all gallery items of a kind."""
-        statement = f"SELECT identifier, number FROM items WHERE kind = ? AND {self._in_gallery}"
-        return iter(self._connection.execute(statement, (kind, *self._splits)))
+        """All identifiers, with the number of their item, of all gallery items of a kind."""
+        fields = "identifier, views, number"
+        statement = f"SELECT {fields} FROM items WHERE kind = ? AND {self._in_gallery}"
+        for identifier, views, number in self._connection.execute(statement, (kind, *self._splits)):
+            yield identifier, number
+            for view in _split(views):
+                yield view, number
 
     def of_split(self, split: str, kind: Kind) -> Iterator[Item]:
         """All items of a split and kind, in order of id."""
@@ -114,6 +126,10 @@ class ItemStore:
 
     def _numbered(self, where: str, values: Sequence[object]) -> Iterator[tuple[int, Item]]:
         for row in self._connection.execute(f"SELECT * FROM items WHERE {where}", tuple(values)):
-            number, item_id, kind, split, pair, held_out, caption, image, identifier = row
-            item = Item(item_id, kind, split, pair, bool(held_out), caption, image, identifier)
-            yield number, item
+            number, item_id, kind, split, pair, held_out, caption, image, identifier, views = row
+            described = item_id, kind, split, pair, bool(held_out), caption, image, identifier
+            yield number, Item(*described, _split(views))
+
+
+def _split(views: str) -> tuple[str, ...]:
+    return tuple(views.split(_SEPARATOR)) if views else ()

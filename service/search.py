@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from urllib.parse import quote
 
 from semcore.identifier import Identifier
@@ -103,7 +103,7 @@ class Searcher:
             verified=probabilities is not None,
             illegal=sum(beam.leaf is None for beam in found.beams),
             traces=[
-                trace_answer(item, self._engine.spell(item.identifier), side.walk, found)
+                trace_answer(item, map(self._engine.spell, item.identifiers), side.walk, found)
                 for item in filter(None, map(index.store.get, trace))
                 if item.kind == target_kind(direction)
             ],
@@ -170,34 +170,48 @@ def item_answer(item: Item) -> ItemAnswer:
     )
 
 
-def trace_answer(item: Item, tokens: Sequence[int], walk: Walk, found: Found) -> TraceAnswer:
-    """Where the beams lost an item whose identifier is spelled with ``tokens``.
+def trace_answer(
+    item: Item, spelled: Iterable[Sequence[int]], walk: Walk, found: Found
+) -> TraceAnswer:
+    """Where the beams lost an item whose identifiers are spelled with ``spelled``, each as tokens;
+    of several the one that was lost last counts.
 
     Of a search without constraint, whose beams have no place in the walk, only whether it was
     found is known: what was not counts as lost with the first step.
     """
-    lost_at = None
+    steps = [(_lost_at(tokens, walk, found), len(tokens)) for tokens in spelled]
+    lost_at, length = max(steps, key=lambda step: math.inf if step[0] is None else step[0])
+    return TraceAnswer(id=item.id, identifier=item.identifier, steps=length, lost_at=lost_at)
+
+
+def _lost_at(tokens: Sequence[int], walk: Walk, found: Found) -> int | None:
     leaf = (walk.follow(tokens) or (DONE, None))[1]
-    if leaf is None or all(beam.leaf != leaf for beam in found.beams):
-        position, lost_at = ROOT, len(tokens)
-        for step, (token, beams) in enumerate(zip(tokens, found.trail, strict=False), start=1):
-            following = walk.step(position, token)
-            if following is None or following[0] not in beams:
-                lost_at = step
-                break
-            position = following[0]
-    return TraceAnswer(id=item.id, identifier=item.identifier, steps=len(tokens), lost_at=lost_at)
+    if leaf is not None and any(beam.leaf == leaf for beam in found.beams):
+        return None
+    position = ROOT
+    for step, (token, beams) in enumerate(zip(tokens, found.trail, strict=False), start=1):
+        following = walk.step(position, token)
+        if following is None or following[0] not in beams:
+            return step
+        position = following[0]
+    return len(tokens)
 
 
 def _candidates(index: Index, side: Side, found: Found, most: int) -> list[Candidate]:
-    """The first items; those that share an identifier share its score, in order of id."""
+    """The first items; those that share an identifier share its score, in order of id. An item
+    with several identifiers has the score of the likeliest."""
+    scores: dict[int, float] = {}
     numbered = (
         (number, beam.logprob)
         for beam in found.beams
         if beam.leaf is not None
         for number in side.walk.items_of(beam.leaf).tolist()
     )
-    first = list(islice(numbered, most))
+    for number, logprob in numbered:
+        scores.setdefault(number, logprob)
+        if len(scores) == most:
+            break
+    first = list(scores.items())
     items = index.store.of_numbers([number for number, _ in first])
     return [Candidate(item, logprob) for item, (_, logprob) in zip(items, first, strict=True)]
 

@@ -1,6 +1,8 @@
 """The bundle holds each item once, with an identifier made by the rule."""
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from offline.build import BuildSettings, build_bundle
 from offline.corpus import Corpus, Picture
+from offline.keywords import Order
 from semcore.bundle import check_bundle
 from semcore.errors import CorpusError
 from semcore.identifier import Identifier
@@ -82,3 +85,35 @@ def test_a_picture_without_a_caption_needs_the_captioner(corpus: Corpus, tmp_pat
     silent = Corpus("silent", corpus.image_root, [Picture("a", "a.png", "train", ())], [])
     with pytest.raises(CorpusError, match="--captioner"):
         build_bundle(silent, tmp_path / "silent", BuildSettings())
+
+
+def test_views_lead_to_the_same_item(corpus: Corpus, tmp_path: Path) -> None:
+    settings = BuildSettings(clusters=4, views=3)
+    manifest = build_bundle(corpus, tmp_path / "b", settings)
+    assert manifest.counts["items"] == 6 * len(corpus.pictures)
+    store = ItemStore(tmp_path / "b" / "items.sqlite", ("train", "val", "test"))
+    images = [item for item in store if item.kind == "image"]
+    assert all(len(set(item.identifiers)) == len(item.identifiers) <= 3 for item in images)
+    assert sum(len(item.views) for item in images) > len(images)
+    trie = Trie.load(tmp_path / "b" / "image.marisa")
+    for item in images:
+        for text in item.identifiers:
+            assert text in trie
+    by_number: dict[int, set[str]] = {}
+    for text, number in store.identifiers("image"):
+        by_number.setdefault(number, set()).add(text)
+    assert sorted(map(len, by_number.values())) == sorted(len(i.identifiers) for i in images)
+
+
+@pytest.mark.parametrize(("order", "first"), [("rarest", min), ("commonest", max)])
+def test_keywords_come_in_the_order_asked_for(
+    corpus: Corpus, tmp_path: Path, order: Order, first: Callable[[list[int]], int]
+) -> None:
+    build_bundle(corpus, tmp_path / "b", BuildSettings(clusters=4, order=order))
+    store = ItemStore(tmp_path / "b" / "items.sqlite", ("test",))
+    images = [item for item in store if item.kind == "image"]
+    said = [set(re.findall(r"[a-z]+", item.caption.lower())) for item in images]
+    for item in images:
+        words = Identifier.parse(item.identifier).lexical_id
+        counts = [sum(word in one for one in said) for word in words]
+        assert counts[0] == first(counts)
