@@ -19,7 +19,8 @@ def reproduce(
     recipe: Annotated[
         str,
         typer.Argument(
-            help="all, table1 (with table 2), table3, table4, table5, figure3 or new-items."
+            help="table1 (with table 2), table3, table4, table5, figure3, new-items; all of these; "
+            "or beyond, what goes beyond the paper."
         ),
     ],
     corpus: Annotated[str, typer.Option(help="'demo', or a folder or file of captions.")] = "demo",

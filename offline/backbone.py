@@ -68,6 +68,11 @@ class Backbone(InternVLForConditionalGeneration):  # type: ignore[misc]
         loss = total / (asked.sum() if count is None else count)
         return InternVLCausalLMOutputWithPast(loss=loss, logits=logits.detach())
 
+    def save_pretrained(self, save_directory: str | Path, **arguments: Any) -> None:
+        """A checkpoint of the trainer's, with weights named as the trainer looks for them: under
+        the names of published checkpoints it would find none, and go on from where it began."""
+        super().save_pretrained(save_directory, **{"save_original_format": False, **arguments})
+
 
 def load_model(folder: str | Path) -> tuple[Backbone, ProcessorMixin]:
     """A checkpoint in float32 with its processor. Raises :class:`ModelError` if it is none."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import ConcatDataset, Dataset, Sampler
 from transformers import (
     PreTrainedModel,
     ProcessorMixin,
@@ -27,7 +27,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from offline.backbone import Backbone, save_model
 from offline.collator import Collator
 from offline.lora import merged, split_adapter, with_adapter
-from offline.pairs import Sample
+from offline.pairs import Sample, SampleDataset
 from offline.pictures import PictureReader
 from semcore.adapter import ADAPTER
 from semcore.errors import ModelError
@@ -108,7 +108,7 @@ def fit(
         args=arguments,
         train_dataset=data,
         data_collator=Collator(processor, pictures),
-        callbacks=[_LossLog(to.with_suffix(f".{LOSS_LOG}"))],
+        callbacks=[_LossLog(to.with_suffix(f".{LOSS_LOG}")), _Epochs(data)],
     )
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
     trainer.train(resume_from_checkpoint=last)
@@ -132,6 +132,20 @@ class _SampledTrainer(Trainer):  # type: ignore[misc]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return self._sampler
+
+
+class _Epochs(TrainerCallback):  # type: ignore[misc]
+    """Tells the datasets which epoch it is."""
+
+    def __init__(self, data: Dataset[Sample]) -> None:
+        self._data = data.datasets if isinstance(data, ConcatDataset) else [data]
+
+    def on_epoch_begin(
+        self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: object
+    ) -> None:
+        for data in self._data:
+            if isinstance(data, SampleDataset):
+                data.epoch = int(state.epoch or 0)
 
 
 class _LossLog(TrainerCallback):  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,26 @@ class Sample:
     checks: tuple[tuple[int, bool], ...] = ()
 
 
+class SampleDataset(Dataset[Sample], ABC):
+    """Samples in which chance has a part, the same in every run: it depends on the seed, the epoch
+    and the place alone, so that a run that was stopped goes on as if it had not been.
+
+    Attributes:
+        epoch: set as each begins.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self.epoch = 0
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    def chance(self, index: int) -> random.Random:
+        """The source of chance for the sample at ``index``."""
+        return random.Random(f"{self._seed}:{self.epoch}:{index}")
+
+
 def captions_of_pairs(items: Iterable[Item]) -> dict[str, str]:
     """For each pair all its captions in one text."""
     captions: dict[str, str] = {}
@@ -38,7 +59,7 @@ def captions_of_pairs(items: Iterable[Item]) -> dict[str, str]:
     return captions
 
 
-class PairDataset(Dataset[Sample]):
+class PairDataset(SampleDataset):
     """Both directions: each text with its picture's identifier, each picture with a text's.
 
     A picture counts ``image_repeats`` times, each time with one of its texts chosen anew. Of the
@@ -54,10 +75,10 @@ class PairDataset(Dataset[Sample]):
         paraphrase: Callable[[str, random.Random], str] | None = None,
     ) -> None:
         """``paraphrase``: puts each text query into other words, every time anew."""
+        super().__init__(seed)
         self._items = items
         self._paraphrase = paraphrase
         self._root = image_root
-        self._rng = random.Random(seed)
         self._repeats = image_repeats
         image_of = {item.pair: place for place, item in enumerate(items) if item.kind == "image"}
         texts = [
@@ -80,18 +101,19 @@ class PairDataset(Dataset[Sample]):
         return len(self._texts) + self._repeats * len(self._pictures)
 
     def __getitem__(self, index: int) -> Sample:
+        rng = self.chance(index)
         if index < len(self._texts):
             picture, text, _ = self._texts[index].tolist()
             query = self._items[text].caption
             if self._paraphrase is not None:
-                query = self._paraphrase(query, self._rng)
+                query = self._paraphrase(query, rng)
             prompt = identifier_prompt("text-to-image", query)
-            return Sample(prompt, (), self._rng.choice(self._items[picture].identifiers))
+            return Sample(prompt, (), rng.choice(self._items[picture].identifiers))
         row = (index - len(self._texts)) % len(self._pictures)
         following = self._starts[row + 1] if row + 1 < len(self._starts) else len(self._by_picture)
-        text = self._by_picture[self._rng.randrange(self._starts[row], following)]
+        text = self._by_picture[rng.randrange(self._starts[row], following)]
         image = self._root / self._items[int(self._pictures[row])].image
-        answer = self._rng.choice(self._items[int(text)].identifiers)
+        answer = rng.choice(self._items[int(text)].identifiers)
         return Sample(identifier_prompt("image-to-text"), (image,), answer)
 
 

@@ -19,6 +19,7 @@ class TrainSettings:
             that say nothing of an item need it.
         index_repeats: how often each of them is learned in one epoch.
         gsv_queries: queries of each direction whose candidates stage 2 learns from; 0 for none.
+        gsv_hard: candidates beside the retrieved ones that nearly match, for each query.
         gsv_rehearsal: samples of stage 1 in stage 2, for each candidate.
         gsv_held_out: share of the pairs that stage 1 does not see and stage 2 searches in, so that
             its candidates are as uncertain as those of new items; for small corpora, which stage 1
@@ -42,6 +43,7 @@ class TrainSettings:
     index_repeats: int = 4
     gsv_epochs: float = 1.0
     gsv_queries: int = 20_000
+    gsv_hard: int = 0
     gsv_learning_rate: float = 4e-5
     gsv_rehearsal: float = 1.0
     gsv_held_out: float = 0.0

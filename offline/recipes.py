@@ -152,6 +152,7 @@ def choose_budget(name: str, base: str, gallery: Sequence[str]) -> Budget:
 
 
 SEMCORE = System("semcore")
+_BEYOND = "beyond"
 _KNOWN = {"indexed": 1.0}
 _BEAMS = View(verified=False)
 _RIVALS = ("numeric", "string", "semantic", "structured", "dsi", "nci", "rq", "rq-pictures")
@@ -167,15 +168,17 @@ def recipes(budget: Budget) -> dict[str, Recipe]:
         _beams(budget),
         _grid(budget),
         _new_items(budget),
+        _beyond(),
     ]
     return {recipe.name: recipe for recipe in found}
 
 
 def choose(name: str, budget: Budget) -> list[Recipe]:
-    """The recipe of a name, or ``all``. Raises :class:`SemcoreError` if there is none."""
+    """The recipe of a name, or ``all`` of the paper's. Raises :class:`SemcoreError` if there is
+    none."""
     known = recipes(budget)
     if name == "all":
-        return list(known.values())
+        return [recipe for recipe in known.values() if recipe.name != _BEYOND]
     if name not in known:
         raise SemcoreError(f"{name!r} is no recipe; there are all, {', '.join(known)}")
     return [known[name]]
@@ -268,3 +271,17 @@ def _new_items(budget: Budget) -> Recipe:
     axes = ("new items, never trained on (%)",)
     title = "New items: recall of items that were added to the trie only"
     return Recipe("new-items", title, lines, "curves", axes)
+
+
+def _beyond() -> Recipe:
+    """Each line differs from SemCORE in one thing."""
+    lines = [
+        Line("SemCORE", SEMCORE),
+        Line("rarest keywords first", System("rarest", build={"order": "rarest"})),
+        Line("commonest keywords first", System("commonest", build={"order": "commonest"})),
+        Line("up to 2 identifiers an item", System("views-2", build={"views": 2})),
+        Line("up to 3 identifiers an item", System("views-3", build={"views": 3})),
+        Line("paraphrased queries", System("paraphrased", train={"paraphrased": 0.3})),
+        Line("hard negatives", System("hard-negatives", train={"gsv_hard": 5})),
+    ]
+    return Recipe(_BEYOND, "Beyond the paper, one step at a time", lines, repeated=True)

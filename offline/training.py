@@ -33,6 +33,7 @@ from offline.candidates import (
 from offline.corpus import Corpus
 from offline.encoder import Encoder
 from offline.fitting import LOSS_LOG, FitSettings, fit
+from offline.hard_negatives import with_hard_negatives
 from offline.lora import merge_adapter
 from offline.pairs import IndexDataset, PairDataset, Sample, captions_of_pairs
 from offline.paraphrase import Paraphraser
@@ -279,6 +280,10 @@ class _Run:
         model, processor, read = self._load(source, whole=True)
         queries = choose_queries(self._fresh, self._settings.gsv_queries, self._settings.seed)
         sets = retrieve_candidates(model, processor, self._fresh, queries, self._root, read)
+        if self._settings.gsv_hard:
+            encoder = Encoder(self._manifest.settings.encoder)
+            hard = self._settings.gsv_hard
+            sets = with_hard_negatives(queries, sets, self._fresh, encoder, hard)
         write_candidates(to, queries, sets)
 
     def _verification(self, source: Path, sets: Path, to: Path) -> None:

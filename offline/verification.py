@@ -11,10 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
 from offline.keywords import word_vectorizer
-from offline.pairs import Sample, captions_of_pairs
+from offline.pairs import Sample, SampleDataset, captions_of_pairs
 from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.prompt import ANSWERS, normalise_query, verification_prompt
@@ -57,7 +55,7 @@ def verification_sample(
     return Sample(prompt, (image,), ANSWERS[0] if matches else ANSWERS[1], checks)
 
 
-class VerificationDataset(Dataset[Sample]):
+class VerificationDataset(SampleDataset):
     """One sample for each text: with its own picture, or as often with another one.
 
     Every second other picture is of the same cluster, hence like the right one. The keywords are
@@ -65,9 +63,9 @@ class VerificationDataset(Dataset[Sample]):
     """
 
     def __init__(self, items: Iterable[Item], image_root: Path, seed: int) -> None:
+        super().__init__(seed)
         everything = list(items)
         self._root = image_root
-        self._rng = random.Random(seed)
         self._said = said_words(everything)
         self._asked = frozenset().union(*self._said.values())
         self._pictures = [item for item in everything if item.kind == "image"]
@@ -87,12 +85,13 @@ class VerificationDataset(Dataset[Sample]):
         return len(self._texts)
 
     def __getitem__(self, index: int) -> Sample:
+        rng = self.chance(index)
         text = self._texts[index]
         picture = self._of_pair[text.pair]
-        if self._rng.random() < 0.5:
-            picture = self._other(picture)
+        if rng.random() < 0.5:
+            picture = self._other(picture, rng)
         return verification_sample(
-            self._rng.choice((picture, text)),
+            rng.choice((picture, text)),
             text.caption,
             self._root / picture.image,
             matches=picture.pair == text.pair,
@@ -100,6 +99,6 @@ class VerificationDataset(Dataset[Sample]):
             asked=self._asked,
         )
 
-    def _other(self, picture: Item) -> Item:
+    def _other(self, picture: Item, rng: random.Random) -> Item:
         near: Sequence[Item] = self._of_cluster[Identifier.parse(picture.identifier).global_id]
-        return self._rng.choice(near if self._rng.random() < _NEAR else self._pictures)
+        return rng.choice(near if rng.random() < _NEAR else self._pictures)

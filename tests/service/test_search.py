@@ -78,3 +78,28 @@ def test_an_id_is_quoted_in_its_link() -> None:
     shown = item_answer(item)
     assert shown.image == "/items/boats%2F1%202.jpg/image"
     assert (shown.identifier.global_id, shown.identifier.keywords) == (0, ["boat"])
+
+
+async def test_traces_items_through_the_beams(index: Index, searcher: Searcher) -> None:
+    ids = [item.id for item in index.store.of_split("test", "image")][:15]
+    wide = replace(PLAIN, beam_width=100)
+    lost: dict[int, list[int | None]] = {}
+    for parameters in (replace(PLAIN, beam_width=2), wide):
+        answer = await searcher.search(index, "text-to-image", "a boat", parameters, trace=ids)
+        assert [trace.id for trace in answer.traces] == ids
+        found = {item.id for item in answer.items}
+        for trace in answer.traces:
+            assert (trace.lost_at is None) == (trace.id in found)
+            assert trace.lost_at is None or 1 <= trace.lost_at <= trace.steps
+        lost[parameters.beam_width] = [trace.lost_at for trace in answer.traces]
+    # A wider beam loses nothing earlier.
+    for narrow, broad in zip(lost[2], lost[100], strict=True):
+        assert broad is None or (narrow is not None and narrow <= broad)
+    assert any(one is not None for one in lost[2])
+    assert any(one is None for one in lost[100])
+
+
+async def test_an_item_that_cannot_be_found_has_no_trace(index: Index, searcher: Searcher) -> None:
+    text = next(index.store.of_split("test", "text")).id
+    answer = await searcher.search(index, "text-to-image", "boat", PLAIN, trace=[text, "nothing"])
+    assert answer.traces == []

@@ -1,0 +1,59 @@
+"""A run that was stopped ends where one that was not would have."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import TrainerCallback
+
+from offline import fitting
+from offline.backbone import load_model
+from offline.corpus import Corpus
+from offline.fitting import FitSettings, fit
+from offline.pairs import PairDataset
+from offline.pictures import Pixels
+from offline.sampler import BlockSampler
+from semcore.item import Item
+
+SETTINGS = FitSettings(
+    epochs=1.5, batch_size=16, learning_rate=1e-3, warmup_steps=2, lora_rank=0, seed=0
+)
+SAVED, STOPPED = 6, 9
+
+
+class Stop(TrainerCallback):
+    def on_step_end(self, _args: object, state: object, _control: object, **_: object) -> None:
+        if state.global_step == STOPPED:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+
+
+def fitted(base: Path, items: list[Item], root: Path, to: Path) -> dict[str, Tensor]:
+    model, processor = load_model(base)
+    data = PairDataset(items, root, 1, seed=0)
+    sampler = BlockSampler(data.sizes, (0.5, 0.5), SETTINGS.batch_size, SETTINGS.seed)
+    seen = fit(model, processor, Pixels(processor), data, sampler, SETTINGS, to)
+    assert seen >= STOPPED * SETTINGS.batch_size
+    return dict(load_model(to)[0].named_parameters())
+
+
+def test_goes_on_exactly(
+    trained: Path,
+    training_items: list[Item],
+    corpus: Corpus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fitting, "_SAVE_STEPS", SAVED)
+    expected = fitted(trained / "model", training_items, corpus.image_root, tmp_path / "whole")
+    log = fitting._LossLog
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "_LossLog", lambda path: Stop())
+        with pytest.raises(KeyboardInterrupt):
+            fitted(trained / "model", training_items, corpus.image_root, tmp_path / "halves")
+    assert fitting._LossLog is log
+    assert (tmp_path / "halves.checkpoints").is_dir()
+    found = fitted(trained / "model", training_items, corpus.image_root, tmp_path / "halves")
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, atol=1e-5, rtol=1e-4)
+    assert not (tmp_path / "halves.checkpoints").exists()
