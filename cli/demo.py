@@ -17,7 +17,8 @@ import typer
 from cli.cache_folder import cache_folder
 from cli.online import ask, print_items
 from cli.service_process import serving
-from semcore.bundle import read_manifest, read_margins
+from semcore.bundle import read_manifest
+from semcore.calibration import read_calibration
 from semcore.item import Item, ItemStore
 
 _PICTURES = 2000
@@ -47,7 +48,7 @@ def demo(
     key = secrets.token_urlsafe()
     with serving(bundle, port, {**SERVICE, "SEMCORE_ADMIN_KEY": key}) as url:
         typer.echo(f"ready after {time.monotonic() - began:.0f} s")
-        if not read_margins(bundle):
+        if not read_calibration(bundle):
             _calibrate(url, bundle, queries, key)
         _show_searches(url, bundle)
         report = bundle.parent / "recall.md"

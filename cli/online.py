@@ -108,16 +108,20 @@ def calibrate(
         float, typer.Option(min=0, max=1, help="Share of first places that may differ.")
     ] = 0.01,
 ) -> None:
-    """Find out when verification may be left out, and note it in the bundle; then reload it."""
+    """Find out how to weigh candidates, and when to leave verification out; then reload the bundle,
+    which holds that from now on."""
     from offline.calibration import calibrate as measure
 
     found = asyncio.run(
         measure(url, bundle, split=split, limit=limit, beam_width=beam_width, tolerance=tolerance)
     )
     for one in found:
+        weights, margin = one.calibration, one.margin
         typer.echo(
-            f"{one.direction}: from a lead of {one.margin:.3g} nats on, {100 * one.left_out:.0f} % "
-            f"of the searches; of all, {100 * one.changed:.1f} % would have had another first item"
+            f"{one.direction}: log-probability times {weights.prior:.2f} and log-odds times "
+            f"{weights.evidence:.2f}; from a lead of {margin.margin:.3g} nats on, "
+            f"{100 * margin.left_out:.0f} % of the searches, no verification; of all, "
+            f"{100 * margin.changed:.1f} % would have had another first item"
         )
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from offline.pictures import see_pictures
 from semcore.bundle import (
+    CALIBRATION,
     MANIFEST,
-    MARGINS,
     Manifest,
     ModelRecord,
     check_bundle,
@@ -39,7 +39,7 @@ def bind_bundle(bundle: Path, model: Path) -> Manifest:
     walks = {name for kind in KINDS for name in file_names(kind)}
     with staged(bundle, manifest.model_copy(update={"model": record})) as stage:
         for file in bundle.iterdir():
-            if file.name not in walks | {MANIFEST, MARGINS, *PICTURE_FILES}:  # those of a model
+            if file.name not in walks | {MANIFEST, CALIBRATION, *PICTURE_FILES}:  # those of a model
                 shutil.copy2(file, stage / file.name)
         store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
         for kind in KINDS:

@@ -1,15 +1,17 @@
-"""When verification may be left out: measured on validation queries, kept in the bundle."""
+"""How candidates are judged, and when that may be left out: measured on validation queries, kept in
+the bundle."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
+from offline.fusion import fit_weights, fused
 from offline.questions import Answered, Questions, ask
-from semcore.bundle import write_margins
+from semcore.calibration import Calibration, write_calibration
 from semcore.prompt import DIRECTIONS, Direction
 
 NEVER = 1e9
@@ -17,13 +19,19 @@ NEVER = 1e9
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class Margin:
     """``margin`` in nats; shares of the queries that verification is left out for and changes."""
 
-    direction: Direction
     margin: float
     left_out: float
     changed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    direction: Direction
+    calibration: Calibration
+    margin: Margin
 
 
 async def calibrate(
@@ -34,12 +42,13 @@ async def calibrate(
     limit: int = 300,
     beam_width: int = 20,
     tolerance: float = 0.01,
-) -> list[Calibration]:
-    """Choose the margins of a bundle by what its running service answers, and write them into it.
+) -> list[Measured]:
+    """Choose weights and margins of a bundle by what its running service answers, and write them
+    into it.
 
-    Where the first candidate leads the second by at least the margin, verification would have
-    changed the first place for at most ``tolerance`` of all queries. A service must load the
-    bundle again to use them.
+    The weights make the right candidates the likeliest. Where the first candidate leads the second
+    by at least the margin, verification would have changed the first place for at most
+    ``tolerance`` of all queries. A service must load the bundle again to use them.
 
     Raises:
         CorpusError: the split has no queries.
@@ -50,14 +59,15 @@ async def calibrate(
         for direction in DIRECTIONS:
             questions = Questions(direction, split, limit, beam_width)
             answered = await ask(client, bundle, questions)
-            found.append(choose_margin(direction, answered, tolerance))
-    write_margins(bundle, {one.direction: one.margin for one in found})
+            weights = fit_weights(answered)
+            margin = choose_margin([fused(one, weights) for one in answered], tolerance)
+            calibration = replace(weights, margin=margin.margin)
+            found.append(Measured(direction, calibration, margin))
+    write_calibration(bundle, {one.direction: one.calibration for one in found})
     return found
 
 
-def choose_margin(
-    direction: Direction, answered: Sequence[Answered], tolerance: float
-) -> Calibration:
+def choose_margin(answered: Sequence[Answered], tolerance: float) -> Margin:
     """The lowest margin that leaves at most ``tolerance`` of all first places unmended."""
     leads = sorted((one.lead, one.first_changed) for one in answered)
     changed, best, margin = 0, 0, NEVER
@@ -69,4 +79,4 @@ def choose_margin(
         if lead != below:  # else the next one is left out, too
             margin, best = lead, count
     kept = sum(one.first_changed and one.lead >= margin for one in answered)
-    return Calibration(direction, margin, best / len(leads), kept / len(leads))
+    return Margin(margin, best / len(leads), kept / len(leads))

@@ -11,7 +11,7 @@ import httpx
 
 from offline.metrics import Estimate, recall_table
 from offline.questions import Answered, Questions, ask
-from semcore.bundle import read_margins
+from semcore.calibration import read_calibration
 from semcore.prompt import DIRECTIONS, Direction
 
 ANSWERS_LOG = "answers.jsonl"
@@ -57,7 +57,7 @@ async def evaluate(
 ) -> Evaluation:
     """Search with up to ``limit`` queries of each direction, and again without the constraint.
 
-    The rows without verification, and with it where the bundle's margins ask for it (``auto``),
+    The rows without verification, and with it where the bundle's margin asks for it (``auto``),
     rank the same answers by what the beams found.
 
     Args:
@@ -67,7 +67,7 @@ async def evaluate(
         CorpusError: the split has no such queries.
         SemcoreError: the service answers with an error.
     """
-    margins = read_margins(bundle)
+    calibration = read_calibration(bundle)
     rows: list[Row] = []
     answers: dict[str, list[Answered]] = {}
     log = None
@@ -79,8 +79,9 @@ async def evaluate(
             questions = Questions(direction, split, limit, beam_width, seed=seed)
             answered = answers[direction] = await ask(client, bundle, questions, log)
             rows.append(row(direction, "full", answered, math.inf))
-            if direction in margins:
-                rows.append(row(direction, "auto", answered, margins[direction]))
+            margin = calibration[direction].margin if direction in calibration else None
+            if margin is not None:
+                rows.append(row(direction, "auto", answered, margin))
             rows.append(row(direction, "without GSV", answered, -math.inf))
             free = Questions(direction, split, limit, beam_width, constrained=False, seed=seed)
             answered = await ask(client, bundle, free, log)

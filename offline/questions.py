@@ -51,11 +51,11 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One of the first items of an answer, in nats and as a probability."""
+    """One of the first items of an answer: log-probability, and log-odds where it was verified."""
 
     id: str
     logprob: float
-    verification: float | None
+    odds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ def _answered(query: Item, answer: dict[str, Any], beam_width: int) -> Answered:
         illegal=answer["illegal"] / beam_width,
         confidence=_confidence(items),
         lost_at=None if None in steps else max(steps, default=None),
-        items=[Shown(i["id"], i["logprob"], i["verification"]) for i in items[:SHOWN]],
+        items=[Shown(i["id"], i["logprob"], i["odds"]) for i in items[:SHOWN]],
     )
 
 

@@ -36,21 +36,30 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A way to search with a system; ``beam_width`` 0 is the budget's."""
+    """A way to search with a system.
+
+    Attributes:
+        beam_width: 0 is the budget's.
+        weights: of verification, in place of the service's: of log-probability and log-odds, or
+            fitted on validation queries.
+    """
 
     constrained: bool = True
     verified: bool = True
     beam_width: int = 0
+    weights: tuple[float, float] | Literal["fitted"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a table: a system in a view; ``at`` is its place in a figure."""
+    """A line of a table: a system in a view; ``at`` is its place in a figure, on the curve named
+    ``curve``."""
 
     title: str
     system: System
     view: View = View()
     at: tuple[float, ...] = ()
+    curve: str = "SemCORE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +276,8 @@ def _new_items(budget: Budget) -> Recipe:
                 name = f"{scheme}-known-{round(100 * share)}"
                 system = System(name, scheme, train={"indexed": share}, verified=False)
             title = f"{SCHEMES[scheme].title}, {round(100 * (1 - share))} % new"
-            lines.append(Line(title, system, _BEAMS, at=(100 * (1 - share),)))
+            curve = SCHEMES[scheme].title
+            lines.append(Line(title, system, _BEAMS, at=(100 * (1 - share),), curve=curve))
     axes = ("new items, never trained on (%)",)
     title = "New items: recall of items that were added to the trie only"
     return Recipe("new-items", title, lines, "curves", axes)
@@ -277,6 +287,8 @@ def _beyond() -> Recipe:
     """Each line differs from SemCORE in one thing."""
     lines = [
         Line("SemCORE", SEMCORE),
+        Line("log-probability and log-odds weighed alike", SEMCORE, View(weights=(1.0, 1.0))),
+        Line("weights fitted on validation queries", SEMCORE, View(weights="fitted")),
         Line("rarest keywords first", System("rarest", build={"order": "rarest"})),
         Line("commonest keywords first", System("commonest", build={"order": "commonest"})),
         Line("up to 2 identifiers an item", System("views-2", build={"views": 2})),

@@ -35,10 +35,12 @@ from offline.classical import make_classical, read_answers
 from offline.corpus import Corpus
 from offline.encoder import Encoder
 from offline.evaluation import ANSWERS_LOG
+from offline.fusion import fit_weights, fused
 from offline.presets import TrainSettings
 from offline.questions import Answered, Questions, ask
 from offline.recipes import SEMCORE, Budget, Line, Recipe, System, View
 from offline.training import RECORD, prepare_model, train_model
+from semcore.calibration import Calibration
 from semcore.prompt import DIRECTIONS, Direction
 
 Serving = Callable[[Path], AbstractContextManager[str]]
@@ -182,30 +184,49 @@ class Reproduction:
         self, folder: Path, views: Sequence[View]
     ) -> dict[View, dict[Direction, list[Answered]]]:
         bundle, log = folder / "bundle", folder / ANSWERS_LOG
-        budget = self._budget
 
         async def everything(url: str) -> dict[View, dict[Direction, list[Answered]]]:
-            found: dict[View, dict[Direction, list[Answered]]] = {}
             async with httpx.AsyncClient(base_url=url, timeout=600) as client:
-                for view in views:
-                    found[view] = {}
-                    for direction in DIRECTIONS:
-                        questions = Questions(
-                            direction,
-                            limit=budget.limit,
-                            beam_width=view.beam_width or budget.beam_width,
-                            constrained=view.constrained,
-                            # Answers that were verified tell the beams' ranks as well.
-                            verified=view.verified or replace(view, verified=True) in views,
-                        )
-                        found[view][direction] = await ask(client, bundle, questions, log)
-            return found
+                return {
+                    view: {
+                        direction: await self._one(client, bundle, log, direction, view, views)
+                        for direction in DIRECTIONS
+                    }
+                    for view in views
+                }
 
         try:  # what is in the log needs no service
             return asyncio.run(everything("http://127.0.0.1:9"))
         except httpx.ConnectError:
             with self._serving(bundle) as url:
                 return asyncio.run(everything(url))
+
+    async def _one(
+        self,
+        client: httpx.AsyncClient,
+        bundle: Path,
+        log: Path,
+        direction: Direction,
+        view: View,
+        views: Sequence[View],
+    ) -> list[Answered]:
+        questions = Questions(
+            direction,
+            limit=self._budget.limit,
+            beam_width=view.beam_width or self._budget.beam_width,
+            constrained=view.constrained,
+            # Answers that were verified tell the beams' ranks as well.
+            verified=view.verified or replace(view, verified=True) in views,
+        )
+        answered = await ask(client, bundle, questions, log)
+        if view.weights is None:
+            return answered
+        if view.weights == "fitted":
+            known = await ask(client, bundle, replace(questions, split="val"), log)
+            weights = fit_weights(known)
+        else:
+            weights = Calibration(*view.weights)
+        return [fused(one, weights) for one in answered]
 
     def _cost(self, name: str) -> Cost:
         return Cost(**json.loads((self._folder / "0" / name / _SYSTEM).read_text()))

@@ -89,8 +89,7 @@ def _figures(recipe: Recipe, outcomes: Sequence[Outcome], folder: Path) -> list[
         elif recipe.shape == "curves":
             curves: dict[str, list[tuple[float, Estimate]]] = {}
             for one, value in best:
-                system = one.line.title.split(",")[0] if len(recipe.lines) > 5 else "SemCORE"
-                curves.setdefault(system, []).append((one.line.at[0], value))
+                curves.setdefault(one.line.curve, []).append((one.line.at[0], value))
             charts.draw_curves(curves, recipe.axes[0], f"{title} (%)", folder / name)
         else:
             fields = {(int(o.line.at[0]), int(o.line.at[1])): value.value for o, value in best}

@@ -8,18 +8,17 @@
     centroids.npy, clusters.json   what new items are given identifiers with
     tokens.json           the tokens that a model needs for the identifiers, beside words
     image.*.npy, text.*.npy     the walks over the tokens of the model, once one is trained
-    margins.json          from which lead on verification may be left out, once calibrated
+    calibration.json      how candidates are judged, once that was measured
     report.json           bad rows and collisions
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,13 +26,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcore.errors import BundleError
-from semcore.prompt import Direction
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 MANIFEST = "manifest.json"
 CLUSTERS = "clusters.json"
 TOKENS = "tokens.json"
-MARGINS = "margins.json"
+CALIBRATION = "calibration.json"
 
 
 class _Record(BaseModel):
@@ -155,27 +153,6 @@ def check_bundle(path: Path) -> Manifest:
         if file.stat().st_size != record.size or _record(file) != record:
             raise BundleError(f"{file} is damaged; build the bundle again")
     return manifest
-
-
-def write_margins(bundle: Path, margins: Mapping[Direction, float]) -> None:
-    """Replace the bundle by one that holds these margins, in nats; see :func:`read_margins`.
-
-    Raises :class:`BundleError` if the bundle is missing or damaged.
-    """
-    manifest = check_bundle(bundle)
-    with staged(bundle, manifest) as stage:
-        for name in manifest.files:
-            shutil.copy2(bundle / name, stage / name)
-        (stage / MARGINS).write_text(json.dumps(margins))
-
-
-def read_margins(bundle: Path) -> dict[Direction, float]:
-    """By how many nats the first candidate of a direction must lead for verification to be left
-    out; nothing for a bundle that was not calibrated."""
-    if MARGINS not in read_manifest(bundle).files:
-        return {}
-    margins: dict[Direction, float] = json.loads((bundle / MARGINS).read_text())
-    return margins
 
 
 def _record(path: Path) -> FileRecord:

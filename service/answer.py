@@ -12,7 +12,7 @@ _EXAMPLE_ITEM: dict[str, Any] = {
     "id": "0001234", "kind": "image", "rank": 1,
     "identifier": {"global_id": 17, "keywords": ["boat", "red", "night", "two"],
                    "text": "<g17> boat red night two"},
-    "logprob": -2.31, "beam_rank": 2, "verification": 0.83,
+    "logprob": -2.31, "beam_rank": 2, "verification": 0.83, "odds": 2.4,
     "image": "/items/0001234/image", "text": None,
 }  # fmt: skip
 _EXAMPLE_ANSWER: dict[str, Any] = {
@@ -85,6 +85,7 @@ class RankedItem(ItemAnswer):
     logprob: float = Field(description="sum of the log-probabilities of the identifier's tokens")
     beam_rank: int = Field(description="place from 1 before verification")
     verification: float | None = Field(description="probability to be the best candidate")
+    odds: float | None = Field(description="log-odds that it matches, by the model's judgement")
 
 
 class SpanAnswer(BaseModel):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PIL import Image
 
+from semcore.calibration import Calibration
 from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.prompt import verification_prompt
@@ -17,20 +19,29 @@ from service.index import Index
 from service.stopwatch import Stopwatch
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``probability`` to be the best candidate; ``odds``, as a logarithm, to match at all."""
+
+    probability: float
+    odds: float
+
+
 async def verify(
     engine: Engine,
     index: Index,
     query: str | Picture,
     candidates: Sequence[Item],
     logprobs: Sequence[float],
+    calibration: Calibration,
     watch: Stopwatch,
-) -> list[float] | None:
-    """Probability of each candidate to be the best match (paper 3.3); they add up to one.
+) -> list[Verdict] | None:
+    """How well each candidate matches (paper 3.3); the probabilities add up to one.
 
-    That of candidate i is proportional to p(identifier of i | query) · odds(i matches | query, i):
-    what the beams found is the prior, and what the model says of the candidate itself the evidence.
-    Each candidate has a prompt of its own, and all of them one engine batch, so that no place in a
-    list is favoured.
+    That of candidate i is proportional to p(identifier of i | query)^a · odds(i matches | query,
+    i)^b: what the beams found is the prior, and what the model says of the candidate itself the
+    evidence; a and b are the weights of the calibration. Each candidate has a prompt of its own,
+    and all of them one engine batch, so that no place in a list is favoured.
 
     Args:
         logprobs: of the candidates' identifiers, in nats.
@@ -62,7 +73,11 @@ async def verify(
             odds = await engine.judge(prompts)
     except InvalidQueryError:  # one of the candidates is too long, which is no fault of the query
         return None
-    return _softmax([prior + evidence for prior, evidence in zip(logprobs, odds, strict=True)])
+    weighed = [
+        calibration.prior * prior + calibration.evidence * evidence
+        for prior, evidence in zip(logprobs, odds, strict=True)
+    ]
+    return [Verdict(*one) for one in zip(_softmax(weighed), odds, strict=True)]
 
 
 def _picture(index: Index, item: Item) -> Picture | None:

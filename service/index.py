@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from semcore.bundle import Manifest, check_bundle, read_margins
+from semcore.bundle import Manifest, check_bundle
+from semcore.calibration import read_calibration
 from semcore.errors import BundleError
 from semcore.item import KINDS, Item, ItemStore, Kind
 from semcore.picture_table import PICTURE_FILES, PictureTable
@@ -40,7 +41,7 @@ class Index:
         self.version = self.manifest.version
         self.model = self.manifest.model.folder(bundle)
         self.model_fingerprint = self.manifest.model.fingerprint
-        self.margins = read_margins(bundle)
+        self.calibration = read_calibration(bundle)
         self.image_root = image_root or Path(self.manifest.corpus.image_root)
         self._folder = Path(tempfile.mkdtemp(prefix="semcore-index-"))
         try:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from semcore.calibration import Calibration
 from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.prompt import Direction, identifier_prompt, target_kind
@@ -22,7 +23,7 @@ from service.answer import (
     Verify,
 )
 from service.engine import Engine, Found, Picture
-from service.gsv import verify
+from service.gsv import Verdict, verify
 from service.index import Index, Side
 from service.stopwatch import Stopwatch
 
@@ -78,29 +79,31 @@ class Searcher:
             with watch.span("items"):
                 most = max(parameters.top_k, self._verified)
                 candidates = _candidates(index, side, found, most)
-            probabilities = None
+            verdicts = None
             top = candidates[: self._verified]
+            calibration = index.calibration.get(direction, Calibration())
             if parameters.verify == "always" or (
-                parameters.verify == "auto" and not _leads(top, index.margins.get(direction))
+                parameters.verify == "auto" and not _leads(top, calibration.margin)
             ):
                 with watch.span("verify"):
-                    probabilities = await verify(
+                    verdicts = await verify(
                         self._engine,
                         index,
                         query,
                         [candidate.item for candidate in top],
                         [candidate.logprob for candidate in top],
+                        calibration,
                         watch,
                     )
         finally:
             self._turns.release()
         with watch.span("rank"):
-            items = _ranked(candidates, probabilities or [])[: parameters.top_k]
+            items = _ranked(candidates, verdicts or [])[: parameters.top_k]
         stages = ("queue", "tokenise", "beams", "items", "verify", "rank")
         return SearchAnswer(
             items=items,
             index_version=index.version,
-            verified=probabilities is not None,
+            verified=verdicts is not None,
             illegal=sum(beam.leaf is None for beam in found.beams),
             traces=[
                 trace_answer(item, map(self._engine.spell, item.identifiers), side.walk, found)
@@ -223,17 +226,18 @@ def _leads(candidates: list[Candidate], margin: float | None) -> bool:
     return candidates[0].logprob - candidates[1].logprob >= margin
 
 
-def _ranked(candidates: list[Candidate], probabilities: list[float]) -> list[RankedItem]:
+def _ranked(candidates: list[Candidate], verdicts: list[Verdict]) -> list[RankedItem]:
     """The verified candidates by probability, then the others as the beams left them."""
-    order = sorted(range(len(probabilities)), key=lambda place: -probabilities[place])
-    order += range(len(probabilities), len(candidates))
+    order = sorted(range(len(verdicts)), key=lambda place: -verdicts[place].probability)
+    order += range(len(verdicts), len(candidates))
     return [
         RankedItem(
             **item_answer(candidates[place].item).model_dump(),
             rank=rank,
             logprob=candidates[place].logprob,
             beam_rank=place + 1,
-            verification=probabilities[place] if place < len(probabilities) else None,
+            verification=verdicts[place].probability if place < len(verdicts) else None,
+            odds=verdicts[place].odds if place < len(verdicts) else None,
         )
         for rank, place in enumerate(order, start=1)
     ]

@@ -8,7 +8,8 @@ import pytest
 from offline.calibration import NEVER, calibrate, choose_margin
 from offline.evaluation import evaluate
 from offline.questions import Answered
-from semcore.bundle import check_bundle, read_margins
+from semcore.bundle import check_bundle
+from semcore.calibration import read_calibration
 from service.index import Index
 
 
@@ -18,29 +19,31 @@ def answered(leads: list[tuple[float, bool]]) -> list[Answered]:
 
 def test_the_lowest_margin_within_the_tolerance() -> None:
     found = answered([(5, False), (4, False), (3, True), (2, False), (2, True), (1, True)] * 10)
-    strict = choose_margin("text-to-image", found, 0.0)
+    strict = choose_margin(found, 0.0)
     assert (strict.margin, strict.left_out, strict.changed) == (4, pytest.approx(1 / 3), 0.0)
-    loose = choose_margin("text-to-image", found, 0.2)
+    loose = choose_margin(found, 0.2)
     assert loose.margin == 3
     assert loose.changed == pytest.approx(1 / 6)
     # Of equal leads all are left out or none.
-    half = choose_margin("text-to-image", answered([(2, False), (2, True)]), 0.0)
+    half = choose_margin(answered([(2, False), (2, True)]), 0.0)
     assert (half.margin, half.left_out) == (NEVER, 0.0)
-    assert choose_margin("text-to-image", answered([(2, False)] * 3), 0.0).left_out == 1.0
+    assert choose_margin(answered([(2, False)] * 3), 0.0).left_out == 1.0
 
 
-async def test_a_bundle_keeps_its_margins(service_url: str, trained: Path, tmp_path: Path) -> None:
+async def test_a_bundle_keeps_its_calibration(
+    service_url: str, trained: Path, tmp_path: Path
+) -> None:
     # Beside the model, since a bundle names it by a relative path.
     bundle = trained / "calibrated"
     shutil.copytree(trained / "bundle", bundle)
     before = check_bundle(bundle).version
-    assert read_margins(bundle) == {}
+    assert read_calibration(bundle) == {}
     found = await calibrate(service_url, bundle, limit=5, beam_width=5, tolerance=1.0)
-    assert {one.left_out for one in found} == {1.0}
-    assert read_margins(bundle) == {one.direction: one.margin for one in found}
+    assert {one.margin.left_out for one in found} == {1.0}
+    assert read_calibration(bundle) == {one.direction: one.calibration for one in found}
     assert check_bundle(bundle).version != before
     index = Index(bundle)
-    assert index.margins == read_margins(bundle)
+    assert index.calibration == read_calibration(bundle)
     index.close()
     found_now = await evaluate(service_url, bundle, limit=5, beam_width=5)
     auto = [row for row in found_now.rows if row.system == "auto"]

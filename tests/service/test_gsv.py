@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from semcore.calibration import Calibration
 from service.engine import Picture, Prompt
 from service.errors import InvalidQueryError
 from service.gsv import verify
 from service.index import Index
 from service.stopwatch import Stopwatch
+
+WEIGHTS = Calibration(prior=0.5, evidence=1.0)
 
 
 class Judging:
@@ -37,9 +40,13 @@ async def too_long(prompts: Sequence[Prompt]) -> list[float]:
 async def test_judges_pictures_by_a_text(trained: Path) -> None:
     index, engine = Index(trained / "bundle"), Judging()
     items = list(index.store.of_split("test", "image"))[:3]
-    found = await verify(engine, index, "two boats", items, [-1.0, -2.0, -3.0], Stopwatch())
-    weights = [math.exp(-1), math.exp(-2 + 2), math.exp(-3)]
-    assert found == pytest.approx([weight / sum(weights) for weight in weights])
+    found = await verify(
+        engine, index, "two boats", items, [-1.0, -2.0, -3.0], WEIGHTS, Stopwatch()
+    )
+    weights = [math.exp(-0.5), math.exp(-1 + 2), math.exp(-1.5)]
+    assert found is not None
+    assert [one.probability for one in found] == pytest.approx([w / sum(weights) for w in weights])
+    assert [one.odds for one in found] == [0.0, 2.0, 0.0]
     assert [picture.key.split(":")[1] for picture in engine.pictures] == [i.id for i in items]
     assert all("two boats" in text for text in engine.texts)
     index.close()
@@ -49,7 +56,7 @@ async def test_judges_texts_by_a_picture(trained: Path) -> None:
     index, engine = Index(trained / "bundle"), Judging()
     items = list(index.store.of_split("test", "text"))[:3]
     query = Picture(Image.new("RGB", (8, 8)), "query")
-    assert await verify(engine, index, query, items, [-1.0] * 3, Stopwatch())
+    assert await verify(engine, index, query, items, [-1.0] * 3, WEIGHTS, Stopwatch())
     assert engine.pictures == [query] * 3
     for item, text in zip(items, engine.texts, strict=True):
         assert item.caption in text
@@ -59,13 +66,13 @@ async def test_judges_texts_by_a_picture(trained: Path) -> None:
 async def test_needs_two_candidates_with_their_pictures(trained: Path, tmp_path: Path) -> None:
     index = Index(trained / "bundle")
     items = list(index.store.of_split("test", "image"))[:3]
-    assert await verify(Judging(), index, "a boat", items[:1], [-1.0], Stopwatch()) is None
+    assert await verify(Judging(), index, "a boat", items[:1], [-1.0], WEIGHTS, Stopwatch()) is None
     index.close()
     engine = Judging()
     engine.judge = too_long  # type: ignore[method-assign]
     index = Index(trained / "bundle")
-    assert await verify(engine, index, "a boat", items, [-1.0] * 3, Stopwatch()) is None
+    assert await verify(engine, index, "a boat", items, [-1.0] * 3, WEIGHTS, Stopwatch()) is None
     index.close()
     bare = Index(trained / "bundle", image_root=tmp_path)
-    assert await verify(Judging(), bare, "a boat", items, [-1.0] * 3, Stopwatch()) is None
+    assert await verify(Judging(), bare, "a boat", items, [-1.0] * 3, WEIGHTS, Stopwatch()) is None
     bare.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fake_engine import FakeEngine
 
+from semcore.calibration import Calibration
 from semcore.item import Item
 from service.index import Index
 from service.search import Searcher, SearchParameters, item_answer
@@ -57,14 +58,14 @@ async def test_verification_orders_the_first_and_leaves_the_rest(
 async def test_a_lead_spares_verification(index: Index, searcher: Searcher) -> None:
     automatic = replace(PLAIN, verify="auto")
     assert (await searcher.search(index, "text-to-image", "a boat", automatic)).verified
-    index.margins = {"text-to-image": 0.0}
+    index.calibration = {"text-to-image": Calibration(margin=0.0)}
     spared = await searcher.search(index, "text-to-image", "a boat", automatic)
     assert not spared.verified
     assert all(item.verification is None for item in spared.items)
     assert (
         await searcher.search(index, "text-to-image", "a boat", replace(PLAIN, verify="always"))
     ).verified
-    index.margins = {"text-to-image": 1e9}
+    index.calibration = {"text-to-image": Calibration(margin=1e9)}
     assert (await searcher.search(index, "text-to-image", "a boat", automatic)).verified
 
 

@@ -1,0 +1,50 @@
+"""What a bundle knows of its model's judgement, measured on validation queries."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from semcore.bundle import CALIBRATION, check_bundle, read_manifest, staged
+from semcore.prompt import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How the candidates of a direction are judged.
+
+    Attributes:
+        prior: weight of an identifier's log-probability. A product over many tokens is surer than
+            it should be, hence less than one.
+        evidence: weight of the log-odds that the candidate matches.
+        margin: by how many nats the first candidate must lead for verification to be left out;
+            None as long as that has not been measured.
+    """
+
+    prior: float = 0.5
+    evidence: float = 1.0
+    margin: float | None = None
+
+
+def write_calibration(bundle: Path, found: Mapping[Direction, Calibration]) -> None:
+    """Replace the bundle by one that holds these.
+
+    Raises :class:`semcore.errors.BundleError` if the bundle is missing or damaged.
+    """
+    manifest = check_bundle(bundle)
+    with staged(bundle, manifest) as stage:
+        for name in manifest.files:
+            shutil.copy2(bundle / name, stage / name)
+        rows = {direction: asdict(one) for direction, one in found.items()}
+        (stage / CALIBRATION).write_text(json.dumps(rows))
+
+
+def read_calibration(bundle: Path) -> dict[Direction, Calibration]:
+    """Of each direction; nothing for a bundle that was not calibrated."""
+    if CALIBRATION not in read_manifest(bundle).files:
+        return {}
+    rows = json.loads((bundle / CALIBRATION).read_text())
+    return {direction: Calibration(**one) for direction, one in rows.items()}

@@ -1,0 +1,42 @@
+"""Weights are learned from right candidates, and change answers as the service would."""
+
+import random
+
+import pytest
+
+from offline.fusion import fit_weights, fused
+from offline.questions import Answered, Shown
+from semcore.calibration import Calibration
+
+
+def answer(rng: random.Random, prior: float, evidence: float) -> Answered:
+    """Ten candidates, of which the right one is drawn by the weights given."""
+    items = [Shown(f"{place}", rng.gauss(-8, 3), rng.gauss(0, 3)) for place in range(10)]
+    scores = [prior * item.logprob + evidence * (item.odds or 0.0) for item in items]
+    most = max(scores)
+    (right,) = rng.choices(items, [2.718281828 ** (score - most) for score in scores])
+    return Answered(right.id, None, None, 1.0, False, 0.0, items=items)
+
+
+def test_finds_the_weights_that_there_were() -> None:
+    rng = random.Random(0)
+    found = fit_weights([answer(rng, 0.4, 0.8) for _ in range(3000)])
+    assert found.prior == pytest.approx(0.4, abs=0.08)
+    assert found.evidence == pytest.approx(0.8, abs=0.12)
+
+
+def test_nothing_to_learn_from_leaves_the_defaults() -> None:
+    alone = Answered("a", 1, 1, 1.0, False, 0.0, items=[Shown("a", -1.0, 2.0)])
+    assert fit_weights([alone]) == fit_weights([]) == Calibration()
+    assert fused(alone, Calibration()) == alone
+
+
+def test_other_weights_give_another_order() -> None:
+    items = [Shown("b", -1.0, 0.0), Shown("a", -3.0, 1.5)]
+    first = Answered("a", 2, 2, 2.0, False, 0.0, 0.5, items=items)
+    sceptical = fused(first, Calibration(prior=1.0, evidence=1.0))
+    assert (sceptical.verified, sceptical.first_changed) == (2, False)
+    trusting = fused(first, Calibration(prior=0.5, evidence=1.0))
+    assert (trusting.verified, trusting.first_changed) == (1, True)
+    assert [item.id for item in trusting.items] == ["a", "b"]
+    assert trusting.confidence == pytest.approx(1 / (1 + 2.718281828**-0.5))
