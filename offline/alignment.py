@@ -54,11 +54,13 @@ def align(
     """
     rng = random.Random(seed)
     words, wanted = _labels(processor, [text for _, text in pictures])
+    device = model.device
+    words = words.to(device)
     table = model.get_input_embeddings().weight.detach()[words].float()
     centre, lengths = table.mean(0), (table - table.mean(0)).norm(dim=-1, keepdim=True)
     targets = torch.nn.Parameter(functional.normalize(table - centre, dim=-1), embeddings)
-    sharpness = torch.nn.Parameter(torch.tensor(_SHARPNESS))
-    rarity = torch.nn.Parameter(torch.full((len(words),), _RARE))
+    sharpness = torch.nn.Parameter(torch.tensor(_SHARPNESS, device=device))
+    rarity = torch.nn.Parameter(torch.full((len(words),), _RARE, device=device))
     learned = [
         *model.model.vision_tower.parameters(),
         *model.model.multi_modal_projector.parameters(),
@@ -77,7 +79,7 @@ def align(
         if len(order) < _BATCH:
             order += rng.sample(range(len(pictures)), len(pictures))
         batch = [order.pop() for _ in range(min(_BATCH, len(order)))]
-        values = read([pictures[index][0] for index in batch])
+        values = read([pictures[index][0] for index in batch]).to(device)
         if values.dim() == 4 and rng.random() < 0.5:
             values = values.flip(-1)
         tokens = _visual_tokens(model, values)
@@ -85,7 +87,7 @@ def align(
             functional.normalize(tokens.float(), dim=-1) @ functional.normalize(targets, dim=-1).T
         )
         logits = torch.logsumexp(sharpness * cosines, dim=1) + rarity
-        loss = functional.binary_cross_entropy_with_logits(logits, wanted[batch].float())
+        loss = functional.binary_cross_entropy_with_logits(logits, wanted[batch].float().to(device))
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()

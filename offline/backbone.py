@@ -86,6 +86,11 @@ def load_model(folder: str | Path) -> tuple[Backbone, ProcessorMixin]:
     return as_backbone(model), processor
 
 
+def on_device(model: Backbone) -> Backbone:
+    """The same model, on the GPU if there is one: for work that is not the trainer's."""
+    return model.to("cuda") if torch.cuda.is_available() else model
+
+
 def as_backbone(model: InternVLForConditionalGeneration) -> Backbone:
     """The same model, with the methods of a :class:`Backbone`."""
     model.__class__, model.model.__class__ = Backbone, _Model

@@ -170,9 +170,9 @@ def constrained_beams(
     ]
     inputs = tokenizer(
         prompts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt"
-    )
+    ).to(model.device)
     images = [image_root / query.content for query in queries if query.direction == "image-to-text"]
-    extra = {"pixel_values": pictures(images).to(model.dtype)} if images else {}
+    extra = {"pixel_values": pictures(images).to(model.device, model.dtype)} if images else {}
     length = inputs["input_ids"].shape[1]
     end = end_token(tokenizer)
     model.eval()

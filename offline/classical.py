@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch.utils.data import ConcatDataset, Dataset
 
-from offline.backbone import keep_comparing, load_model, save_model
+from offline.backbone import keep_comparing, load_model, on_device, save_model
 from offline.candidates import CandidateDataset, Query, as_query, choose_queries
 from offline.encoder import Encoder
 from offline.evaluation import ANSWERS_LOG
@@ -56,13 +56,14 @@ def make_classical(
     store = ItemStore(bundle / "items.sqlite", ("train", *gallery_splits))
     known = [*store.of_split("train", "image"), *store.of_split("train", "text")]
     backbone, processor = load_model(base)
+    backbone = on_device(backbone)
     pictures = Features(features) if has_frozen_vision(base) else Pixels(processor)
     towers = TwoTower(backbone, processor, pictures, root)
     captions = encoder.encode([item.caption for item in known if item.kind == "text"])
     towers.fit(known, captions, settings.samples, settings.learning_rate, settings.seed)
     save_model(backbone, processor, folder / "model")
     _train_re_ranker(known, base, folder / "re-ranker", settings, towers, root, pictures)
-    re_ranker, _ = load_model(folder / "re-ranker")
+    re_ranker = on_device(load_model(folder / "re-ranker")[0])
     found: dict[Direction, list[Answered]] = {}
     for direction in DIRECTIONS:
         queries = chosen_queries(bundle, Questions(direction, limit=limit))

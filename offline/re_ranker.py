@@ -42,6 +42,7 @@ def match_odds(
     odds: list[float] = []
     for start in progress(range(0, len(data), _BATCH), "re-ranking"):
         batch = collate([data[at] for at in range(start, min(start + _BATCH, len(data)))])
+        batch = {name: value.to(model.device) for name, value in batch.items()}
         # The answer is the last thing asked; what stands before it has told all.
         last = (batch.pop("labels") != IGNORED).float().cumsum(1).argmax(1) - 1
         hidden = model.model(**batch)[0][torch.arange(len(last)), last]

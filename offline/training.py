@@ -21,7 +21,14 @@ from torch.utils.data import ConcatDataset, Dataset
 from transformers import ProcessorMixin
 
 from offline.alignment import align
-from offline.backbone import Backbone, keep_comparing, keep_seeing, load_model, save_model
+from offline.backbone import (
+    Backbone,
+    keep_comparing,
+    keep_seeing,
+    load_model,
+    on_device,
+    save_model,
+)
 from offline.base_model import add_tokens, create_base
 from offline.candidates import (
     CandidateDataset,
@@ -233,7 +240,7 @@ class _Run:
             ]
         settings = self._settings
         align(
-            model,
+            on_device(model),
             processor,
             pictures,
             read,
@@ -278,6 +285,7 @@ class _Run:
 
     def _retrieve(self, source: Path, to: Path) -> None:
         model, processor, read = self._load(source, whole=True)
+        model = on_device(model)
         queries = choose_queries(self._fresh, self._settings.gsv_queries, self._settings.seed)
         sets = retrieve_candidates(model, processor, self._fresh, queries, self._root, read)
         if self._settings.gsv_hard:

@@ -45,7 +45,8 @@ class TwoTower:
         self._image_text = image_text(processor)
         self._pictures = pictures
         self._root = root
-        self._scale = torch.nn.Parameter(torch.tensor(1.0 / _TEMPERATURE).log())
+        scale = torch.tensor(1.0 / _TEMPERATURE, device=model.device).log()
+        self._scale = torch.nn.Parameter(scale)
 
     def fit(
         self,
@@ -85,7 +86,8 @@ class TwoTower:
             pairs = np.array([text.pair for text in batch])
             likeness = vectors[rows] @ vectors[rows].T
             same = (pairs[:, None] == pairs[None]) | (likeness > _SAME)
-            loss = contrastive_loss(ours @ theirs.T * self._scale.exp(), torch.from_numpy(same))
+            logits = ours @ theirs.T * self._scale.exp()
+            loss = contrastive_loss(logits, torch.as_tensor(same, device=logits.device))
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
@@ -107,7 +109,7 @@ class TwoTower:
                 vectors = self._vectors([item.caption for item in batch])
             else:
                 vectors = self._vectors(pictures=[item.image for item in batch])
-            found.append(vectors.numpy())
+            found.append(vectors.cpu().numpy())
         return np.concatenate(found)
 
     def _vectors(self, texts: Sequence[str] = (), pictures: Sequence[str] = ()) -> Tensor:
@@ -121,10 +123,12 @@ class TwoTower:
             padding=True,
             padding_side="left",
             return_tensors="pt",
-        )
+        ).to(self.model.device)
         more = {}
         if pictures:
-            more["pixel_values"] = self._pictures([self._root / path for path in pictures])
+            more["pixel_values"] = self._pictures([self._root / path for path in pictures]).to(
+                self.model.device
+            )
         hidden = self.model.model(
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], **more
         )[0]
@@ -138,9 +142,9 @@ def contrastive_loss(logits: Tensor, same: Tensor) -> Tensor:
         logits: float [batch, batch], texts × pictures.
         same: bool [batch, batch], pairs that are no negatives; the diagonal is right anyhow.
     """
-    off = same & ~torch.eye(len(logits), dtype=torch.bool)
+    off = same & ~torch.eye(len(logits), dtype=torch.bool, device=logits.device)
     kept = logits.masked_fill(off, float("-inf"))
-    right = torch.arange(len(logits))
+    right = torch.arange(len(logits), device=logits.device)
     return (functional.cross_entropy(kept, right) + functional.cross_entropy(kept.T, right)) / 2
 
 
