@@ -80,13 +80,15 @@ def draw_grid(
     rows = sorted({row for _, row in values})
     with _axis(out, x, y) as axis:
         table = [[values[column, row] for column in columns] for row in rows]
+        lowest, highest = min(values.values()), max(values.values())
         axis.imshow(table, origin="lower", cmap="viridis", aspect="auto")
         axis.set_xticks(range(len(columns)), [str(column) for column in columns])
         axis.set_yticks(range(len(rows)), [str(row) for row in rows])
         axis.set_title(title, fontsize=9)
         for place, line in enumerate(table):
             for at, value in enumerate(line):
-                axis.text(at, place, f"{value:.1f}", ha="center", va="center", color="white")
+                colour = "white" if value < (lowest + highest) / 2 else "black"
+                axis.text(at, place, f"{value:.1f}", ha="center", va="center", color=colour)
 
 
 @contextmanager
