@@ -8,6 +8,7 @@
     centroids.npy, clusters.json   what new items are given identifiers with
     tokens.json           the tokens that a model needs for the identifiers, beside words
     image.*.npy, text.*.npy     the walks over the tokens of the model, once one is trained
+    pictures.npy, pictures.ids.npy   visual tokens, of a model that sees by a frozen encoder
     calibration.json      how candidates are judged, once that was measured
     report.json           bad rows and collisions
 """
