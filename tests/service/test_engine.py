@@ -13,6 +13,7 @@ from offline.collator import Collator
 from offline.pairs import Sample
 from offline.pictures import Pixels
 from semcore.bundle import read_manifest
+from semcore.calibration import Calibration
 from semcore.item import ItemStore
 from semcore.prompt import DIRECTIONS, Direction, identifier_prompt, target_kind
 from semcore.tokens import verdict_tokens
@@ -20,6 +21,7 @@ from semcore.trie import Trie
 from semcore.walk import load_walk
 
 BEAM_WIDTH = 20
+WEIGHTS = Calibration()
 QUERIES = 100  # of each direction
 RELOADS = 50
 CLIENTS = 8
@@ -189,7 +191,10 @@ async def test_verification_is_that_of_hugging_face(
             asked = (batch.pop("labels") != IGNORED).float().argmax(dim=1) - 1
             with torch.no_grad():
                 logits = model.eval()(**batch).logits[torch.arange(len(items)), asked]
-            scores = logits[:, yes] - logits[:, no] + torch.tensor([i["logprob"] for i in found])
+            odds = logits[:, yes] - logits[:, no]
+            assert [item["odds"] for item in found] == pytest.approx(odds.tolist(), abs=5e-3)
+            logprobs = torch.tensor([item["logprob"] for item in found])
+            scores = WEIGHTS.prior * logprobs + WEIGHTS.evidence * odds
             expected = scores.softmax(dim=0).tolist()
             assert [item["verification"] for item in found] == pytest.approx(expected, abs=1e-3)
     store.close()
