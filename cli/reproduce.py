@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -60,15 +59,10 @@ def reproduce(
     source = folder / "demo" if corpus == "demo" else Path(corpus)
     found = read_corpus(source, source_captions=source_captions)
     began = time.monotonic()
-    outcomes = Reproduction(found, warm_up, folder, spent, _serving, typer.echo).run(chosen)
+    serve = partial(serving, environment=SERVICE)
+    outcomes = Reproduction(found, warm_up, folder, spent, serve, typer.echo).run(chosen)
     clock = folder / "seconds"
     seconds = time.monotonic() - began + (float(clock.read_text()) if clock.exists() else 0.0)
     clock.write_text(str(seconds))
     report = write_results(outcomes, chosen, found, spent, seconds, folder)
     typer.echo(f"the report is {report}")
-
-
-@contextmanager
-def _serving(bundle: Path) -> Iterator[str]:
-    with serving(bundle, environment=SERVICE) as url:
-        yield url

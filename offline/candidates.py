@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import InternVLForConditionalGeneration, ProcessorMixin
 
-from offline.collator import image_text
+from offline.collator import image_text, left_padded
 from offline.pairs import Sample
 from offline.pictures import PictureReader
 from offline.progress import progress
@@ -168,9 +168,7 @@ def constrained_beams(
         identifier_prompt(query.direction, query.content).replace(IMAGE, image_text(processor))
         for query in queries
     ]
-    inputs = tokenizer(
-        prompts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt"
-    ).to(model.device)
+    inputs = left_padded(processor, prompts).to(model.device)
     images = [image_root / query.content for query in queries if query.direction == "image-to-text"]
     extra = {"pixel_values": pictures(images).to(model.device, model.dtype)} if images else {}
     length = inputs["input_ids"].shape[1]

@@ -10,12 +10,12 @@ from pathlib import Path
 from torch.utils.data import ConcatDataset, Dataset
 
 from offline.backbone import keep_comparing, load_model, on_device, save_model
-from offline.candidates import CandidateDataset, Query, as_query, choose_queries
+from offline.candidates import CandidateDataset, as_query, choose_queries
 from offline.encoder import Encoder
 from offline.evaluation import ANSWERS_LOG
 from offline.fitting import FitSettings, fit
 from offline.pairs import Sample
-from offline.pictures import Features, PictureReader, Pixels
+from offline.pictures import PictureReader, picture_reader
 from offline.presets import TrainSettings
 from offline.questions import Answered, Questions, chosen_queries
 from offline.re_ranker import match_odds
@@ -23,7 +23,6 @@ from offline.sampler import BlockSampler
 from offline.two_tower import TwoTower, exact_search
 from offline.verification import VerificationDataset, said_words
 from semcore.bundle import read_manifest
-from semcore.frozen_vision import has_frozen_vision
 from semcore.item import Item, ItemStore
 from semcore.prompt import DIRECTIONS, Direction, target_kind
 
@@ -51,13 +50,13 @@ def make_classical(
     Raises:
         ModelError: faiss is not installed.
     """
-    root = Path(read_manifest(bundle).corpus.image_root)
-    gallery_splits = read_manifest(bundle).settings.gallery
+    manifest = read_manifest(bundle)
+    root, gallery_splits = Path(manifest.corpus.image_root), manifest.settings.gallery
     store = ItemStore(bundle / "items.sqlite", ("train", *gallery_splits))
     known = [*store.of_split("train", "image"), *store.of_split("train", "text")]
     backbone, processor = load_model(base)
     backbone = on_device(backbone)
-    pictures = Features(features) if has_frozen_vision(base) else Pixels(processor)
+    pictures = picture_reader(processor, base, features)
     towers = TwoTower(backbone, processor, pictures, root)
     captions = encoder.encode([item.caption for item in known if item.kind == "text"])
     towers.fit(known, captions, settings.samples, settings.learning_rate, settings.seed)
@@ -113,10 +112,11 @@ def _train_re_ranker(
     if settings.compares:
         keep_comparing(model)
     queries = choose_queries(items, settings.gsv_queries, settings.seed)
+    item_of = {as_query(item): item for item in items}
     sets: list[Sequence[Item]] = []
     for direction in DIRECTIONS:
         gallery = [item for item in items if item.kind == target_kind(direction)]
-        asked = [_item_of(query, items) for query in queries if query.direction == direction]
+        asked = [item_of[query] for query in queries if query.direction == direction]
         places, _ = exact_search(towers.encode(asked), towers.encode(gallery), _CANDIDATES)
         sets += [[gallery[at] for at in row] for row in places]
     said = said_words(items) if settings.compares else None
@@ -126,19 +126,8 @@ def _train_re_ranker(
     rest = max(0.0, settings.samples - len(candidates)) / len(pairs)
     sizes, shares = (candidates.sizes, pairs.sizes), (1.0, rest)
     sampler = BlockSampler(sizes, shares, settings.batch_size, settings.seed)
-    own = FitSettings(
-        epochs=settings.samples / len(sampler),
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        warmup_steps=settings.warmup_steps,
-        lora_rank=0,
-        seed=settings.seed,
-    )
+    own = FitSettings.of(settings, settings.samples / len(sampler))
     fit(model, processor, pictures, data, sampler, own, out)
-
-
-def _item_of(query: Query, items: Sequence[Item]) -> Item:
-    return next(item for item in items if as_query(item) == query)
 
 
 def _first(right: Sequence[bool]) -> int | None:

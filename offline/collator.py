@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from transformers import ProcessorMixin
+from transformers import BatchEncoding, ProcessorMixin
 
 from offline.backbone import IGNORED
 from offline.pairs import Sample
@@ -68,6 +68,13 @@ def image_text(processor: ProcessorMixin) -> str:
     """What the placeholder of an image of one tile stands for in the prompt."""
     context = processor.image_token * processor.image_seq_length
     return f"{processor.start_image_token}{context}{processor.end_image_token}"
+
+
+def left_padded(processor: ProcessorMixin, prompts: Sequence[str]) -> BatchEncoding:
+    """Prompts to go on from: input_ids and attention_mask, int64 [prompts, length]."""
+    return processor.tokenizer(
+        prompts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt"
+    )
 
 
 def _padded(rows: Sequence[Sequence[int]], length: int, value: int) -> Tensor:

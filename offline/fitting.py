@@ -29,6 +29,7 @@ from offline.collator import Collator
 from offline.lora import merged, split_adapter, with_adapter
 from offline.pairs import Sample, SampleDataset
 from offline.pictures import PictureReader
+from offline.presets import TrainSettings
 from semcore.adapter import ADAPTER
 from semcore.errors import ModelError
 
@@ -51,6 +52,21 @@ class FitSettings:
     lora_rank: int
     seed: int
     merge: bool = True
+
+    @classmethod
+    def of(
+        cls, settings: TrainSettings, epochs: float, learning_rate: float | None = None
+    ) -> FitSettings:
+        """Those of one stage of a training; its usual rate unless another one is given."""
+        return cls(
+            epochs=epochs,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate if learning_rate is None else learning_rate,
+            warmup_steps=settings.warmup_steps,
+            lora_rank=settings.lora_rank,
+            merge=settings.merge_adapter,
+            seed=settings.seed,
+        )
 
 
 def fit(

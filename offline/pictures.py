@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import ProcessorMixin
 
 from offline.progress import progress
-from semcore.frozen_vision import CHANNELS, TOKENS, FrozenVision
+from semcore.frozen_vision import CHANNELS, TOKENS, FrozenVision, has_frozen_vision
 
 _CACHE_PIXELS = 96 * 96
 _CACHED_PICTURES = 10_000  # of that size 1.1 GB
@@ -76,6 +76,12 @@ class Features:
         if self._encoder is None:
             self._encoder = FrozenVision()
         return self._encoder([open_picture(path)])[0]
+
+
+def picture_reader(processor: ProcessorMixin, model: Path, features: Path) -> PictureReader:
+    """What fits the model in a folder; ``features``: what the frozen encoder saw, if it sees by
+    one."""
+    return Features(features) if has_frozen_vision(model) else Pixels(processor)
 
 
 def write_features(paths: Sequence[Path], folder: Path) -> None:

@@ -43,8 +43,8 @@ def match_odds(
     for start in progress(range(0, len(data), _BATCH), "re-ranking"):
         batch = collate([data[at] for at in range(start, min(start + _BATCH, len(data)))])
         batch = {name: value.to(model.device) for name, value in batch.items()}
-        # The answer is the last thing asked; what stands before it has told all.
-        last = (batch.pop("labels") != IGNORED).float().cumsum(1).argmax(1) - 1
+        # The answer is all that is asked; what stands before it has told all.
+        last = (batch.pop("labels") != IGNORED).float().argmax(1) - 1
         hidden = model.model(**batch)[0][torch.arange(len(last)), last]
         logits = model.lm_head(hidden)
         odds += (logits[:, yes] - logits[:, no]).tolist()

@@ -44,7 +44,7 @@ from offline.hard_negatives import with_hard_negatives
 from offline.lora import merge_adapter
 from offline.pairs import IndexDataset, PairDataset, Sample, captions_of_pairs
 from offline.paraphrase import Paraphraser
-from offline.pictures import Features, PictureReader, Pixels, write_features
+from offline.pictures import PictureReader, picture_reader, write_features
 from offline.presets import TrainSettings
 from offline.sampler import BlockSampler
 from offline.stored_items import held_out, indexed_items, training_items
@@ -211,8 +211,7 @@ class _Run:
         adapter = adapter_of(source)
         if whole and adapter is not None:
             model = merge_adapter(model, adapter)
-        frozen = has_frozen_vision(source)
-        return model, processor, Features(self._seen_in) if frozen else Pixels(processor)
+        return model, processor, picture_reader(processor, source, self._seen_in)
 
     def _features(self, source: Path) -> None:
         """What the frozen encoder sees of all pictures, if the model sees by one."""
@@ -344,13 +343,4 @@ class _Run:
             to.with_suffix(".seen").write_text(str(seen))
 
     def _fit_settings(self, epochs: float, learning_rate: float | None = None) -> FitSettings:
-        settings = self._settings
-        return FitSettings(
-            epochs=epochs,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate if learning_rate is None else learning_rate,
-            warmup_steps=settings.warmup_steps,
-            lora_rank=settings.lora_rank,
-            merge=settings.merge_adapter,
-            seed=settings.seed,
-        )
+        return FitSettings.of(self._settings, epochs, learning_rate)

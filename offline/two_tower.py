@@ -19,7 +19,7 @@ from torch.nn import functional
 from transformers import ProcessorMixin
 
 from offline.backbone import Backbone
-from offline.collator import image_text
+from offline.collator import image_text, left_padded
 from offline.encoder import Vectors
 from offline.pictures import PictureReader
 from offline.progress import progress
@@ -41,7 +41,7 @@ class TwoTower:
         self, model: Backbone, processor: ProcessorMixin, pictures: PictureReader, root: Path
     ) -> None:
         self.model = model
-        self._tokenizer = processor.tokenizer
+        self._processor = processor
         self._image_text = image_text(processor)
         self._pictures = pictures
         self._root = root
@@ -117,13 +117,7 @@ class TwoTower:
         prompts = [identifier_prompt("text-to-image", text) for text in texts] or [
             identifier_prompt("image-to-text").replace(IMAGE, self._image_text)
         ] * len(pictures)
-        inputs = self._tokenizer(
-            prompts,
-            add_special_tokens=False,
-            padding=True,
-            padding_side="left",
-            return_tensors="pt",
-        ).to(self.model.device)
+        inputs = left_padded(self._processor, prompts).to(self.model.device)
         more = {}
         if pictures:
             more["pixel_values"] = self._pictures([self._root / path for path in pictures]).to(
