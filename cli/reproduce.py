@@ -31,6 +31,10 @@ def reproduce(
     gallery: Annotated[
         list[str] | None, typer.Option(help="Split that is searched; repeatable. Default: test.")
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="System to make beside SemCORE; repeatable. Default: all of the recipe."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for models, answers and the report; default: in the cache."),
@@ -47,7 +51,7 @@ def reproduce(
     from offline.results import write_results
 
     spent = choose_budget(budget, base, gallery or ["test"])
-    chosen = choose(recipe, spent)
+    chosen = choose(recipe, spent, only or ())
     folder = out or cache_folder(f"reproduce-{Path(corpus).name}-{base}-{budget}")
     folder.mkdir(parents=True, exist_ok=True)
     warm_up: Corpus | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from offline.clusters import assign_clusters, cluster_words, fit_clusters
 from offline.corpus import SPLITS, Corpus, Picture, held_out_rule
 from offline.encoder import Encoder, Vectors
-from offline.keywords import Order, extract_keywords, word_vectorizer
+from offline.keywords import Order, extract_keywords, word_frequencies, word_vectorizer
 from offline.schemes import SCHEMES, SID, Material, Scheme
 from semcore.bundle import (
     CLUSTERS,
@@ -34,6 +34,7 @@ from semcore.item import KINDS, Item, write_items
 from semcore.trie import Trie
 
 _CENTROIDS = "centroids.npy"
+_FREQUENCIES = "frequencies.json"
 _WORST_COLLISIONS = 20
 
 
@@ -46,7 +47,9 @@ class BuildSettings:
         scheme: a name of :data:`offline.schemes.SCHEMES`.
         views: most identifiers of a picture: beside the one of all its source captions, one each
             of the first ones by themselves.
-        order: of the keywords: as KeyBERT has them, or the rarest or the commonest first.
+        image_order, text_order: of the keywords: as KeyBERT has them, which is the paper's, or the
+            rarest or the commonest of the corpus first. A query that is a text has the rare words
+            of the picture that it looks for; one that is a picture shows what is common surely.
     """
 
     clusters: int = 128
@@ -57,7 +60,8 @@ class BuildSettings:
     gallery: tuple[str, ...] = ()
     scheme: str = SID
     views: int = 1
-    order: Order = "relevance"
+    image_order: Order = "rarest"
+    text_order: Order = "commonest"
 
 
 def build_bundle(
@@ -101,6 +105,7 @@ def build_bundle(
         learned = whole
     vectorizer = word_vectorizer(documents)
     if like is None:
+        frequencies = word_frequencies(documents, vectorizer)
         centroids = fit_clusters(vectors[learned], settings.clusters, settings.seed)
         chosen = [document for document, use in zip(documents, learned, strict=True) if use]
         said = cluster_words(
@@ -111,13 +116,11 @@ def build_bundle(
             settings.cluster_words,
         )
     else:
-        centroids, said = _load_clusters(like)
+        centroids, said, frequencies = _load_clusters(like)
     assignment = assign_clusters(vectors, centroids)
     # 3. Lexical IDs, or what another scheme has in their place.
     clustered = _Clustered(vectors, learned, assignment, said)
-    keywords = _Keywords(
-        encoder, documents, clustered, vectorizer, settings.keywords, settings.order
-    )
+    keywords = _Keywords(encoder, documents, clustered, vectorizer, settings.keywords, frequencies)
     items = _folded(_identified(entries, documents, clustered, keywords, scheme, settings, corpus))
     # 4. Bundle.
     manifest = Manifest(
@@ -140,6 +143,7 @@ def build_bundle(
             trie.save(stage / f"{kind}.marisa")
         np.save(stage / _CENTROIDS, centroids, allow_pickle=False)
         (stage / CLUSTERS).write_text(json.dumps(said))
+        (stage / _FREQUENCIES).write_text(json.dumps(frequencies))
         (stage / TOKENS).write_text(json.dumps(_new_tokens(items, said)))
         (stage / "report.json").write_text(json.dumps(_report(corpus, items, gallery), indent=2))
     return manifest
@@ -193,9 +197,11 @@ class _Keywords:
     clustered: _Clustered
     vectorizer: CountVectorizer
     count: int
-    order: Order
+    frequencies: Mapping[str, int]
 
-    def of(self, rows: NDArray[np.int64], deduplicated: bool) -> list[tuple[str, ...]]:
+    def of(
+        self, rows: NDArray[np.int64], order: Order, deduplicated: bool
+    ) -> list[tuple[str, ...]]:
         said = self.clustered.said
         return extract_keywords(
             self.encoder,
@@ -205,7 +211,8 @@ class _Keywords:
             said if deduplicated else [[]] * len(said),
             self.vectorizer,
             self.count,
-            self.order,
+            order,
+            self.frequencies,
         )
 
 
@@ -223,6 +230,7 @@ def _identified(
     for kind in KINDS:
         rows = np.array([row for row, entry in enumerate(entries) if entry.item.kind == kind])
         own = [entries[row].item for row in rows]
+        order = settings.image_order if kind == "image" else settings.text_order
         material = Material(
             captions=[documents[row] for row in rows],
             vectors=clustered.vectors[rows],
@@ -230,7 +238,7 @@ def _identified(
             clusters=clustered.clusters[rows],
             pictures=[corpus.image_root / item.image if item.image else None for item in own],
             seed=settings.seed,
-            keywords=partial(keywords.of, rows),
+            keywords=partial(keywords.of, rows, order),
         )
         items += [
             replace(item, identifier=identifier.text)
@@ -293,10 +301,12 @@ def _report(corpus: Corpus, items: Sequence[Item], gallery: Sequence[str]) -> di
     return {"bad_rows": [asdict(row) for row in corpus.bad_rows], "collisions": collisions}
 
 
-def _load_clusters(bundle: Path) -> tuple[Vectors, list[list[str]]]:
+def _load_clusters(bundle: Path) -> tuple[Vectors, list[list[str]], dict[str, int]]:
+    """What ``like`` gives: centroids, the words of the clusters, and the words' frequencies."""
     try:
         centroids = np.load(bundle / _CENTROIDS, allow_pickle=False)
         said = json.loads((bundle / CLUSTERS).read_text())
+        frequencies = json.loads((bundle / _FREQUENCIES).read_text())
     except (OSError, ValueError) as error:
         raise BundleError(f"the clusters of {bundle} cannot be read ({error})") from error
-    return np.asarray(centroids, dtype=np.float32), said
+    return np.asarray(centroids, dtype=np.float32), said, frequencies

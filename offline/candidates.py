@@ -16,6 +16,7 @@ from transformers import InternVLForConditionalGeneration, ProcessorMixin
 from offline.collator import image_text, left_padded
 from offline.pairs import Sample
 from offline.pictures import PictureReader
+from offline.precision import half_precision
 from offline.progress import progress
 from offline.verification import SaidWords, verification_sample
 from semcore.item import Item
@@ -120,9 +121,10 @@ def retrieve_candidates(
         gallery = _Gallery(items, direction, processor)
         batches = [mine[start : start + _BATCH] for start in range(0, len(mine), _BATCH)]
         for batch in progress(batches, f"retrieving candidates {direction}"):
-            found = constrained_beams(
-                model, processor, gallery.walk, batch, image_root, pictures, candidates
-            )
+            with half_precision(model):
+                found = constrained_beams(
+                    model, processor, gallery.walk, batch, image_root, pictures, candidates
+                )
             sets += [list(islice(gallery.items_of(beams), candidates)) for beams in found]
     return sets
 

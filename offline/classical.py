@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from torch.utils.data import ConcatDataset, Dataset
 
-from offline.backbone import keep_comparing, load_model, on_device, save_model
+from offline.backbone import keep_comparing, load_model, on_device
 from offline.candidates import CandidateDataset, as_query, choose_queries
-from offline.encoder import Encoder
+from offline.encoder import Encoder, Vectors
 from offline.evaluation import ANSWERS_LOG
 from offline.fitting import FitSettings, fit
 from offline.pairs import Sample
-from offline.pictures import PictureReader, picture_reader
+from offline.pictures import picture_reader
 from offline.presets import TrainSettings
 from offline.questions import Answered, Questions, chosen_queries
 from offline.re_ranker import match_odds
@@ -28,9 +28,13 @@ from semcore.prompt import DIRECTIONS, Direction, target_kind
 
 _CANDIDATES = 10
 _SHOWN = 20
+_MODEL = "model"
+
+_Judge = Callable[[Sequence[Item], Sequence[Sequence[Item]]], Sequence[Vectors]]
+"""For queries and the candidates of each the log-odds that they match."""
 
 
-def make_classical(
+def make_towers(
     bundle: Path,
     base: Path,
     folder: Path,
@@ -39,10 +43,8 @@ def make_classical(
     limit: int | None,
     features: Path,
 ) -> None:
-    """Train towers and re-ranker on a bundle's training split and ask them its test queries.
-
-    Each sees ``settings.samples`` samples. The models go to ``folder / "model"`` and
-    ``folder / "re-ranker"``, the answers beside them.
+    """Train two towers on ``settings.samples`` samples of a bundle's training split and ask them
+    its test queries. The model goes to ``folder / "model"``, the answers beside it.
 
     Args:
         features: what the frozen encoder saw, of a base that sees by one.
@@ -50,65 +52,92 @@ def make_classical(
     Raises:
         ModelError: faiss is not installed.
     """
-    manifest = read_manifest(bundle)
-    root, gallery_splits = Path(manifest.corpus.image_root), manifest.settings.gallery
-    store = ItemStore(bundle / "items.sqlite", ("train", *gallery_splits))
-    known = [*store.of_split("train", "image"), *store.of_split("train", "text")]
-    backbone, processor = load_model(base)
-    backbone = on_device(backbone)
-    pictures = picture_reader(processor, base, features)
-    towers = TwoTower(backbone, processor, pictures, root)
+    towers = TwoTower.load(base, _root(bundle), features)
+    known = _known(bundle)
     captions = encoder.encode([item.caption for item in known if item.kind == "text"])
     towers.fit(known, captions, settings.samples, settings.learning_rate, settings.seed)
-    save_model(backbone, processor, folder / "model")
-    _train_re_ranker(known, base, folder / "re-ranker", settings, towers, root, pictures)
-    re_ranker = on_device(load_model(folder / "re-ranker")[0])
-    found: dict[Direction, list[Answered]] = {}
-    for direction in DIRECTIONS:
-        queries = chosen_queries(bundle, Questions(direction, limit=limit))
-        kind = target_kind(direction)
-        gallery = [i for split in gallery_splits for i in store.of_split(split, kind)]
-        places, likeness = exact_search(towers.encode(queries), towers.encode(gallery), _SHOWN)
-        sets = [[gallery[at] for at in row[:_CANDIDATES]] for row in places]
-        asked = [as_query(item) for item in queries]
-        odds = match_odds(re_ranker, processor, pictures, asked, sets, root)
-        found[direction] = []
-        for query, row, near, said in zip(queries, places, likeness, odds, strict=True):
-            right = [gallery[at].pair == query.pair for at in row]
-            # As in the product's verification: what was found is the prior, odds the evidence.
-            judged = near[:_CANDIDATES] * towers.sharpness + said
-            order = [*(-judged).argsort(kind="stable"), *range(len(judged), len(right))]
-            answered = Answered(
-                query=query.id,
-                verified=_first([right[at] for at in order]),
-                beam=_first(right),
-                lead=float(near[0] - near[1]),
-                first_changed=bool(order[0]),
-                illegal=0.0,
-            )
-            found[direction].append(answered)
-    store.close()
-    rows = {direction: [asdict(one) for one in answers] for direction, answers in found.items()}
-    (folder / ANSWERS_LOG).write_text(json.dumps(rows))
+    towers.save(folder / _MODEL)
+    _write_answers(folder, bundle, towers, limit)
 
 
-def read_answers(file: Path) -> dict[Direction, list[Answered]]:
-    """What :func:`make_classical` left: ranks of the towers as ``beam``, re-ranked ``verified``."""
-    rows = json.loads(file.read_text())
+def make_re_ranker(
+    bundle: Path,
+    base: Path,
+    towers: Path,
+    folder: Path,
+    settings: TrainSettings,
+    limit: int | None,
+    features: Path,
+) -> None:
+    """Train a second model, on as many samples, to re-rank what two towers find, and ask it.
+
+    Args:
+        towers: the folder that :func:`make_towers` has written; the other arguments are its own.
+    """
+    root = _root(bundle)
+    first = TwoTower.load(towers / _MODEL, root, features)
+    _train_re_ranker(bundle, base, folder / _MODEL, settings, first, features)
+    model, processor = load_model(folder / _MODEL)
+    model = on_device(model)
+    pictures = picture_reader(processor, folder / _MODEL, features)
+
+    def judge(queries: Sequence[Item], sets: Sequence[Sequence[Item]]) -> Sequence[Vectors]:
+        return match_odds(model, processor, pictures, [as_query(q) for q in queries], sets, root)
+
+    _write_answers(folder, bundle, first, limit, judge)
+
+
+def read_answers(folder: Path) -> dict[Direction, list[Answered]]:
+    """What was answered: ranks of the towers as ``beam``, re-ranked ``verified``."""
+    rows = json.loads((folder / ANSWERS_LOG).read_text())
     return {direction: [Answered(**row) for row in rows[direction]] for direction in DIRECTIONS}
 
 
+def _write_answers(
+    folder: Path, bundle: Path, towers: TwoTower, limit: int | None, judge: _Judge | None = None
+) -> None:
+    rows: dict[Direction, list[dict[str, object]]] = {}
+    splits = read_manifest(bundle).settings.gallery
+    store = ItemStore(bundle / "items.sqlite", splits)
+    for direction in DIRECTIONS:
+        queries = chosen_queries(bundle, Questions(direction, limit=limit))
+        kind = target_kind(direction)
+        gallery = [item for split in splits for item in store.of_split(split, kind)]
+        places, likeness = exact_search(towers.encode(queries), towers.encode(gallery), _SHOWN)
+        scores = list(likeness * towers.sharpness)
+        if judge is not None:
+            # As in the product's verification: what was found is the prior, odds the evidence.
+            sets = [[gallery[at] for at in row[:_CANDIDATES]] for row in places]
+            odds = judge(queries, sets)
+            scores = [near[: len(said)] + said for near, said in zip(scores, odds, strict=True)]
+        rows[direction] = [
+            asdict(_answered(query, [gallery[at] for at in row], near, score))
+            for query, row, near, score in zip(queries, places, likeness, scores, strict=True)
+        ]
+    store.close()
+    (folder / ANSWERS_LOG).write_text(json.dumps(rows))
+
+
+def _answered(query: Item, found: Sequence[Item], near: Vectors, scores: Vectors) -> Answered:
+    """``scores``: of the first of what was found, in whose order these are given."""
+    right = [item.pair == query.pair for item in found]
+    order = [*(-scores).argsort(kind="stable"), *range(len(scores), len(right))]
+    return Answered(
+        query=query.id,
+        verified=_first([right[at] for at in order]),
+        beam=_first(right),
+        lead=float(near[0] - near[1]),
+        first_changed=bool(order[0]),
+        illegal=0.0,
+    )
+
+
 def _train_re_ranker(
-    items: Sequence[Item],
-    base: Path,
-    out: Path,
-    settings: TrainSettings,
-    towers: TwoTower,
-    root: Path,
-    pictures: PictureReader,
+    bundle: Path, base: Path, out: Path, settings: TrainSettings, towers: TwoTower, features: Path
 ) -> None:
     """On pairs, right and wrong, and on what the towers find for training queries."""
     model, processor = load_model(base)
+    items, root = _known(bundle), _root(bundle)
     if settings.compares:
         keep_comparing(model)
     queries = choose_queries(items, settings.gsv_queries, settings.seed)
@@ -127,7 +156,18 @@ def _train_re_ranker(
     sizes, shares = (candidates.sizes, pairs.sizes), (1.0, rest)
     sampler = BlockSampler(sizes, shares, settings.batch_size, settings.seed)
     own = FitSettings.of(settings, settings.samples / len(sampler))
-    fit(model, processor, pictures, data, sampler, own, out)
+    fit(model, processor, picture_reader(processor, base, features), data, sampler, own, out)
+
+
+def _root(bundle: Path) -> Path:
+    return Path(read_manifest(bundle).corpus.image_root)
+
+
+def _known(bundle: Path) -> list[Item]:
+    store = ItemStore(bundle / "items.sqlite", ())
+    known = [*store.of_split("train", "image"), *store.of_split("train", "text")]
+    store.close()
+    return known
 
 
 def _first(right: Sequence[bool]) -> int | None:

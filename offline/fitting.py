@@ -29,6 +29,7 @@ from offline.collator import Collator
 from offline.lora import merged, split_adapter, with_adapter
 from offline.pairs import Sample, SampleDataset
 from offline.pictures import PictureReader
+from offline.precision import choose_attention, is_half
 from offline.presets import TrainSettings
 from semcore.adapter import ADAPTER
 from semcore.errors import ModelError
@@ -94,9 +95,7 @@ def fit(
         raise ModelError("an adapter is trained with ZeRO stage 2 at most; use zero2.yaml")
     checkpoints = to.with_suffix(".checkpoints")
     gpu = torch.cuda.is_available()
-    half = gpu or _multiplies_bfloat16()
-    if half and not gpu:
-        model.set_attn_implementation("eager")  # the fused one's gradient is slow there
+    choose_attention(model)
     trained: PreTrainedModel = model
     if settings.lora_rank:
         trained = with_adapter(model, settings.lora_rank, adapter)
@@ -109,7 +108,7 @@ def fit(
         warmup_steps=settings.warmup_steps,
         weight_decay=0.05,
         adam_beta2=0.98,
-        bf16=half,
+        bf16=is_half(),
         use_cpu=not gpu,
         dataloader_pin_memory=gpu,
         gradient_checkpointing=gpu,
@@ -140,13 +139,6 @@ def fit(
         save_model(model, processor, to, weights)
         shutil.rmtree(checkpoints, ignore_errors=True)
     return int(trainer.state.global_step * arguments.train_batch_size * arguments.world_size)
-
-
-def _multiplies_bfloat16() -> bool:
-    """Whether the CPU has instructions for it: with them a step takes half of its time in float32,
-    without them, emulated, several times as much."""
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 class _SampledTrainer(Trainer):  # type: ignore[misc]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -34,6 +34,12 @@ def word_vectorizer(texts: Sequence[str]) -> CountVectorizer:
         return CountVectorizer(token_pattern=r"(?u)\b\w+\b").fit(texts)
 
 
+def word_frequencies(texts: Sequence[str], vectorizer: CountVectorizer) -> dict[str, int]:
+    """How many of the texts have each word."""
+    analyse = vectorizer.build_analyzer()
+    return dict(Counter(word for text in texts for word in set(analyse(text))))
+
+
 def extract_keywords(
     encoder: Encoder,
     texts: Sequence[str],
@@ -42,9 +48,10 @@ def extract_keywords(
     said: Sequence[Sequence[str]],
     vectorizer: CountVectorizer,
     keywords: int,
-    order: Order = "relevance",
+    order: Order,
+    frequencies: Mapping[str, int],
 ) -> list[tuple[str, ...]]:
-    """Up to ``keywords`` words an item, nearest to its text first (paper 3.2.2).
+    """Up to ``keywords`` words an item, those nearest to its text (paper 3.2.2).
 
     Words are embedded once for the whole corpus and texts not again, which makes KeyBERT fast.
     An item left with fewer words than asked for takes words of its cluster to fill up.
@@ -53,7 +60,8 @@ def extract_keywords(
         vectors: float32 [len(texts), dimension], the embeddings of ``texts``.
         assignment: int64 [len(texts)], the cluster of each.
         said: for each cluster the words to leave out.
-        order: nearest first, or by how many of the texts have the word.
+        order: nearest first, as in the paper, or by the words' frequencies.
+        frequencies: of words, 0 for those that it lacks.
     """
     words = [str(word) for word in vectorizer.get_feature_names_out()]
     word_vectors = encoder.encode(words)
@@ -75,9 +83,10 @@ def extract_keywords(
         ranked[row] = (*ranked[row], *more)[:keywords]
     if order == "relevance":
         return ranked
-    frequency = Counter(word for text in texts for word in set(analyse(text)))
     sign = 1 if order == "rarest" else -1
-    return [tuple(sorted(found, key=lambda word: sign * frequency[word])) for found in ranked]
+    return [
+        tuple(sorted(found, key=lambda word: sign * frequencies.get(word, 0))) for found in ranked
+    ]
 
 
 def _ranked(

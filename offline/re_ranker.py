@@ -18,6 +18,7 @@ from offline.candidates import CandidateDataset, Query
 from offline.collator import Collator
 from offline.encoder import Vectors
 from offline.pictures import PictureReader
+from offline.precision import half_precision
 from offline.progress import progress
 from semcore.item import Item
 from semcore.tokens import verdict_tokens
@@ -45,8 +46,9 @@ def match_odds(
         batch = {name: value.to(model.device) for name, value in batch.items()}
         # The answer is all that is asked; what stands before it has told all.
         last = (batch.pop("labels") != IGNORED).float().argmax(1) - 1
-        hidden = model.model(**batch)[0][torch.arange(len(last)), last]
-        logits = model.lm_head(hidden)
+        with half_precision(model):
+            hidden = model.model(**batch)[0][torch.arange(len(last)), last]
+            logits = model.lm_head(hidden).float()
         odds += (logits[:, yes] - logits[:, no]).tolist()
     ends = np.cumsum([len(items) for items in sets])
     return [np.asarray(part, dtype=np.float32) for part in np.split(np.array(odds), ends[:-1])]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from offline.keywords import Order
 from offline.presets import SMALL, TINY, TrainSettings
 from offline.schemes import SCHEMES, SID
 from offline.tiny import SIZES
 from semcore.errors import SemcoreError
 
-Family = Literal["generative", "two towers"]
+Family = Literal["generative", "two towers", "re-ranker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ _MOMENT = Budget(
 BUDGETS = {budget.name: budget for budget in (_MOMENT, _SHORT, _FULL)}
 _OF_SMALL = {
     "moment": replace(SMALL, samples=64, gsv_queries=2, align_epochs=0.2),
-    "short": replace(SMALL, samples=6000, gsv_queries=60),
+    "short": replace(SMALL, samples=14_000, gsv_queries=150, gsv_rehearsal=0.5),
     "full": SMALL,
 }
 
@@ -156,16 +157,16 @@ def choose_budget(name: str, base: str, gallery: Sequence[str]) -> Budget:
     # Trained on real captions, with the paper's clusters; there is one size of it.
     return replace(
         budget, base=base, train=_OF_SMALL[name], clusters=128, cluster_grid=(32, 128),
-        sizes=("base",), runs=1,
+        sizes=("base",), runs=1, limit=300 if name == "short" else budget.limit,
     )  # fmt: skip
 
 
 SEMCORE = System("semcore")
+TWO_TOWERS = System("two-towers", family="two towers", verified=False)
 _BEYOND = "beyond"
 _KNOWN = {"indexed": 1.0}
 _BEAMS = View(verified=False)
 _RIVALS = ("numeric", "string", "semantic", "structured", "dsi", "nci", "rq", "rq-pictures")
-_TWO_TOWERS = System("two-towers", family="two towers")
 
 
 def recipes(budget: Budget) -> dict[str, Recipe]:
@@ -182,15 +183,35 @@ def recipes(budget: Budget) -> dict[str, Recipe]:
     return {recipe.name: recipe for recipe in found}
 
 
-def choose(name: str, budget: Budget) -> list[Recipe]:
-    """The recipe of a name, or ``all`` of the paper's. Raises :class:`SemcoreError` if there is
-    none."""
+def choose(name: str, budget: Budget, only: Sequence[str] = ()) -> list[Recipe]:
+    """The recipe of a name, or ``all`` of the paper's.
+
+    Args:
+        only: the systems beside SemCORE itself to make; all if empty.
+
+    Raises:
+        SemcoreError: there is no such recipe, or no such system in it.
+    """
     known = recipes(budget)
-    if name == "all":
-        return [recipe for recipe in known.values() if recipe.name != _BEYOND]
-    if name not in known:
+    if name != "all" and name not in known:
         raise SemcoreError(f"{name!r} is no recipe; there are all, {', '.join(known)}")
-    return [known[name]]
+    chosen = [known[name]] if name != "all" else [r for r in known.values() if r.name != _BEYOND]
+    if not only:
+        return chosen
+    systems = {line.system.name for recipe in chosen for line in recipe.lines}
+    if strange := set(only) - systems:
+        raise SemcoreError(
+            f"{', '.join(sorted(strange))}: no system of {name}; there are "
+            f"{', '.join(sorted(systems))}"
+        )
+    return [_restricted(recipe, {SEMCORE.name, *only}) for recipe in chosen]
+
+
+def _restricted(recipe: Recipe, systems: Set[str]) -> Recipe:
+    lines = [line for line in recipe.lines if line.system.name in systems]
+    titles = {line.title for line in lines}
+    claims = [claim for claim in recipe.claims if titles.issuperset(claim)]
+    return replace(recipe, lines=lines, claims=claims)
 
 
 def _rival(scheme: str) -> System:
@@ -204,9 +225,10 @@ def _rival(scheme: str) -> System:
 def _rivals() -> Recipe:
     lines = [Line("SemCORE", SEMCORE)]
     lines += [Line(SCHEMES[name].title, _rival(name), _BEAMS) for name in _RIVALS]
+    re_ranker = System("two-towers-re-ranked", family="re-ranker")
     lines += [
-        Line("two towers", _TWO_TOWERS, _BEAMS),
-        Line("two towers, re-ranked", _TWO_TOWERS),
+        Line("two towers", TWO_TOWERS, _BEAMS),
+        Line("two towers, re-ranked by a second model", re_ranker),
     ]
     claims = [("SemCORE", line.title) for line in lines[1:]]
     title = "Tables 1 and 2: SemCORE and its rivals on the same backbone and data"
@@ -283,14 +305,20 @@ def _new_items(budget: Budget) -> Recipe:
     return Recipe("new-items", title, lines, "curves", axes)
 
 
+def _ordered(image_order: Order, text_order: Order) -> System:
+    build = {"image_order": image_order, "text_order": text_order}
+    return System(f"{image_order}-{text_order}", build=build)
+
+
 def _beyond() -> Recipe:
     """Each line differs from SemCORE in one thing."""
     lines = [
         Line("SemCORE", SEMCORE),
         Line("log-probability and log-odds weighed alike", SEMCORE, View(weights=(1.0, 1.0))),
         Line("weights fitted on validation queries", SEMCORE, View(weights="fitted")),
-        Line("rarest keywords first", System("rarest", build={"order": "rarest"})),
-        Line("commonest keywords first", System("commonest", build={"order": "commonest"})),
+        Line("keywords as KeyBERT orders them", _ordered("relevance", "relevance")),
+        Line("rarest keywords first", _ordered("rarest", "rarest")),
+        Line("commonest keywords first", _ordered("commonest", "commonest")),
         Line("up to 2 identifiers an item", System("views-2", build={"views": 2})),
         Line("up to 3 identifiers an item", System("views-3", build={"views": 3})),
         Line("paraphrased queries", System("paraphrased", train={"paraphrased": 0.3})),

@@ -31,14 +31,14 @@ from safetensors import safe_open
 
 from offline.binding import bind_bundle
 from offline.build import BuildSettings, build_bundle
-from offline.classical import make_classical, read_answers
+from offline.classical import make_re_ranker, make_towers, read_answers
 from offline.corpus import Corpus
 from offline.encoder import Encoder
 from offline.evaluation import ANSWERS_LOG
 from offline.fusion import fit_weights, fused
 from offline.presets import TrainSettings
 from offline.questions import Answered, Questions, ask
-from offline.recipes import SEMCORE, Budget, Line, Recipe, System, View
+from offline.recipes import SEMCORE, TWO_TOWERS, Budget, Line, Recipe, System, View
 from offline.training import RECORD, prepare_model, train_model
 from semcore.calibration import Calibration
 from semcore.prompt import DIRECTIONS, Direction
@@ -119,15 +119,18 @@ class Reproduction:
     def _answers(
         self, system: System, views: Sequence[View], seed: int
     ) -> dict[View, dict[Direction, list[Answered]]]:
+        folder = self._made(system, seed)
+        if system.family != "generative":
+            return dict.fromkeys(views, read_answers(folder))
+        return self._ask(folder, views)
+
+    def _made(self, system: System, seed: int) -> Path:
         folder = self._folder / str(seed) / system.name
         if not (folder / _SYSTEM).exists():
             shutil.rmtree(folder / "bundle", ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
             self._make(system, seed, folder)
-        if system.family == "two towers":
-            found = read_answers(folder / ANSWERS_LOG)
-            return dict.fromkeys(views, found)
-        return self._ask(folder, views)
+        return folder
 
     def _make(self, system: System, seed: int, folder: Path) -> None:
         """Index and train a system, and say what it took."""
@@ -139,14 +142,15 @@ class Reproduction:
             scheme=system.scheme, seed=seed, gallery=self._budget.gallery, **own
         )
         build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
-        base = self._base(system.size, seed)
-        began = time.perf_counter()
+        base, limit = self._base(system.size, seed), self._budget.limit
+        towers = self._made(TWO_TOWERS, seed) if system.family == "re-ranker" else None
         training = self._settings(system, seed)
+        samples = training.samples
+        began = time.perf_counter()
         if system.family == "two towers":
-            samples = training.samples
-            make_classical(
-                bundle, base, folder, training, self._encoder, self._budget.limit, self._features
-            )
+            make_towers(bundle, base, folder, training, self._encoder, limit, self._features)
+        elif towers is not None:
+            make_re_ranker(bundle, base, towers, folder, training, limit, self._features)
         else:
             train_model(bundle, str(base), model, training, None, lambda _: None, self._features)
             bind_bundle(bundle, model)

@@ -7,6 +7,7 @@ generative model has, and one for the temperature.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +19,11 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import ProcessorMixin
 
-from offline.backbone import Backbone
+from offline.backbone import Backbone, load_model, on_device, save_model
 from offline.collator import image_text, left_padded
 from offline.encoder import Vectors
-from offline.pictures import PictureReader
+from offline.pictures import PictureReader, picture_reader
+from offline.precision import half_precision
 from offline.progress import progress
 from offline.schedule import warm_cosine
 from semcore.errors import ModelError
@@ -32,6 +34,7 @@ _BATCH = 64
 _TEMPERATURE = 0.07
 _SAME = 0.9
 _DECAY = 0.05
+_SHARPNESS = "sharpness.json"
 
 
 class TwoTower:
@@ -47,6 +50,25 @@ class TwoTower:
         self._root = root
         scale = torch.tensor(1.0 / _TEMPERATURE, device=model.device).log()
         self._scale = torch.nn.Parameter(scale)
+
+    @classmethod
+    def load(cls, folder: Path, root: Path, features: Path) -> TwoTower:
+        """Those that were saved, or new ones of a base model.
+
+        Args:
+            root: that the paths of pictures are relative to.
+            features: what the frozen encoder saw, of a model that sees by one.
+        """
+        model, processor = load_model(folder)
+        towers = cls(on_device(model), processor, picture_reader(processor, folder, features), root)
+        if (folder / _SHARPNESS).exists():
+            sharpness = json.loads((folder / _SHARPNESS).read_text())
+            towers._scale.data.fill_(sharpness).log_()
+        return towers
+
+    def save(self, folder: Path) -> None:
+        save_model(self.model, self._processor, folder)
+        (folder / _SHARPNESS).write_text(json.dumps(self.sharpness))
 
     def fit(
         self,
@@ -123,9 +145,10 @@ class TwoTower:
             more["pixel_values"] = self._pictures([self._root / path for path in pictures]).to(
                 self.model.device
             )
-        hidden = self.model.model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], **more
-        )[0]
+        with half_precision(self.model):
+            hidden = self.model.model(
+                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], **more
+            )[0]
         return functional.normalize(hidden[:, -1].float(), dim=-1)
 
 

@@ -5,7 +5,7 @@
     manifest.json         what is inside, from what it was made, checksums of all files below
     items.sqlite          the items with their identifiers
     image.marisa, text.marisa   the identifiers of each kind of item
-    centroids.npy, clusters.json   what new items are given identifiers with
+    centroids.npy, clusters.json, frequencies.json   what new items are given identifiers with
     tokens.json           the tokens that a model needs for the identifiers, beside words
     image.*.npy, text.*.npy     the walks over the tokens of the model, once one is trained
     pictures.npy, pictures.ids.npy   visual tokens, of a model that sees by a frozen encoder
@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcore.errors import BundleError
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 MANIFEST = "manifest.json"
 CLUSTERS = "clusters.json"
 TOKENS = "tokens.json"
@@ -59,7 +59,8 @@ class SettingsRecord(_Record):
     gallery: tuple[str, ...]
     scheme: str = "sid"
     views: int = 1
-    order: str = "relevance"
+    image_order: str = "rarest"
+    text_order: str = "commonest"
 
 
 class ModelRecord(_Record):

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.service_process import serving
 from offline.corpus import Corpus
-from offline.recipes import BUDGETS, SEMCORE, Line, Recipe, System, View
+from offline.recipes import BUDGETS, SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.reproduction import Reproduction
 from offline.results import write_results
 from semcore.prompt import DIRECTIONS
@@ -27,7 +27,6 @@ BUDGET = replace(
     train=replace(MOMENT, epochs=0.5, align_epochs=0.5, gsv_queries=4),
 )
 CODES = System("rq", "rq", train={"indexed": 1.0}, verified=False)
-TOWERS = System("two-towers", family="two towers")
 RECIPE = Recipe(
     "some",
     "Some systems",
@@ -39,8 +38,8 @@ RECIPE = Recipe(
             System("rq", "rq", train={"indexed": 1.0}, verified=False),
             View(verified=False),
         ),
-        Line("two towers", TOWERS, View(verified=False)),
-        Line("two towers, re-ranked", TOWERS),
+        Line("two towers", TWO_TOWERS, View(verified=False)),
+        Line("two towers, re-ranked", System("re-ranked", family="re-ranker")),
     ],
     claims=[("SemCORE", "without constrained decoding")],
 )
@@ -77,7 +76,7 @@ def test_reproduces_and_goes_on(corpus: Corpus, tmp_path: Path) -> None:
     for direction in DIRECTIONS:
         assert (tmp_path / f"some-{direction}.png").stat().st_size > 0
     trained = {path: path.read_text() for path in tmp_path.glob("*/*/system.json")}
-    assert len(trained) == 3
+    assert len(trained) == 4
     again = Reproduction(corpus, None, tmp_path, BUDGET, no_service, lambda _: None)  # type: ignore[arg-type]
     assert again.run([RECIPE]) == outcomes
     assert {path: path.read_text() for path in trained} == trained
@@ -88,6 +87,7 @@ def test_names_what_there_is(tmp_path: Path) -> None:
     for arguments, said in (
         (["table9"], "table3"),
         (["table3", "--budget", "huge"], "short"),
+        (["table1", "--only", "dual"], "two-towers"),
     ):
         result = CliRunner().invoke(app, ["reproduce", *arguments, "--out", str(tmp_path)])
         assert result.exit_code != 0

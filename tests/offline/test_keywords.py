@@ -23,7 +23,9 @@ def test_keywords_leave_out_what_the_cluster_says(encoder: Encoder) -> None:
     vectors = encoder.encode(TEXTS)
     vectorizer = word_vectorizer(TEXTS)
     assignment = np.zeros(3, dtype=np.int64)
-    found = extract_keywords(encoder, TEXTS, vectors, assignment, [["boat"]], vectorizer, 4)
+    found = extract_keywords(
+        encoder, TEXTS, vectors, assignment, [["boat"]], vectorizer, 4, "relevance", {}
+    )
     assert all(len(words) == 4 for words in found[:2])
     assert "boat" not in found[1]
     assert found[2] == ("boat",)  # nothing else is left

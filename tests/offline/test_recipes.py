@@ -34,3 +34,11 @@ def test_chooses_by_name() -> None:
     assert len(choose("all", budget)) == 6
     with pytest.raises(SemcoreError, match="no recipe; there are all, table1"):
         choose("table9", budget)
+
+
+def test_keeps_only_some_systems() -> None:
+    (recipe,) = choose("table1", BUDGETS["short"], ["rq"])
+    assert {line.system.name for line in recipe.lines} == {"semcore", "rq"}
+    assert len(recipe.claims) == 1
+    with pytest.raises(SemcoreError, match="dual: no system of table1; there are"):
+        choose("table1", BUDGETS["short"], ["dual"])
