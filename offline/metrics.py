@@ -24,11 +24,6 @@ class Estimate:
         return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
 
 
-def recall_at_k(ranks: Sequence[int | None], k: int) -> float:
-    """Per cent of queries whose first right item has a rank (from 1) of at most ``k``."""
-    return 100.0 * sum(rank is not None and rank <= k for rank in ranks) / len(ranks)
-
-
 def recall_table(*runs: Sequence[int | None], seed: int = 0) -> dict[str, Estimate]:
     """R@1, R@5, R@10 and their sum, with percentile bootstrap intervals over queries.
 

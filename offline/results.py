@@ -13,7 +13,9 @@ from pathlib import Path
 
 from offline import charts
 from offline.corpus import Corpus, held_out_rule
+from offline.diagnosis import survival
 from offline.metrics import Estimate, recall_difference, recall_table
+from offline.questions import SHOWN
 from offline.recipes import Budget, Recipe
 from offline.reproduction import Outcome
 from semcore.prompt import DIRECTIONS, Direction
@@ -45,6 +47,8 @@ def write_results(
         lines += [f"## {recipe.title}", "", _table(found), ""]
         lines += [f"![{recipe.title}]({name})" for name in _figures(recipe, found, folder)]
         lines += ["", *_claims(recipe, found)]
+        if recipe.repeated:
+            lines += _losses(found)
     lines += _settings(budget, seconds)
     out = folder / "results.md"
     out.write_text("\n".join(lines) + "\n")
@@ -111,6 +115,30 @@ def _claims(recipe: Recipe, outcomes: Sequence[Outcome]) -> list[str]:
             verdict = "as claimed" if gap.low > 0 else "the other way" if gap.high < 0 else "open"
             lines.append(f"- {direction}: {ahead} before {behind}: {verdict}, by {gap} points")
     return ["Order in R@1, with the paired interval:", "", *lines, ""] if lines else []
+
+
+def _losses(outcomes: Sequence[Outcome]) -> list[str]:
+    """What bounds a generative system: what its beams hold after each token, and hand on."""
+    by_system = {
+        one.line.system.name: one
+        for one in reversed(outcomes)
+        if one.line.system.family == "generative" and one.line.view.constrained
+    }
+    lines = [
+        "Per cent of the queries a right item of which the beams can still reach, token by token, "
+        f"and of those that have one among the {SHOWN} best beams, before verification:",
+        "",
+        f"| direction | system | after each token | {SHOWN} best |",
+        "|---" * 4 + "|",
+    ]
+    for direction in DIRECTIONS:
+        for one in reversed(by_system.values()):
+            answers = [each for run in one.answers[direction] for each in run]
+            kept = " ".join(f"{100 * share:.0f}" for share in survival(answers)[1:])
+            shown = sum(each.beam is not None and each.beam <= SHOWN for each in answers)
+            cells = [direction, one.line.title, kept, f"{100 * shown / len(answers):.1f}"]
+            lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def _settings(budget: Budget, seconds: float) -> list[str]:
