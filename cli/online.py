@@ -163,5 +163,5 @@ def print_items(answer: dict[str, Any]) -> None:
     console = Console()
     console.print(table)
     timings = ", ".join(f"{stage} {value:.0f} ms" for stage, value in answer["timings"].items())
-    cached = ", from the cache" if answer["cached"] else ""
-    console.print(f"index {answer['index_version']}, {timings}{cached}")
+    told = "from the cache" if answer["cached"] else timings
+    console.print(f"index {answer['index_version']}, {told}")

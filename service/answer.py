@@ -116,7 +116,9 @@ class SearchAnswer(BaseModel):
     cached: bool = False
     verified: bool = Field(default=False, description="the model has judged the best")
     illegal: int = Field(default=0, description="identifiers spelled that do not exist")
-    timings: dict[str, float] = Field(description="milliseconds of each stage")
+    timings: dict[str, float] = Field(
+        description="milliseconds of each stage; none of an answer from the cache"
+    )
     traces: list[TraceAnswer] = Field(
         default=[], description="of each item that was asked to be traced"
     )

@@ -9,14 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
-import redis.asyncio
-import redis.exceptions
-
 from semcore.prompt import PROMPT_VERSION, Direction
+from service.lifetime import Lifetime
+from service.redis_cache import RedisCache
 from service.settings import Settings
-
-_PREFIX = "semcore:answer:"
-_PATIENCE = 0.25  # seconds until Redis counts as down
 
 
 class Cache(Protocol):
@@ -24,16 +20,19 @@ class Cache(Protocol):
 
     async def get(self, key: str) -> bytes | None: ...
 
-    async def put(self, key: str, value: bytes) -> None: ...
+    def put(self, key: str, value: bytes) -> None:
+        """Does not wait for the value to be there."""
+        ...
 
     async def close(self) -> None: ...
 
 
 def open_cache(settings: Settings) -> Cache:
     """Redis if its URL is set, else a bounded cache in this process."""
+    lifetime = Lifetime(settings.cache_seconds)
     if settings.redis_url:
-        return RedisCache(settings.redis_url, settings.cache_seconds)
-    return ProcessCache(settings.cache_size, settings.cache_seconds)
+        return RedisCache(settings.redis_url, lifetime)
+    return ProcessCache(settings.cache_size, settings.cache_bytes, lifetime)
 
 
 def cache_key(
@@ -45,55 +44,42 @@ def cache_key(
 
 
 class ProcessCache:
-    """The ``size`` answers used last, each for at most ``seconds``."""
+    """The answers used last: at most ``size``, with their keys at most ``size_in_bytes``."""
 
     def __init__(
-        self, size: int, seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        size: int,
+        size_in_bytes: int,
+        lifetime: Lifetime,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._size = size
-        self._seconds = seconds
+        self._most = size
+        self._most_bytes = size_in_bytes
+        self._lifetime = lifetime
         self._clock = clock
+        self._bytes = 0
         self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
 
     async def get(self, key: str) -> bytes | None:
         until, value = self._kept.get(key, (0.0, b""))
         if until <= self._clock():
-            self._kept.pop(key, None)
+            self._drop(key)
             return None
         self._kept.move_to_end(key)
         return value
 
-    async def put(self, key: str, value: bytes) -> None:
-        self._kept[key] = (self._clock() + self._seconds, value)
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._size:
-            self._kept.popitem(last=False)
+    def put(self, key: str, value: bytes) -> None:
+        self._drop(key)
+        self._kept[key] = (self._clock() + self._lifetime.seconds(), value)
+        self._bytes += len(key) + len(value)
+        while len(self._kept) > self._most or self._bytes > self._most_bytes:
+            self._drop(next(iter(self._kept)))
 
     async def close(self) -> None:
         self._kept.clear()
+        self._bytes = 0
 
-
-class RedisCache:
-    """Redis; whatever goes wrong with it counts as a miss."""
-
-    def __init__(self, url: str, seconds: int) -> None:
-        self._seconds = seconds
-        self._redis = redis.asyncio.Redis.from_url(
-            url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE
-        )
-
-    async def get(self, key: str) -> bytes | None:
-        try:
-            value = await self._redis.get(_PREFIX + key)
-        except (redis.exceptions.RedisError, OSError):
-            return None
-        return value if isinstance(value, bytes) else None
-
-    async def put(self, key: str, value: bytes) -> None:
-        try:
-            await self._redis.set(_PREFIX + key, value, ex=self._seconds)
-        except (redis.exceptions.RedisError, OSError):
-            return
-
-    async def close(self) -> None:
-        await self._redis.aclose()
+    def _drop(self, key: str) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._bytes -= len(key) + len(kept[1])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -21,6 +21,8 @@ from service.errors import InvalidQueryError, NotReadyError, ReloadError
 from service.index import Index, IndexSlot
 from service.search import Searcher, SearchParameters
 from service.settings import Settings
+from service.single_flight import SingleFlight
+from service.upload import content_key, read_upload
 
 EngineStarter = Callable[[Path, Settings], Engine]
 _log = logging.getLogger("semcore")
@@ -40,6 +42,7 @@ class Retrieval:
         self._engine: Engine | None = None
         self._searcher: Searcher | None = None
         self._cache: Cache = open_cache(settings)
+        self._flights: SingleFlight[bytes] = SingleFlight()
         self._reloading = asyncio.Lock()
 
     @property
@@ -79,35 +82,29 @@ class Retrieval:
             await self._engine.check()
 
     async def search(
-        self, direction: Direction, query: str | Picture, options: SearchOptions
-    ) -> SearchAnswer:
-        """Answer from the cache, else from the index that is current now."""
+        self, direction: Direction, query: str | bytes, options: SearchOptions
+    ) -> bytes:
+        """The JSON of a :class:`SearchAnswer`: from the cache, else from the index that is current
+        now. Equal searches at the same time share one.
+
+        Args:
+            query: a text, or the bytes of a picture's file.
+        """
         await self.check()
         parameters = self._parameters(query, options)
         with self._slot.lease() as index, metrics.IN_FLIGHT.track_inprogress():
-            name = normalise_query(query) if isinstance(query, str) else query.key
+            search = partial(self._search, index, direction, query, parameters, options)
+            if options.profile or options.trace:
+                return _json(await search())
+            name = normalise_query(query) if isinstance(query, str) else content_key(query)
             key = cache_key(index.version, index.model_fingerprint, direction, name, parameters)
-            apart = options.profile or bool(options.trace)
-            kept = None if apart else await self._from_cache(key, direction)
+            kept = await self._cache.get(key)
             if kept is not None:
+                metrics.CACHE.labels("hit").inc()
+                metrics.SEARCHES.labels(direction, "cached").inc()
                 return kept
-            assert self._searcher is not None
-            try:
-                answer = await self._searcher.search(
-                    index,
-                    direction,
-                    query,
-                    parameters,
-                    profile=options.profile,
-                    trace=options.trace,
-                )
-            except EngineError:
-                metrics.SEARCHES.labels(direction, "failed").inc()
-                raise
-        _count(direction, answer)
-        if apart:
-            return answer
-        await self._cache.put(key, answer.model_dump_json().encode())
+            answer, shared = await self._flights.run(key, partial(self._kept_search, key, search))
+        metrics.CACHE.labels("shared" if shared else "miss").inc()
         return answer
 
     async def item(self, item_id: str) -> tuple[Item, Path | None] | None:
@@ -162,7 +159,7 @@ class Retrieval:
             searches.append(self._searcher.search(index, direction, query, parameters))
         await asyncio.gather(*searches)
 
-    def _parameters(self, query: str | Picture, options: SearchOptions) -> SearchParameters:
+    def _parameters(self, query: str | bytes, options: SearchOptions) -> SearchParameters:
         settings = self.settings
         beam_width = options.beam_width or settings.beam_width
         if options.top_k > settings.max_top_k:
@@ -184,21 +181,38 @@ class Retrieval:
             constrained=options.constrained,
         )
 
-    async def _from_cache(self, key: str, direction: Direction) -> SearchAnswer | None:
-        began = time.perf_counter()
-        kept = await self._cache.get(key)
-        answer = None
-        if kept is not None:
-            try:
-                answer = SearchAnswer.model_validate_json(kept)
-            except ValueError:
-                _log.warning("the cache returned something else than an answer; searching again")
-        metrics.CACHE.labels("hit" if answer else "miss").inc()
-        if answer is not None:
-            answer.cached = True
-            answer.timings = {"total": 1000 * (time.perf_counter() - began)}
-            metrics.SEARCHES.labels(direction, "cached").inc()
+    async def _kept_search(self, key: str, search: Callable[[], Awaitable[SearchAnswer]]) -> bytes:
+        answer = await search()
+        self._cache.put(key, _json(answer.model_copy(update={"cached": True, "timings": {}})))
+        return _json(answer)
+
+    async def _search(
+        self,
+        index: Index,
+        direction: Direction,
+        query: str | bytes,
+        parameters: SearchParameters,
+        options: SearchOptions,
+    ) -> SearchAnswer:
+        assert self._searcher is not None
+        read: str | Picture
+        if isinstance(query, str):
+            read = query
+        else:
+            read = await asyncio.to_thread(read_upload, query, self.settings.max_image_pixels)
+        try:
+            answer = await self._searcher.search(
+                index, direction, read, parameters, profile=options.profile, trace=options.trace
+            )
+        except EngineError:
+            metrics.SEARCHES.labels(direction, "failed").inc()
+            raise
+        _count(direction, answer)
         return answer
+
+
+def _json(answer: SearchAnswer) -> bytes:
+    return answer.model_dump_json().encode()
 
 
 def _count(direction: Direction, answer: SearchAnswer) -> None:

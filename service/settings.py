@@ -32,7 +32,12 @@ class Settings(BaseSettings):
         description="Redis as cache, redis://host:port/db (REDIS_URL works too); else in-process",
     )
     cache_size: int = Field(default=10_000, ge=0, description="answers kept in-process")
-    cache_seconds: int = Field(default=3600, ge=1, description="seconds that an answer is kept")
+    cache_bytes: int = Field(
+        default=100_000_000, ge=0, description="bytes of the answers kept in-process"
+    )
+    cache_seconds: int = Field(
+        default=3600, ge=1, description="seconds that an answer is kept at most"
+    )
     beam_width: int = Field(default=20, ge=1, le=100, description="beams unless a query says")
     max_beam_width: int = Field(default=100, ge=1, le=500, description="most beams of a query")
     max_top_k: int = Field(default=100, ge=1, le=500, description="most items of an answer")

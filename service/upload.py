@@ -41,4 +41,9 @@ def read_upload(content: bytes, max_pixels: int) -> Picture:
         raise ImageTooLargeError(f"the image is too large: {error}") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise BadImageError(f"the image is damaged: {error}") from error
-    return Picture(image, hashlib.sha256(content).hexdigest())
+    return Picture(image, content_key(content))
+
+
+def content_key(content: bytes) -> str:
+    """What names a picture: SHA-256 of its file, in hex."""
+    return hashlib.sha256(content).hexdigest()

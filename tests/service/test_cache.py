@@ -1,36 +1,43 @@
-"""Both caches keep what they are given, and none of their faults reaches a search."""
+"""The cache of the process keeps to its limits; keys tell all apart that answers depend on."""
 
-from service.cache import ProcessCache, RedisCache, cache_key, open_cache
+from service.cache import ProcessCache, cache_key, open_cache
+from service.lifetime import Lifetime
+from service.redis_cache import RedisCache
 from service.settings import Settings
 
 
-async def test_process_cache_forgets_by_age_and_by_number() -> None:
+async def test_forgets_by_age_and_by_number() -> None:
     now = 0.0
-    cache = ProcessCache(2, 10, clock=lambda: now)
-    await cache.put("a", b"1")
-    await cache.put("b", b"2")
+    cache = ProcessCache(2, 1000, Lifetime(10), clock=lambda: now)
+    cache.put("a", b"1")
+    cache.put("b", b"2")
     assert await cache.get("a") == b"1"
-    await cache.put("c", b"3")
+    cache.put("c", b"3")
     assert await cache.get("b") is None  # used longest ago
     assert await cache.get("a") == b"1"
-    now = 11.0
+    now = 10.1
     assert await cache.get("a") is None
 
 
-async def test_redis_cache_keeps(redis_url: str) -> None:
-    cache = open_cache(Settings(redis_url=redis_url, cache_seconds=60))
-    assert isinstance(cache, RedisCache)
-    assert await cache.get("absent") is None
-    await cache.put("key", b"answer")
-    assert await cache.get("key") == b"answer"
-    await cache.close()
+async def test_keeps_no_more_bytes_than_allowed() -> None:
+    cache = ProcessCache(1000, 100, Lifetime(10))
+    for number in range(200):
+        cache.put(f"{number % 7}", bytes(number % 30))
+        assert cache._bytes == sum(len(k) + len(v) for k, (_, v) in cache._kept.items()) <= 100
+    cache.put("large", bytes(101))
+    assert await cache.get("large") is None
+    assert cache._bytes == 0 == len(cache._kept)
 
 
-async def test_redis_that_is_away_counts_as_a_miss() -> None:
-    cache = RedisCache("redis://127.0.0.1:1/0", 60)
-    await cache.put("key", b"answer")
-    assert await cache.get("key") is None
-    await cache.close()
+def test_lifetimes_differ_and_are_no_longer_than_said() -> None:
+    seconds = [Lifetime(100).seconds() for _ in range(1000)]
+    assert 80 <= min(seconds) < 85
+    assert 95 < max(seconds) <= 100
+
+
+def test_redis_serves_where_it_is_configured() -> None:
+    assert isinstance(open_cache(Settings(redis_url="redis://127.0.0.1:1/0")), RedisCache)
+    assert isinstance(open_cache(Settings(redis_url=None)), ProcessCache)
 
 
 def test_key_tells_everything_apart() -> None:

@@ -1,19 +1,34 @@
 """The service without HTTP: ready after its start, cached, and loyal to the index that works."""
 
+import asyncio
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
+from PIL import Image
 
 from semcore.errors import EngineError
-from service.answer import SearchOptions
-from service.engine import Engine
+from service.answer import SearchAnswer, SearchOptions
+from service.engine import Engine, Found
 from service.errors import NotReadyError, ReloadError
 from service.retrieval import Retrieval
 from service.settings import Settings
 
 OPTIONS = SearchOptions(top_k=3)
+
+
+async def search(
+    retrieval: Retrieval, query: str | bytes, options: SearchOptions = OPTIONS
+) -> SearchAnswer:
+    direction = "text-to-image" if isinstance(query, str) else "image-to-text"
+    return SearchAnswer.model_validate_json(await retrieval.search(direction, query, options))
+
+
+async def _fail(*_: object, **__: object) -> SearchAnswer:
+    raise EngineError("killed by a test")
 
 
 @pytest.fixture
@@ -44,24 +59,52 @@ async def test_says_why_the_engine_did_not_start(trained: Path) -> None:
 
 
 async def test_answers_the_same_query_from_the_cache(retrieval: Retrieval) -> None:
-    first = await retrieval.search("text-to-image", "a boat", OPTIONS)
-    again = await retrieval.search("text-to-image", " a  boat ", OPTIONS)
-    other = await retrieval.search("text-to-image", "a boat", SearchOptions(top_k=2))
+    first = await search(retrieval, "a boat")
+    again = await search(retrieval, " a  boat ")
+    other = await search(retrieval, "a boat", SearchOptions(top_k=2))
     assert (first.cached, again.cached, other.cached) == (False, True, False)
     assert again.items == first.items
     assert len(other.items) == 2
 
 
-async def test_garbage_in_the_cache_is_searched_anew(
+async def test_equal_searches_at_the_same_time_are_one(
     retrieval: Retrieval, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def garbage(_: str) -> bytes:
-        return b"\x00 no answer"
+    assert retrieval._engine is not None
+    find, calls = retrieval._engine.find, 0
 
-    monkeypatch.setattr(retrieval._cache, "get", garbage)
-    answer = await retrieval.search("text-to-image", "a boat", OPTIONS)
-    assert not answer.cached
-    assert len(answer.items) == 3
+    async def counted(*arguments: Any, **options: Any) -> Found:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.01)
+        return await find(*arguments, **options)
+
+    monkeypatch.setattr(retrieval._engine, "find", counted)
+    answers = await asyncio.gather(*(search(retrieval, "a boat") for _ in range(1000)))
+    assert calls == 1
+    assert all(answer.items == answers[0].items for answer in answers)
+
+
+async def test_a_search_that_fails_is_not_kept(
+    retrieval: Retrieval, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(retrieval._searcher, "search", _fail)
+        with pytest.raises(EngineError):
+            await search(retrieval, "a boat")
+    assert not (await search(retrieval, "a boat")).cached
+
+
+async def test_a_picture_from_the_cache_is_not_decoded(
+    retrieval: Retrieval, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(content, "PNG")
+    first = await search(retrieval, content.getvalue())
+    monkeypatch.setattr("service.retrieval.read_upload", None)
+    again = await search(retrieval, content.getvalue())
+    assert again.cached
+    assert again.items == first.items
 
 
 async def test_keeps_the_old_index_when_the_new_one_is_none(
@@ -71,12 +114,12 @@ async def test_keeps_the_old_index_when_the_new_one_is_none(
     with pytest.raises(ReloadError):
         await retrieval.reload(tmp_path / "none")
     assert retrieval.index is before
-    assert (await retrieval.search("text-to-image", "a boat", OPTIONS)).items
+    assert (await search(retrieval, "a boat")).items
 
 
 async def test_a_reload_serves_the_other_bundle(retrieval: Retrieval, smaller: Path) -> None:
     before = retrieval.index.version
     answer = await retrieval.reload(smaller)
     assert answer.previous_version == before != answer.index_version
-    found = await retrieval.search("text-to-image", "a boat", OPTIONS)
+    found = await search(retrieval, "a boat")
     assert found.index_version == answer.index_version
