@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from semcore.bundle import (
+    FORMAT_VERSION,
     MANIFEST,
     CorpusRecord,
     Manifest,
@@ -60,6 +61,8 @@ def test_names_the_damaged_file(tmp_path: Path, name: str) -> None:
 def test_refuses_another_format(tmp_path: Path) -> None:
     make(tmp_path / "bundle", "one")
     file = tmp_path / "bundle" / MANIFEST
-    file.write_text(file.read_text().replace('"format_version": 5', '"format_version": 9'))
-    with pytest.raises(BundleError, match="format 9"):
+    file.write_text(
+        file.read_text().replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 99')
+    )
+    with pytest.raises(BundleError, match="format 99"):
         read_manifest(tmp_path / "bundle")
