@@ -48,7 +48,7 @@ def match_odds(
         last = (batch.pop("labels") != IGNORED).float().argmax(1) - 1
         with half_precision(model):
             hidden = model.model(**batch)[0][torch.arange(len(last)), last]
-            logits = model.lm_head(hidden).float()
+        logits = model.lm_head(hidden.float())  # rounded to bfloat16, near odds would be equal
         odds += (logits[:, yes] - logits[:, no]).tolist()
     ends = np.cumsum([len(items) for items in sets])
     return [np.asarray(part, dtype=np.float32) for part in np.split(np.array(odds), ends[:-1])]
