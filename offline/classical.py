@@ -20,6 +20,7 @@ from offline.presets import TrainSettings
 from offline.questions import Answered, Questions, chosen_queries
 from offline.re_ranker import match_odds
 from offline.sampler import BlockSampler
+from offline.stored_items import training_items
 from offline.two_tower import TwoTower, exact_search
 from offline.verification import VerificationDataset, said_words
 from semcore.bundle import read_manifest
@@ -53,7 +54,7 @@ def make_towers(
         ModelError: faiss is not installed.
     """
     towers = TwoTower.load(base, _root(bundle), features)
-    known = _known(bundle)
+    known = list(training_items(bundle))
     captions = encoder.encode([item.caption for item in known if item.kind == "text"])
     towers.fit(known, captions, settings.samples, settings.learning_rate, settings.seed)
     towers.save(folder / _MODEL)
@@ -137,7 +138,7 @@ def _train_re_ranker(
 ) -> None:
     """On pairs, right and wrong, and on what the towers find for training queries."""
     model, processor = load_model(base)
-    items, root = _known(bundle), _root(bundle)
+    items, root = list(training_items(bundle)), _root(bundle)
     if settings.compares:
         keep_comparing(model)
     queries = choose_queries(items, settings.gsv_queries, settings.seed)
@@ -161,13 +162,6 @@ def _train_re_ranker(
 
 def _root(bundle: Path) -> Path:
     return Path(read_manifest(bundle).corpus.image_root)
-
-
-def _known(bundle: Path) -> list[Item]:
-    store = ItemStore(bundle / "items.sqlite", ())
-    known = [*store.of_split("train", "image"), *store.of_split("train", "text")]
-    store.close()
-    return known
 
 
 def _first(right: Sequence[bool]) -> int | None:

@@ -52,10 +52,12 @@ class RedisCache:
         # Waited for, not cancelled: a connection that is left in the middle of an answer is lost.
         task = _kept(self._reads, self._read(_PREFIX + key))
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE)
-        if not done:
+        value = task.result() if done else None
+        if value is None:
             self.breaker.failed()
             return None
-        return task.result()
+        self.breaker.succeeded()
+        return _opened(value)
 
     def put(self, key: str, value: bytes) -> None:
         if not self.breaker.is_open and len(self._writes) < _MOST_WRITES:
@@ -66,13 +68,13 @@ class RedisCache:
         await self._redis.aclose()
 
     async def _read(self, key: str) -> bytes | None:
+        """What Redis holds, nothing if it holds no bytes; None if it fails. Whether that was in
+        time is judged by who waits, once: a late answer is a failure and no success."""
         try:
             value = await self._redis.get(key)
         except _FAULTS:
-            self.breaker.failed()
             return None
-        self.breaker.succeeded()
-        return _opened(value) if isinstance(value, bytes) else None
+        return value if isinstance(value, bytes) else b""
 
     async def _write(self, key: str, value: bytes) -> None:
         milliseconds = max(1, round(1000 * self._lifetime.seconds()))

@@ -14,7 +14,9 @@ LIFETIME = Lifetime(60)
 
 
 @asynccontextmanager
-async def pretender(answer: bytes | None) -> AsyncIterator[tuple[str, list[int]]]:
+async def pretender(
+    answer: bytes | None, delay: float = 0.0
+) -> AsyncIterator[tuple[str, list[int]]]:
     """A server on loopback that answers everything with ``answer``, or nothing; its URL, and a
     list with an entry for each connection."""
     connections: list[int] = []
@@ -26,6 +28,7 @@ async def pretender(answer: bytes | None) -> AsyncIterator[tuple[str, list[int]]
         with suppress(ConnectionError):
             while await reader.read(1000):
                 if answer is not None:
+                    await asyncio.sleep(delay)
                     writer.write(answer)
         writer.close()
         with suppress(ConnectionError):
@@ -94,6 +97,17 @@ async def test_left_alone_after_some_failures(answer: bytes | None) -> None:
         await cache.close()
         assert cache.breaker.is_open
         assert len(connections) < 20
+
+
+async def test_late_answers_are_failures() -> None:
+    async with pretender(b"$-1\r\n", delay=0.05) as (url, _):
+        cache = RedisCache(url, LIFETIME)
+        for _ in range(3):
+            assert not cache.breaker.is_open
+            assert await cache.get("key") is None
+            await asyncio.gather(*cache._reads)
+        assert cache.breaker.is_open
+        await cache.close()
 
 
 async def test_away_counts_as_a_miss() -> None:
