@@ -134,16 +134,19 @@ class Reproduction:
 
     def _make(self, system: System, seed: int, folder: Path) -> None:
         """Index and train a system, and say what it took."""
-        bundle, model = folder / "bundle", folder / "model"
-        own: dict[str, Any] = {
-            "clusters": self._budget.clusters, "keywords": self._budget.keywords, **system.build,
-        }  # fmt: skip
-        settings = BuildSettings(
-            scheme=system.scheme, seed=seed, gallery=self._budget.gallery, **own
-        )
-        build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
-        base, limit = self._base(system.size, seed), self._budget.limit
+        # A re-ranker searches what its towers search.
         towers = self._made(TWO_TOWERS, seed) if system.family == "re-ranker" else None
+        bundle, model = (towers or folder) / "bundle", folder / "model"
+        if towers is None:
+            own: dict[str, Any] = {
+                "clusters": self._budget.clusters, "keywords": self._budget.keywords,
+                **system.build,
+            }  # fmt: skip
+            settings = BuildSettings(
+                scheme=system.scheme, seed=seed, gallery=self._budget.gallery, **own
+            )
+            build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
+        base, limit = self._base(system.size, seed), self._budget.limit
         training = self._settings(system, seed)
         samples = training.samples
         began = time.perf_counter()
