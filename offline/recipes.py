@@ -127,9 +127,9 @@ _SHORT = Budget(
     shares=(0.0, 1.0), sizes=("half", "base"), beams=(10, 20, 30, 40, 50),
 )  # fmt: skip
 _FULL = Budget(
-    name="full", pictures=2000, warm_up=6000, limit=None, runs=3, train=TINY,
-    clusters=20, keywords=4, beam_width=20, cluster_grid=(5, 20, 80), keyword_grid=(2, 3, 4, 6),
-    shares=(0.0, 0.25, 0.5, 0.75, 1.0), sizes=tuple(SIZES), beams=(10, 20, 30, 40, 50),
+    name="full", pictures=2000, warm_up=6000, limit=300, runs=3, train=TINY,
+    clusters=20, keywords=4, beam_width=20, cluster_grid=(5, 20, 80), keyword_grid=(2, 4, 6),
+    shares=(0.0, 0.5, 1.0), sizes=tuple(SIZES), beams=(10, 20, 30, 40, 50),
 )  # fmt: skip
 _MOMENT = Budget(
     name="moment", pictures=100, warm_up=40, limit=4, runs=1,
