@@ -23,7 +23,6 @@ from benchmarks.scale import save_walks
 from benchmarks.throughput import searches_a_second
 from cli.demo import demo_bundle
 from semcore.prompt import identifier_prompt
-from semcore.walk import load_walk
 from service.answer import Verify
 from service.index import Side
 from service.search import Searcher, SearchParameters
@@ -151,7 +150,7 @@ async def _run(
 async def _steps(demo: DemoEngine, stem: Path, rounds: int) -> dict[str, float]:
     """Median seconds of a step after the first one."""
 
-    side = Side(load_walk(stem), stem)
+    side = Side.of(stem)
 
     async def step(constrained: bool) -> float:
         prompt = demo.engine.prompt(identifier_prompt("text-to-image", next(demo.captions)))

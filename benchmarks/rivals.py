@@ -19,6 +19,8 @@ from offline.pictures import Pixels
 from semcore.prompt import Direction
 from semcore.walk import Walk
 from service.beam import Answer, Beam, BeamSearch, Row
+from service.index import Side
+from service.layer_files import LayerFiles
 from service.trie_processor import position_argument
 
 if TYPE_CHECKING:
@@ -45,22 +47,20 @@ class RequestBeams:
     def __init__(self, llm: AsyncLLM) -> None:
         self._llm = llm
 
-    async def search(
-        self, tokens: list[int], walk: Walk, stem: Path, beam_width: int
-    ) -> list[Beam]:
-        beams = BeamSearch(walk, beam_width, walk.end)
+    async def search(self, tokens: list[int], side: Side, beam_width: int) -> list[Beam]:
+        beams = BeamSearch(side.layers, beam_width)
         while beams.rows:
-            asked = [self._ask(tokens, row, stem, beam_width) for row in beams.rows.values()]
+            asked = [self._ask(tokens, row, side.files, beam_width) for row in beams.rows.values()]
             answers = await asyncio.gather(*asked)
             beams.advance(dict(zip(beams.rows, answers, strict=True)))
         return beams.beams
 
-    async def _ask(self, tokens: list[int], row: Row, stem: Path, beam_width: int) -> Answer:
+    async def _ask(self, tokens: list[int], row: Row, files: LayerFiles, beam_width: int) -> Answer:
         params = SamplingParams(
             max_tokens=1,
             temperature=0.0,
             logprobs=2 * beam_width,
-            extra_args=position_argument(str(stem), row.position, len(row.tokens)),
+            extra_args=position_argument(files, row.positions, len(row.tokens)),
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )

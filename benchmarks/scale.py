@@ -22,7 +22,6 @@ from benchmarks.synthetic import Spelling, draw_identifiers, walk_over
 from semcore.identifier import Identifier
 from semcore.prompt import identifier_prompt
 from semcore.tokens import IdentifierTokenizer, load_tokenizer
-from semcore.walk import load_walk
 from service.index import Side
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -84,7 +83,7 @@ async def _run(demo: DemoEngine, walks: dict[int, Path], rounds: int) -> dict[in
 
 async def _measure(demo: DemoEngine, walks: dict[int, Path], rounds: int) -> dict[int, float]:
     """Median seconds by number of identifiers."""
-    sides = {size: Side(load_walk(stem), stem) for size, stem in walks.items()}
+    sides = {size: Side.of(stem) for size, stem in walks.items()}
     captions = [next(demo.captions) for _ in range(rounds + 1)]
 
     async def search(size: int, side: Side, turn: int) -> float:
@@ -93,7 +92,7 @@ async def _measure(demo: DemoEngine, walks: dict[int, Path], rounds: int) -> dic
         began = time.perf_counter()
         prompt = demo.engine.prompt(text)
         found = await demo.engine.find(prompt, side, BEAM_WIDTH, constrained=True)
-        items = [side.walk.items_of(beam.leaf) for beam in found.beams if beam.leaf is not None]
+        items = [side.layers.items_of(beam.leaves) for beam in found.beams]
         took = time.perf_counter() - began
         assert len(items) == BEAM_WIDTH
         return took

@@ -64,6 +64,7 @@ async def _measure(demo: DemoEngine, width: int, rounds: int) -> dict[str, float
     engine, index = demo.engine, demo.index
     side = index.side("image")
     assert side is not None
+    (layer,) = side.layers
     stock, requests = StockBeams(engine.llm), RequestBeams(engine.llm)
     hugging_face = HuggingFaceBeams(index.model, index.image_root)
     searcher = Searcher(engine, VERIFIED, concurrent=1)
@@ -94,14 +95,14 @@ async def _measure(demo: DemoEngine, width: int, rounds: int) -> dict[str, float
     async def request_beams(_: int) -> float:
         prompt = tokens(next(demo.captions))
         began = time.perf_counter()
-        await requests.search(prompt, side.walk, side.stem, width)
+        await requests.search(prompt, side, width)
         return time.perf_counter() - began
 
     async def hugging_face_beams(_: int) -> float:
         await asyncio.sleep(_REST)
         caption = next(demo.captions)
         began = time.perf_counter()
-        hugging_face.search("text-to-image", caption, side.walk, width)
+        hugging_face.search("text-to-image", caption, layer.walk, width)
         return time.perf_counter() - began
 
     lengths: list[int] = []

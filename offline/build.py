@@ -162,14 +162,17 @@ def _entries(pictures: Sequence[Picture], views: int) -> list[_Entry]:
     entries = []
     for picture in pictures:
         sources = picture.sources
-        split, pair = picture.split, picture.id
-        image = Item(pair, "image", split, pair, False, " ".join(sources), picture.image, "")
+        split, pair, metadata = picture.split, picture.id, picture.metadata
+        document = " ".join(sources)
+        image = Item(
+            pair, "image", split, pair, False, document, picture.image, "", metadata=metadata
+        )
         entries.append(_Entry(image, sources))
         if len(sources) > 1:
             entries += [_Entry(image, (caption,), True) for caption in sources[: views - 1]]
         for number, caption in enumerate(picture.captions or sources):
             name, held_out = f"{pair}#{number}", caption not in sources
-            text = Item(name, "text", split, pair, held_out, caption, "", "")
+            text = Item(name, "text", split, pair, held_out, caption, "", "", metadata=metadata)
             entries.append(_Entry(text, (caption,)))
     return entries
 

@@ -3,8 +3,8 @@
 Three layouts are read:
 
 * JSON lines, one picture a line:
-  ``{"image": "a.jpg", "captions": ["…"], "split": "train", "id": "a"}``
-  (``caption`` for a single one; ``split`` and ``id`` may be left out);
+  ``{"image": "a.jpg", "captions": ["…"], "split": "train", "id": "a", "metadata": {"year": 1990}}``
+  (``caption`` for a single one; ``split``, ``id`` and ``metadata`` may be left out);
 * Karpathy's JSON, as in ``dataset_flickr30k.json`` and ``dataset_coco.json``;
 * a bare folder of pictures, whose captions come from the captioner.
 """
@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from offline.progress import progress
 from semcore.errors import CorpusError
+from semcore.filter import Metadata, MetadataFields
 
 CAPTIONS_FILE = "captions.jsonl"
 SPLITS = ("train", "val", "test")
@@ -33,7 +34,8 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture. ``image`` is its path below the corpus's image root."""
+    """One picture. ``image`` is its path below the corpus's image root; ``metadata`` are also those
+    of its texts."""
 
     id: str
     image: str
@@ -41,6 +43,7 @@ class Picture:
     captions: tuple[str, ...]
     generated: str = ""
     source_captions: int = SOURCE_CAPTIONS
+    metadata: Metadata = field(default_factory=dict, hash=False)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -83,6 +86,7 @@ class _Row(BaseModel):
     caption: str | None = None
     split: str = "train"
     id: str | None = None
+    metadata: MetadataFields = {}
 
 
 def held_out_rule(source_captions: int) -> str:
@@ -222,7 +226,7 @@ def _checked(entry: tuple[int, _Row | str], folder: Path) -> tuple[int, Picture 
     if fault:
         return line, None, fault
     name = row.id or row.image
-    return line, Picture(name, row.image, row.split, captions), ""
+    return line, Picture(name, row.image, row.split, captions, metadata=row.metadata), ""
 
 
 def _image_fault(image: str, folder: Path) -> str:

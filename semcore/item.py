@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from semcore.errors import BundleError
+from semcore.filter import Filter, Metadata
+from semcore.metadata import SCHEMA, listed, write_metadata
 
 Kind = Literal["image", "text"]
 KINDS: tuple[Kind, ...] = ("image", "text")
 
 _SEPARATOR = "\n"
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE items (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, split TEXT NOT NULL,
     pair TEXT NOT NULL,
     held_out INTEGER NOT NULL, caption TEXT NOT NULL, image TEXT NOT NULL,
-    identifier TEXT NOT NULL, views TEXT NOT NULL
+    identifier TEXT NOT NULL, views TEXT NOT NULL, metadata TEXT NOT NULL
 );
 CREATE INDEX by_split ON items (split, kind, id);
-"""
+{SCHEMA}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Item:
         image: path of the picture below the corpus's image root; empty for a text.
         identifier: SID as text (see :class:`semcore.identifier.Identifier`).
         views: other identifiers that lead to the same item.
+        metadata: what filters are about.
     """
 
     id: str
@@ -50,6 +57,7 @@ class Item:
     image: str
     identifier: str
     views: tuple[str, ...] = ()
+    metadata: Metadata = field(default_factory=dict, hash=False)
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -62,13 +70,14 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
 
     Items are numbered in order of id: where several share an identifier, that is their order.
     """
-    rows = enumerate(sorted(items, key=lambda item: item.id))
+    numbered = list(enumerate(sorted(items, key=lambda item: item.id)))
     with sqlite3.connect(path) as connection:
         connection.executescript(_SCHEMA)
         connection.executemany(
-            "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            ((number, *astuple(item)[:-1], _SEPARATOR.join(item.views)) for number, item in rows),
+            f"INSERT INTO items VALUES ({', '.join('?' * 11)})",
+            ((number, *_row(item)) for number, item in numbered),
         )
+        write_metadata(connection, ((number, item.metadata) for number, item in numbered))
     connection.close()
 
 
@@ -118,6 +127,15 @@ class ItemStore:
         statement = "SELECT number FROM items WHERE split = ? AND kind = ? ORDER BY id"
         return (number for (number,) in self._connection.execute(statement, (split, kind)))
 
+    def listed(self, wanted: Filter) -> NDArray[np.bool_]:
+        """Which items pass a filter, bool [numbers of items]."""
+        return listed(self._connection, wanted, len(self))
+
+    def __len__(self) -> int:
+        """The number of all items; they are numbered from 0."""
+        (last,) = self._connection.execute("SELECT max(number) FROM items").fetchone()
+        return 0 if last is None else int(last) + 1
+
     def __iter__(self) -> Iterator[Item]:
         return self._select("1 ORDER BY id", ())
 
@@ -126,9 +144,14 @@ class ItemStore:
 
     def _numbered(self, where: str, values: Sequence[object]) -> Iterator[tuple[int, Item]]:
         for row in self._connection.execute(f"SELECT * FROM items WHERE {where}", tuple(values)):
-            number, item_id, kind, split, pair, held_out, caption, image, identifier, views = row
+            number, item_id, kind, split, pair, held_out, caption, image, identifier = row[:9]
             described = item_id, kind, split, pair, bool(held_out), caption, image, identifier
-            yield number, Item(*described, _split(views))
+            yield number, Item(*described, _split(row[9]), json.loads(row[10]))
+
+
+def _row(item: Item) -> tuple[object, ...]:
+    own = item.id, item.kind, item.split, item.pair, item.held_out, item.caption, item.image
+    return (*own, item.identifier, _SEPARATOR.join(item.views), json.dumps(item.metadata))
 
 
 def _split(views: str) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ from semcore.errors import BundleError
 ROOT = 0
 DONE = -1
 """The position after the end token."""
+ABSENT = -2
+"""The position where a walk does not hold what was spelled (see :mod:`semcore.layers`)."""
 TAIL = 256
 """Positions that each leaf has for its tail."""
 GROUP = 32
@@ -94,13 +96,19 @@ class Walk:
         return len(self.tail_lengths)
 
     @cached_property
+    def levels(self) -> tuple[slice, ...]:
+        """The nodes that lie 0, 1, 2, ... tokens deep."""
+        levels, level = [], slice(0, 1)
+        while level.start < level.stop:
+            levels.append(level)
+            level = slice(int(self.first_branch[level.start]), int(self.first_branch[level.stop]))
+        return tuple(levels)
+
+    @cached_property
     def fanouts(self) -> tuple[int, ...]:
         """The most edges of one node among those that lie 0, 1, 2, ... tokens deep."""
-        most, level = [], slice(0, 1)
-        while level.start < level.stop:
-            most.append(int(np.diff(self.first_edge[level.start : level.stop + 1]).max()))
-            level = slice(int(self.first_branch[level.start]), int(self.first_branch[level.stop]))
-        return tuple(most)
+        edges = (self.first_edge[level.start : level.stop + 1] for level in self.levels)
+        return tuple(int(np.diff(one).max()) for one in edges)
 
     @cached_property
     def depth(self) -> int:
@@ -109,7 +117,7 @@ class Walk:
 
     def allowed(self, position: int) -> NDArray[np.int32]:
         """The tokens that may follow, int32 [tokens], ascending; none after the end token."""
-        if position == DONE:
+        if position < ROOT:
             return self.alphabet[:0]
         if position >= self.nodes:
             leaf, spelled = divmod(position - self.nodes, TAIL)
@@ -120,33 +128,43 @@ class Walk:
         codes = self.codes[self.first_edge[position] : self.first_edge[position + 1]]
         return np.asarray(self.alphabet[np.sort(codes)])
 
+    def edge(self, position: int, token: int) -> int | None:
+        """The edge along which ``token`` leads; -1 in a tail, None where there is no such token."""
+        if position < ROOT:
+            return None
+        if position >= self.nodes:
+            return -1 if self.allowed(position)[0] == token else None
+        code = int(self.alphabet.searchsorted(token))
+        if code == len(self.alphabet) or self.alphabet[code] != token:
+            return None
+        first, stop = int(self.first_edge[position]), int(self.first_edge[position + 1])
+        middle = first + int(self.first_branch[position + 1] - self.first_branch[position])
+        for low, high in ((first, middle), (middle, stop)):
+            edge = low + int(self.codes[low:high].searchsorted(code))
+            if edge < high and self.codes[edge] == code:
+                return edge
+        return None
+
     def step(self, position: int, token: int) -> tuple[int, int] | None:
         """Where ``token`` leads: the position, and the leaf, -1 as long as several are possible.
 
         None where the walk has no such token there.
         """
-        if position == DONE:
-            return None
-        if position >= self.nodes:
-            if self.allowed(position)[0] != token:
-                return None
+        edge = self.edge(position, token)
+        return None if edge is None else self.along(position, token, edge)
+
+    def along(self, position: int, token: int, edge: int) -> tuple[int, int]:
+        """As :meth:`step`, where the edge of ``token`` is known."""
+        if edge < 0:
             leaf = (position - self.nodes) // TAIL
             return (DONE if token == self.end else position + 1), leaf
-        code = int(self.alphabet.searchsorted(token))
-        if code == len(self.alphabet) or self.alphabet[code] != token:
-            return None
-        first, stop = int(self.first_edge[position]), int(self.first_edge[position + 1])
         branch, branches_end = self.first_branch[position : position + 2].tolist()
-        middle = first + branches_end - branch
-        edge = first + int(self.codes[first:middle].searchsorted(code))
-        if edge < middle and self.codes[edge] == code:
-            return branch + edge - first, -1
-        edge = middle + int(self.codes[middle:stop].searchsorted(code))
-        if edge < stop and self.codes[edge] == code:
-            # Of the edges up to this one, first_branch - 1 lead to nodes.
-            leaf = edge - branches_end + 1
-            return (DONE if token == self.end else self.nodes + TAIL * leaf), leaf
-        return None
+        inside = edge - int(self.first_edge[position])
+        if inside < branches_end - branch:
+            return branch + inside, -1
+        # Of the edges up to this one, first_branch - 1 lead to nodes.
+        leaf = edge - branches_end + 1
+        return (DONE if token == self.end else self.nodes + TAIL * leaf), leaf
 
     def follow(self, tokens: Sequence[int], position: int = ROOT) -> tuple[int, int] | None:
         """As :meth:`step`, for one token after the other."""

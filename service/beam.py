@@ -1,4 +1,4 @@
-"""Constrained beam search: the likeliest identifiers of a walk for one query.
+"""Constrained beam search: the likeliest identifiers of some walks for one query.
 
 The semantics are those of Hugging Face's ``generate`` with ``num_beams``, ``early_stopping=False``
 and no length penalty, held to the walk by ``prefix_allowed_tokens_fn``; the tests compare the two.
@@ -16,17 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semcore.walk import DONE, ROOT, Walk
+from semcore.layers import Layers, Leaves, Positions
+from semcore.walk import DONE
 
 
 @dataclass(frozen=True, slots=True)
 class Beam:
-    """A finished identifier: its leaf in the walk, and the sum of its log-probabilities.
+    """A finished identifier: its leaves in the layers, and the sum of its log-probabilities.
 
-    ``leaf`` is None for a sequence that the walk does not hold (unconstrained search only).
+    There are no leaves for a sequence that no layer holds (unconstrained search only).
     """
 
-    leaf: int | None
+    leaves: Leaves
     logprob: float
 
 
@@ -37,7 +38,7 @@ class Answer:
     Attributes:
         chosen: the token that the engine spelled, with which it can go on at no cost.
         tokens: int [candidates], the likeliest tokens, best first.
-        logprobs: float [candidates], over the whole vocabulary; -inf where the walk forbids.
+        logprobs: float [candidates], over the whole vocabulary; -inf where the layers forbid.
     """
 
     chosen: int
@@ -52,9 +53,9 @@ class Row:
     ``parent`` is the row that it branched off from, None for the first one.
     """
 
+    positions: Positions
     tokens: tuple[int, ...] = ()
-    position: int = ROOT
-    leaf: int = -1
+    leaves: Leaves = ()
     logprob: float = 0.0
     parent: int | None = None
 
@@ -67,13 +68,12 @@ class BeamSearch:
     own request goes on as well; every other one is new.
     """
 
-    def __init__(self, walk: Walk, beam_width: int, end: int, *, constrained: bool = True) -> None:
-        self.rows: dict[int, Row] = {0: Row()}
-        self._walk = walk
+    def __init__(self, layers: Layers, beam_width: int, *, constrained: bool = True) -> None:
+        self.rows: dict[int, Row] = {0: Row(layers.root)}
+        self._layers = layers
         self._beam_width = beam_width
-        self._end = end
         self._constrained = constrained
-        self.trail: list[list[int]] = []
+        self.trail: list[list[Positions]] = []
         self._finished: list[Beam] = []
         self._spelled = 0
         self._numbers = 1
@@ -104,7 +104,7 @@ class BeamSearch:
         for rank, place in enumerate(best.tolist()):
             parent, token = parents[origins[place]], int(tokens[place])
             row = self._spell(parent, token, float(logprobs[place]))
-            if token == self._end:
+            if token == self._layers.end:
                 if rank < self._beam_width:
                     self._finished.append(self._beam(row))
             elif len(following) < self._beam_width:
@@ -115,25 +115,26 @@ class BeamSearch:
             self._beam_width, self._finished, key=lambda beam: beam.logprob
         )
         self.rows = {} if self._is_over(following) else following
-        self.trail.append([row.position for row in following.values()])
+        self.trail.append([row.positions for row in following.values()])
 
     def _spell(self, parent: int, token: int, logprob: float) -> Row:
         before = self.rows[parent]
-        position, leaf = before.position, -1
+        positions, leaves = before.positions, before.leaves
         if self._constrained:
-            step = self._walk.step(position, token)
+            step = self._layers.step(positions, token)
             assert step is not None, "the engine returned a token that the walk forbids"
-            position, leaf = step
-        return Row((*before.tokens, token), position, leaf, logprob, parent)
+            positions, leaves = step
+        return Row(positions, (*before.tokens, token), leaves, logprob, parent)
 
     def _beam(self, row: Row) -> Beam:
         if self._constrained:
-            return Beam(row.leaf, row.logprob)
-        spelled = self._walk.follow(row.tokens)
-        return Beam(spelled[1] if spelled and spelled[0] == DONE else None, row.logprob)
+            return Beam(row.leaves, row.logprob)
+        spelled = self._layers.follow(row.tokens)
+        is_whole = spelled is not None and DONE in spelled[0]
+        return Beam(spelled[1] if spelled is not None and is_whole else (), row.logprob)
 
     def _is_over(self, following: Mapping[int, Row]) -> bool:
-        if not following or self._spelled == self._walk.depth:
+        if not following or self._spelled == self._layers.depth:
             return True
         best = next(iter(following.values()))
         full = len(self._finished) == self._beam_width

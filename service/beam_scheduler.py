@@ -30,7 +30,8 @@ from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request, RequestStatus
 
 from service.beam import Answer, BeamSearch, Row
-from service.trie_processor import ARGUMENT, mask_clock, open_walk, position_argument
+from service.layer_files import LayerFiles, open_layers
+from service.trie_processor import ARGUMENT, mask_clock, position_argument
 
 RESULT = "semcore"
 _ROWS = -1
@@ -38,9 +39,9 @@ _ROWS = -1
 
 
 def search_argument(
-    stem: str, beam_width: int, end: int, *, constrained: bool, traced: bool = False
+    files: LayerFiles, beam_width: int, *, constrained: bool, traced: bool = False
 ) -> dict[str, Any]:
-    """``extra_args`` of a request that is a beam search over the walk of these files.
+    """``extra_args`` of a request that is a beam search over the layers of these files.
 
     Args:
         traced: say as well where the beams were after each step.
@@ -50,8 +51,7 @@ def search_argument(
     """
     return {
         ARGUMENT: {
-            "stem": stem, "beam_width": beam_width, "end": end, "constrained": constrained,
-            "traced": traced,
+            "files": files, "beam_width": beam_width, "constrained": constrained, "traced": traced,
         }
     }  # fmt: skip
 
@@ -63,7 +63,7 @@ class _Search:
     request: Request
     beams: BeamSearch
     beam_width: int
-    stem: str
+    files: LayerFiles
     traced: bool
     answers: dict[int, Answer] = field(default_factory=dict)
     rows: dict[int, str] = field(default_factory=dict)
@@ -98,10 +98,10 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             return
         # All rows of a search have to run at the same time.
         beam_width = min(argument["beam_width"], self.max_num_running_reqs)
-        walk = open_walk(argument["stem"])
-        beams = BeamSearch(walk, beam_width, argument["end"], constrained=argument["constrained"])
-        stem = argument["stem"] if argument["constrained"] else ""
-        search = _Search(request, beams, beam_width, stem, argument["traced"])
+        files = tuple((stem, live) for stem, live in argument["files"])
+        beams = BeamSearch(open_layers(files), beam_width, constrained=argument["constrained"])
+        spelled = files if argument["constrained"] else ()
+        search = _Search(request, beams, beam_width, spelled, argument["traced"])
         self._searches[request.request_id] = search
         self._queue.append(search)
         self._admit()
@@ -166,13 +166,13 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             in_use += search.beam_width
             search.queued = time.monotonic() - search.added
             search.added = time.monotonic()
-            self._begin(search, 0, Row(), None)
+            self._begin(search, 0, search.beams.rows[0], None)
 
     def _begin(self, search: _Search, number: int, row: Row, parent: Request | None) -> None:
         """Make the request of a row; ``parent``: that of the row it branches off, if it lives."""
         root = search.request
         params = copy(root.sampling_params)
-        params.extra_args = position_argument(search.stem, row.position, len(row.tokens))
+        params.extra_args = position_argument(search.files, row.positions, len(row.tokens))
         params.logprobs = min(2 * search.beam_width, self._vocabulary)
         request = Request(
             request_id=f"{root.request_id}/{number}",
@@ -280,7 +280,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             row = search.beams.rows[number]
             request.mm_features = search.request.mm_features
             request.sampling_params.extra_args = position_argument(
-                search.stem, row.position, len(row.tokens)
+                search.files, row.positions, len(row.tokens)
             )
 
     def _reply(self, outputs: dict[int, EngineCoreOutputs], search: _Search) -> None:
@@ -290,7 +290,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         super().finish_requests(self._forget(search), RequestStatus.FINISHED_ABORTED)
         beams = search.beams.beams
         result = {
-            "leaves": [beam.leaf for beam in beams],
+            "leaves": [beam.leaves for beam in beams],
             "logprobs": [beam.logprob for beam in beams],
             "queued": search.queued,
             "steps": search.steps,

@@ -21,7 +21,7 @@ def list_pairs(walk: Walk, positions: NDArray[np.int64]) -> Pairs:
     """Rows, tokens and edges, each [pairs], in order of row; see ``trie_mask.Allowed``.
 
     Args:
-        positions: int64 [batch], positions of the walk before its end.
+        positions: int64 [batch], positions of the walk before its end; ABSENT has no pairs.
     """
     pairs: Pairs = _compiled()(
         positions, walk.alphabet, walk.first_edge, walk.codes, walk.tail_groups, walk.tail_lengths,
@@ -46,12 +46,16 @@ def _list_pairs(
     nodes = len(first_edge) - 1
     count = 0
     for position in positions:
+        if position < 0:
+            continue
         count += first_edge[position + 1] - first_edge[position] if position < nodes else 1
     rows = np.empty(count, np.int64)
     tokens = np.empty(count, np.int32)
     edges = np.empty(count, np.int64)
     pair = 0
     for row, position in enumerate(positions):
+        if position < 0:
+            continue
         if position < nodes:
             for edge in range(first_edge[position], first_edge[position + 1]):
                 rows[pair] = row

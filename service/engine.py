@@ -18,6 +18,7 @@ from semcore.adapter import adapter_of, adapter_rank
 from semcore.errors import EngineError
 from semcore.frozen_vision import has_frozen_vision
 from semcore.identifier import Identifier
+from semcore.layers import Positions
 from semcore.picture_embedder import PictureEmbedder
 from semcore.prompt import IMAGE
 from semcore.tokens import IdentifierTokenizer, end_token, load_tokenizer, verdict_tokens
@@ -75,15 +76,14 @@ class Found:
         queued: seconds that the search waited for a place in the batch.
         steps: the first one reads the query.
         requests: how many requests of the engine the beams took.
-        trail: where the beams that went on were after each step, as positions in the walk, of a
-            search that was traced.
+        trail: where the beams that went on were after each step, of a search that was traced.
     """
 
     beams: list[Beam]
     queued: float = 0.0
     steps: Sequence[Step] = ()
     requests: int = 0
-    trail: Sequence[Sequence[int]] = ()
+    trail: Sequence[Sequence[Positions]] = ()
 
 
 class Engine(Protocol):
@@ -108,8 +108,8 @@ class Engine(Protocol):
     ) -> Found:
         """The likeliest identifiers of one kind of item (paper 3.2.3).
 
-        Unless ``constrained``, all tokens are allowed, and what was spelled is looked up in the
-        walk afterwards.
+        Unless ``constrained``, all tokens are allowed, and what was spelled is looked up
+        afterwards.
         """
         ...
 
@@ -227,9 +227,7 @@ class VllmEngine:
     ) -> Found:
         from service.beam_scheduler import RESULT, search_argument
 
-        argument = search_argument(
-            str(side.stem), beam_width, self._end, constrained=constrained, traced=traced
-        )
+        argument = search_argument(side.files, beam_width, constrained=constrained, traced=traced)
         params = self._params(
             max_tokens=_LONGEST,
             temperature=0.0,
@@ -239,16 +237,19 @@ class VllmEngine:
             output_kind=self._kind,
             skip_clone=True,
         )
-        output = await self._ask(prompt, params, room=side.walk.depth)
+        output = await self._ask(prompt, params, room=side.layers.depth)
         if output.outputs[0].finish_reason != "stop" or not output.kv_transfer_params:
             raise EngineError("the engine could not finish the search; search again")
         result = output.kv_transfer_params[RESULT]
         return Found(
-            [Beam(*beam) for beam in zip(result["leaves"], result["logprobs"], strict=True)],
+            [
+                Beam(tuple(leaves), logprob)
+                for leaves, logprob in zip(result["leaves"], result["logprobs"], strict=True)
+            ],
             queued=result["queued"],
             steps=[Step(*step) for step in result["steps"]],
             requests=result["requests"],
-            trail=result["trail"],
+            trail=[[tuple(place) for place in step] for step in result["trail"]],
         )
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:

@@ -14,16 +14,24 @@ from semcore.bundle import Manifest, check_bundle
 from semcore.calibration import read_calibration
 from semcore.errors import BundleError
 from semcore.item import KINDS, Item, ItemStore, Kind
+from semcore.layers import Layers
 from semcore.picture_table import PICTURE_FILES, PictureTable
-from semcore.walk import Walk, file_names, load_walk
+from semcore.walk import file_names
+from service.layer_files import LayerFiles, open_layers
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The identifiers of one kind of item; ``stem`` names the walk's files for the engine."""
+    """The identifiers of one kind of item, and the files by which the engine knows them."""
 
-    walk: Walk
-    stem: Path
+    layers: Layers
+    files: LayerFiles
+
+    @classmethod
+    def of(cls, stem: Path) -> Side:
+        """Those of one walk, by the stem of its files."""
+        files = ((str(stem), ""),)
+        return cls(open_layers(files), files)
 
 
 class Index:
@@ -53,10 +61,7 @@ class Index:
             for name in names:
                 _link(bundle / name, self._folder / name)
             self._sides = {
-                kind: Side(
-                    load_walk(self._folder / kind),
-                    self._folder / kind,
-                )
+                kind: Side.of(self._folder / kind)
                 for kind in KINDS
                 if file_names(kind)[0] in self.manifest.files
             }

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from semcore.calibration import Calibration
 from semcore.identifier import Identifier
 from semcore.item import Item
+from semcore.layers import Layers, Positions
 from semcore.prompt import Direction, identifier_prompt, target_kind
-from semcore.walk import DONE, ROOT, Walk
 from service.answer import (
     IdentifierAnswer,
     ItemAnswer,
@@ -104,9 +104,9 @@ class Searcher:
             items=items,
             index_version=index.version,
             verified=verdicts is not None,
-            illegal=sum(beam.leaf is None for beam in found.beams),
+            illegal=sum(not beam.leaves for beam in found.beams),
             traces=[
-                trace_answer(item, map(self._engine.spell, item.identifiers), side.walk, found)
+                trace_answer(item, map(self._engine.spell, item.identifiers), side.layers, found)
                 for item in filter(None, map(index.store.get, trace))
                 if item.kind == target_kind(direction)
             ],
@@ -174,29 +174,29 @@ def item_answer(item: Item) -> ItemAnswer:
 
 
 def trace_answer(
-    item: Item, spelled: Iterable[Sequence[int]], walk: Walk, found: Found
+    item: Item, spelled: Iterable[Sequence[int]], layers: Layers, found: Found
 ) -> TraceAnswer:
     """Where the beams lost an item whose identifiers are spelled with ``spelled``, each as tokens;
     of several the one that was lost last counts.
 
-    Of a search without constraint, whose beams have no place in the walk, only whether it was
+    Of a search without constraint, whose beams have no place in the layers, only whether it was
     found is known: what was not counts as lost with the first step.
     """
-    steps = [(_lost_at(tokens, walk, found), len(tokens)) for tokens in spelled]
+    steps = [(_lost_at(tokens, layers, found), len(tokens)) for tokens in spelled]
     lost_at, length = max(steps, key=lambda step: math.inf if step[0] is None else step[0])
     return TraceAnswer(id=item.id, identifier=item.identifier, steps=length, lost_at=lost_at)
 
 
-def _lost_at(tokens: Sequence[int], walk: Walk, found: Found) -> int | None:
-    leaf = (walk.follow(tokens) or (DONE, None))[1]
-    if leaf is not None and any(beam.leaf == leaf for beam in found.beams):
+def _lost_at(tokens: Sequence[int], layers: Layers, found: Found) -> int | None:
+    spelled = layers.follow(tokens)
+    if spelled is not None and any(beam.leaves == spelled[1] for beam in found.beams):
         return None
-    position = ROOT
+    positions: Positions = layers.root
     for step, (token, beams) in enumerate(zip(tokens, found.trail, strict=False), start=1):
-        following = walk.step(position, token)
+        following = layers.step(positions, token)
         if following is None or following[0] not in beams:
             return step
-        position = following[0]
+        positions = following[0]
     return len(tokens)
 
 
@@ -207,8 +207,7 @@ def _candidates(index: Index, side: Side, found: Found, most: int) -> list[Candi
     numbered = (
         (number, beam.logprob)
         for beam in found.beams
-        if beam.leaf is not None
-        for number in side.walk.items_of(beam.leaf).tolist()
+        for number in side.layers.items_of(beam.leaves)
     )
     for number, logprob in numbered:
         scores.setdefault(number, logprob)

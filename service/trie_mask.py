@@ -1,4 +1,4 @@
-"""The mask: which tokens a walk allows after each position of a batch, as tensor operations.
+"""The mask: which tokens walks allow after each place of a batch, as tensor operations.
 
 One gather over all rows, with no Python loop over them; and on a GPU no wait for the device,
 because the host knows a bound for the number of pairs. The arrays are those of
@@ -7,6 +7,7 @@ because the host knows a bound for the number of pairs. The arrays are those of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semcore.walk import GROUP, TAIL, Walk
+from semcore.walk import ABSENT, GROUP, TAIL, Walk
 from service.edge_lister import list_pairs
 
 _TAIL_BITS = TAIL.bit_length() - 1
@@ -23,7 +24,7 @@ _GROUP_BITS = GROUP.bit_length() - 1
 _CODE_MASKS = {torch.int16: 0xFFFF, torch.int32: 0x7FFFFFFF}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class WalkTensors:
     """A walk's arrays on a device; on the CPU they share the mapped files' memory.
 
@@ -75,6 +76,16 @@ class WalkTensors:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskLayer:
+    """A walk, the edges of it that may be taken, bool [edges], None for all, and a bound for the
+    number of pairs, as :func:`allowed_pairs` takes it."""
+
+    walk: WalkTensors
+    live: Tensor | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Allowed:
     """Pairs of a row and a token that may follow it, in order of row.
 
@@ -93,22 +104,23 @@ def allowed_pairs(walk: WalkTensors, positions: Tensor, most: int | None = None)
     """All pairs of a batch.
 
     Args:
-        positions: int64 [batch], positions of the walk before its end.
-        most: a bound for the number of pairs; up to there the last pair is repeated. It may be
-            left out on the CPU, where the number costs nothing to know.
+        positions: int64 [batch], positions of the walk before its end; ABSENT has no pairs.
+        most: a bound for the number of pairs; up to there the last pair is repeated, or one that
+            means nothing if there is none at all. It may be left out on the CPU, where the number
+            costs nothing to know.
     """
     if most is None:
         listed = list_pairs(walk.host, positions.numpy())
         return Allowed(*(torch.from_numpy(array) for array in listed))
     # 1. How many tokens may follow each row: all edges of a node, or the one token of a tail.
     at_node = positions < walk.nodes
-    first, stop = _pair(walk.first_edge, positions.where(at_node, 0))
-    counts = torch.where(at_node, stop - first, 1)
+    first, stop = _pair(walk.first_edge, _node(positions, at_node))
+    counts = torch.where(at_node, stop - first, 1).where(positions != ABSENT, 0)
     ends = counts.cumsum(0)
     # 2. Number all pairs; a row's edges are neighbours, so they are shifted together.
     numbers = torch.arange(most, device=positions.device).minimum(ends[-1] - 1)
     rows = torch.searchsorted(ends, numbers, right=True)
-    edges = (first - ends + counts)[rows] + numbers
+    edges = ((first - ends + counts)[rows] + numbers).clamp(min=0)
     # 3. Tokens of edges, then those of tails in their place.
     tokens = torch.where(
         at_node[rows],
@@ -119,52 +131,74 @@ def allowed_pairs(walk: WalkTensors, positions: Tensor, most: int | None = None)
 
 
 def mask_logits(
-    logits: Tensor,
-    rows: Tensor,
-    walk: WalkTensors,
-    positions: Tensor,
-    most: int | None = None,
+    logits: Tensor, rows: Tensor, layers: Sequence[MaskLayer], positions: Tensor
 ) -> Tensor:
-    """Log-probabilities in place of logits, -inf where the walk allows no token.
+    """Log-probabilities in place of logits, -inf where no layer allows a token.
 
-    The softmax is over everything: the score is the model's, never renormalised over what the walk
-    allows. The likeliest allowed token is raised by the least step of float32, so that whoever
+    The softmax is over everything: the score is the model's, never renormalised over what is
+    allowed. The likeliest allowed token is raised by the least step of float32, so that whoever
     takes the highest, takes this one, ties or not.
 
     Args:
         logits: float32 [batch, vocabulary]; changed in place.
         rows: int64 [rows], those to be changed.
-        positions: int64 [rows], where they stand.
-        most: see :func:`allowed_pairs`.
+        positions: int64 [rows, layers], where they stand.
 
     Returns:
-        int64 [rows], where each row stands after its likeliest token; meaningless if that is the
-        end token.
+        int64 [rows, layers], where each row stands after its likeliest token; meaningless if that
+        is the end token.
     """
-    allowed = allowed_pairs(walk, positions, most)
-    # 1. Scores of the allowed tokens.
     total = logits[rows].logsumexp(dim=-1)
-    at = rows[allowed.rows]
-    logprobs = logits[at, allowed.tokens] - total[allowed.rows]
-    # 2. The likeliest of each row; of equal ones that with the first edge.
+    found = [
+        _scored(logits, rows, total, layer, positions[:, place])
+        for place, layer in enumerate(layers)
+    ]
+    # 1. The likeliest token of each row; of equal ones the first.
     highest = torch.full_like(total, -torch.inf)
-    highest.scatter_reduce_(0, allowed.rows, logprobs, "amax")
+    for allowed, logprobs in found:
+        highest.scatter_reduce_(0, allowed.rows, logprobs, "amax")
     none = torch.iinfo(torch.int64).max
-    edge = torch.full_like(positions, none)
-    is_highest = logprobs == highest[allowed.rows]
-    edge.scatter_reduce_(0, allowed.rows, allowed.edges.where(is_highest, none), "amin")
-    is_chosen = is_highest & (allowed.edges == edge[allowed.rows])
-    logprobs = logprobs.nextafter(torch.where(is_chosen, torch.inf, logprobs))
-    # 3. Put them in place of everything.
+    token = torch.full_like(rows, none)
+    for allowed, logprobs in found:
+        tokens = allowed.tokens.long().where(logprobs == highest[allowed.rows], none)
+        token.scatter_reduce_(0, allowed.rows, tokens, "amin")
+    # 2. The scores in place of everything; a token that several layers allow has the same in each.
     logits[rows] = -torch.inf
-    logits[at, allowed.tokens] = logprobs
-    return _after(walk, positions, edge.clamp(max=len(walk.codes) - 1))
+    flat = logits.view(-1)
+    following = torch.full_like(positions, ABSENT)
+    for place, (layer, (allowed, logprobs)) in enumerate(zip(layers, found, strict=True)):
+        is_chosen = (allowed.tokens == token[allowed.rows]) & logprobs.isfinite()
+        logprobs = logprobs.nextafter(torch.where(is_chosen, torch.inf, logprobs))
+        at = rows[allowed.rows] * logits.shape[1] + allowed.tokens
+        flat.scatter_reduce_(0, at, logprobs, "amax")
+        # 3. Where the likeliest token leads.
+        edge = torch.full_like(rows, none)
+        edge.scatter_reduce_(0, allowed.rows, allowed.edges.where(is_chosen, none), "amin")
+        after = _after(layer.walk, positions[:, place], edge.clamp(max=len(layer.walk.codes) - 1))
+        following[:, place] = after.where(edge != none, ABSENT)
+    return following
+
+
+def _scored(
+    logits: Tensor, rows: Tensor, total: Tensor, layer: MaskLayer, positions: Tensor
+) -> tuple[Allowed, Tensor]:
+    """The pairs of a layer and their log-probabilities, -inf for those that lead to nothing."""
+    walk = layer.walk
+    allowed = allowed_pairs(walk, positions, layer.most)
+    logprobs = logits[rows[allowed.rows], allowed.tokens] - total[allowed.rows]
+    at = positions[allowed.rows]
+    if layer.live is not None:
+        lives = layer.live[allowed.edges.clamp(max=len(walk.codes) - 1)] | (at >= walk.nodes)
+        logprobs = logprobs.where(lives, -torch.inf)
+    if layer.most is not None:
+        logprobs = logprobs.where(at != ABSENT, -torch.inf)
+    return allowed, logprobs
 
 
 def _after(walk: WalkTensors, positions: Tensor, edges: Tensor) -> Tensor:
     """Where an edge leads from a node; from a tail, one token on."""
     at_node = positions < walk.nodes
-    node = positions.where(at_node, 0)
+    node = _node(positions, at_node)
     branch, branches_end = _pair(walk.first_branch, node)
     inside = edges - walk.first_edge[node]
     leaf = edges - branches_end + 1
@@ -185,6 +219,11 @@ def _tail_tokens(walk: WalkTensors, positions: Tensor, at_node: Tensor) -> Tenso
     at = (walk.tail_groups[group] + before).add_(spelled).clamp_(max=len(walk.tails) - 1)
     tokens = walk.alphabet[_codes(walk.tails, at)]
     return tokens.where(spelled < walk.tail_lengths[leaf], walk.end)
+
+
+def _node(positions: Tensor, at_node: Tensor) -> Tensor:
+    """The node of each position, the root for a tail or where there is none."""
+    return positions.where(at_node, 0).clamp(min=0)
 
 
 def _pair(array: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:

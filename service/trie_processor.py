@@ -1,9 +1,10 @@
 """The logits processors that let vLLM spell existing identifiers only.
 
-Each request brings, in ``extra_args["semcore"]``, where its next token stands: a walk and a
-position in it. From then on the processor follows the request token by token, on the device, in
-arrays over all requests of the batch. Under ``logprobs_mode="processed_logits"`` the values that
-the engine returns are the model's own log-probabilities (see :mod:`service.trie_mask`).
+Each request brings, in ``extra_args["semcore"]``, where its next token stands: the files of some
+layers and a position in each. From then on the processor follows the request token by token, on the
+device, in arrays over all requests of the batch. Under ``logprobs_mode="processed_logits"`` the
+values that the engine returns are the model's own log-probabilities (see
+:mod:`service.trie_mask`).
 
 vLLM has two model runners with different interfaces for processors; both are served here.
 """
@@ -11,12 +12,12 @@ vLLM has two model runners with different interfaces for processors; both are se
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -32,24 +33,29 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (
     LogitsProcessor as LogitsProcessorV2,
 )
 
-from semcore.walk import ROOT, Walk, load_walk
-from service.trie_mask import WalkTensors, mask_logits
+from semcore.layers import Layer, Positions
+from semcore.walk import ABSENT, ROOT
+from service.layer_files import MOST_LAYERS, LayerFiles, open_layers
+from service.trie_mask import MaskLayer, WalkTensors, mask_logits
 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
 
 ARGUMENT = "semcore"
-_WALKS_KEPT = 8
+_KEPT = 16
 _OTHER, _FREE, _WALK, _CHOICE = range(4)
 
 
-def position_argument(stem: str, position: int = ROOT, level: int = 0) -> dict[str, Any]:
-    """``extra_args`` of a request that stands ``level`` tokens deep at a position of a walk.
+def position_argument(
+    files: LayerFiles, positions: Positions | None = None, level: int = 0
+) -> dict[str, Any]:
+    """``extra_args`` of a request that stands ``level`` tokens deep at a place in some layers.
 
-    ``stem`` names the walk's files; "" leaves all tokens allowed, and only turns logits into
-    log-probabilities.
+    Without ``files`` all tokens are allowed, and logits are only turned into log-probabilities.
+    ``positions``: the root unless told otherwise.
     """
-    return {ARGUMENT: {"stem": stem, "position": position, "level": level}}
+    places = list(positions) if positions is not None else [ROOT] * len(files)
+    return {ARGUMENT: {"files": files, "positions": places, "level": level}}
 
 
 def choice_argument(tokens: tuple[int, int]) -> dict[str, Any]:
@@ -78,12 +84,6 @@ class MaskClock:
 mask_clock = MaskClock()
 
 
-@lru_cache(maxsize=_WALKS_KEPT)
-def open_walk(stem: str) -> Walk:
-    """The walk of these files; the last few stay open, so old and new indexes serve together."""
-    return load_walk(Path(stem))
-
-
 class Slots:
     """Where the requests of a batch stand, in arrays over the slots that vLLM gives them."""
 
@@ -93,10 +93,12 @@ class Slots:
         self._walks = np.zeros(slots, dtype=np.int64)
         self._levels = np.zeros(slots, dtype=np.int64)
         self._choices = np.zeros((slots, 2), dtype=np.int64)
-        self._positions = torch.zeros(slots, dtype=torch.int64, device=device)
-        self._following = torch.zeros(slots, dtype=torch.int64, device=device)
-        self._open: dict[int, tuple[str, WalkTensors]] = {}
+        shape = (slots, MOST_LAYERS)
+        self._positions = torch.full(shape, ABSENT, dtype=torch.int64, device=device)
+        self._following = torch.full(shape, ABSENT, dtype=torch.int64, device=device)
+        self._open: OrderedDict[LayerFiles, tuple[int, list[MaskLayer]]] = OrderedDict()
         self._opened = 0
+        self._tensors: WeakValueDictionary[int, WalkTensors] = WeakValueDictionary()
 
     def put(self, slot: int, params: SamplingParams, spelled: Sequence[int] = ()) -> bool:
         """A request takes a slot, having ``spelled`` tokens since its argument was made.
@@ -109,17 +111,19 @@ class Slots:
             kind = _CHOICE
             self._choices[slot] = argument["tokens"]
         elif argument is not None:
-            kind = _WALK if argument["stem"] else _FREE
+            kind = _WALK if argument["files"] else _FREE
         self._kinds[slot] = kind
         if argument is not None and kind == _WALK:
-            self._walks[slot] = self._number(argument["stem"])
+            files = tuple((stem, live) for stem, live in argument["files"])
+            self._walks[slot] = self._number(files)
             self._levels[slot] = argument["level"] + len(spelled)
-            position = argument["position"]
+            positions = tuple(argument["positions"])
             if spelled:
-                followed = open_walk(argument["stem"]).follow(spelled, position)
+                followed = open_layers(files).follow(spelled, positions)
                 assert followed is not None, "the engine spelled a token that the walk forbids"
-                position = followed[0]
-            self._positions[slot] = position
+                positions = followed[0]
+            for place in range(MOST_LAYERS):  # number by number, for which no device waits
+                self._positions[slot, place] = positions[place] if place < len(files) else ABSENT
         return kind != _OTHER
 
     def remove(self, slot: int) -> None:
@@ -162,34 +166,49 @@ class Slots:
             logits[rows, tokens] = logprobs
         walking = np.flatnonzero(kinds == _WALK)
         numbers = self._walks[slots[walking]]
-        for number in np.unique(numbers).tolist():
+        for number, layers in self._open.values():
             mine = walking[numbers == number]
-            walk = self._open[number][1]
+            if not len(mine):
+                continue
             rows, at = self._index(mine), self._index(slots[mine])
-            most = None
             if self._device.type != "cpu":
-                levels, counts = np.unique(self._levels[slots[mine]], return_counts=True)
-                bounds = (walk.bound(level) for level in levels.tolist())
-                most = sum(n * bound for n, bound in zip(counts.tolist(), bounds, strict=True))
-            self._following[at] = mask_logits(logits, rows, walk, self._positions[at], most)
+                levels = np.unique(self._levels[slots[mine]], return_counts=True)
+                layers = [replace(layer, most=_bound(layer.walk, *levels)) for layer in layers]
+            positions = self._positions[at, : len(layers)]
+            self._following[at, : len(layers)] = mask_logits(logits, rows, layers, positions)
         return logits
 
-    def _number(self, stem: str) -> int:
-        for number, (name, _) in self._open.items():
-            if name == stem:
-                return number
-        unused = self._open.keys() - set(self._walks[self._kinds == _WALK].tolist())
-        if len(self._open) >= _WALKS_KEPT and unused:
-            del self._open[min(unused)]
+    def _number(self, files: LayerFiles) -> int:
+        """That of these layers, which are opened if they are not, in place of the least used."""
+        if files in self._open:
+            self._open.move_to_end(files)
+            return self._open[files][0]
+        used = set(self._walks[self._kinds == _WALK].tolist())
+        unused = [name for name, (number, _) in self._open.items() if number not in used]
+        for name in unused[: max(0, len(self._open) - _KEPT + 1)]:
+            del self._open[name]
         self._opened += 1
-        self._open[self._opened] = (stem, WalkTensors.of(open_walk(stem), self._device))
+        self._open[files] = (self._opened, [self._layer(one) for one in open_layers(files)])
         return self._opened
+
+    def _layer(self, layer: Layer) -> MaskLayer:
+        """On the device; layers that differ in what may be found share their walk."""
+        tensors = self._tensors.get(id(layer.walk))
+        if tensors is None:
+            tensors = self._tensors[id(layer.walk)] = WalkTensors.of(layer.walk, self._device)
+        live = None if layer.live is None else torch.from_numpy(layer.live).to(self._device)
+        return MaskLayer(tensors, live)
 
     def _index(self, values: NDArray[np.int64]) -> Tensor:
         host = torch.from_numpy(values)
         if self._device.type == "cpu":
             return host
         return host.pin_memory().to(self._device, non_blocking=True)
+
+
+def _bound(walk: WalkTensors, levels: NDArray[np.int64], counts: NDArray[np.int64]) -> int:
+    """The most pairs that so many rows at each level can have."""
+    return int(sum(n * walk.bound(level) for level, n in zip(levels.tolist(), counts, strict=True)))
 
 
 class TrieLogitsProcessor(LogitsProcessor):  # type: ignore[misc]

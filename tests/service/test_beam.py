@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from walks import walk_of
 
-from semcore.walk import Walk
+from semcore.layers import Layer, Layers, Leaves
 from service.beam import Answer, Beam, BeamSearch, Row
 
 END = 2
@@ -22,9 +22,9 @@ def logprob_of(prefix: tuple[int, ...], token: int, seed: int) -> float:
     return math.log(random.Random(f"{seed}{prefix}{token}").uniform(0.01, 0.5) / 4)
 
 
-def search(walk: Walk, beam_width: int, seed: int, *, constrained: bool = True) -> list[Beam]:
+def search(layers: Layers, beam_width: int, seed: int, *, constrained: bool = True) -> list[Beam]:
     """Answers a search as an engine does, row by row."""
-    beams = BeamSearch(walk, beam_width, END, constrained=constrained)
+    beams = BeamSearch(layers, beam_width, constrained=constrained)
     seen: dict[int, Row] = {}
     chosen: dict[int, int] = {}
     while beams.rows:
@@ -36,7 +36,7 @@ def search(walk: Walk, beam_width: int, seed: int, *, constrained: bool = True) 
                 assert row.tokens[-1] == chosen[number]
             elif row.parent is not None:
                 assert row.tokens[:-1] == seen[row.parent].tokens
-            allowed = walk.allowed(row.position).tolist() if constrained else [2, 3, 4, 5, 6]
+            allowed = layers.allowed(row.positions).tolist() if constrained else [2, 3, 4, 5, 6]
             ranked = sorted(allowed, key=lambda t, at=row.tokens: -logprob_of(at, t, seed))
             logprobs = [logprob_of(row.tokens, token, seed) for token in ranked]
             answers[number] = Answer(ranked[0], np.array(ranked), np.array(logprobs, np.float32))
@@ -46,10 +46,10 @@ def search(walk: Walk, beam_width: int, seed: int, *, constrained: bool = True) 
     return beams.beams
 
 
-def exact(walk: Walk, seed: int) -> dict[int, float]:
+def exact(layers: Layers, seed: int) -> dict[Leaves, float]:
     found = {}
     for sequence in SEQUENCES:
-        spelled = walk.follow(sequence)
+        spelled = layers.follow(sequence)
         assert spelled is not None
         found[spelled[1]] = sum(
             logprob_of(sequence[:place], token, seed) for place, token in enumerate(sequence)
@@ -59,31 +59,32 @@ def exact(walk: Walk, seed: int) -> dict[int, float]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_finds_the_likeliest(seed: int) -> None:
-    walk = walk_of(SEQUENCES)
-    known = exact(walk, seed)
-    ranked = sorted(known, key=lambda leaf: -known[leaf])
-    beams = search(walk, len(SEQUENCES), seed)
-    assert [beam.leaf for beam in beams] == ranked
-    assert [b.logprob for b in beams] == pytest.approx([known[leaf] for leaf in ranked], abs=1e-4)
-    few = search(walk, 5, seed)
+    layers = Layers([Layer(walk_of(SEQUENCES))])
+    known = exact(layers, seed)
+    ranked = sorted(known, key=lambda leaves: -known[leaves])
+    beams = search(layers, len(SEQUENCES), seed)
+    assert [beam.leaves for beam in beams] == ranked
+    assert [b.logprob for b in beams] == pytest.approx(
+        [known[leaves] for leaves in ranked], abs=1e-4
+    )
+    few = search(layers, 5, seed)
     assert len(few) == 5
     assert [b.logprob for b in few] == sorted((b.logprob for b in few), reverse=True)
-    assert all(beam.logprob == pytest.approx(known[beam.leaf or 0], abs=1e-4) for beam in few)
+    assert all(beam.logprob == pytest.approx(known[beam.leaves], abs=1e-4) for beam in few)
 
 
 def test_without_the_constraint_looks_up_what_was_spelled() -> None:
-    walk = walk_of(SEQUENCES)
-    beams = search(walk, 20, 0, constrained=False)
-    assert any(beam.leaf is None for beam in beams)
-    known = exact(walk, 0)
-    found = [beam for beam in beams if beam.leaf is not None]
+    layers = Layers([Layer(walk_of(SEQUENCES))])
+    beams = search(layers, 20, 0, constrained=False)
+    assert any(not beam.leaves for beam in beams)
+    known = exact(layers, 0)
+    found = [beam for beam in beams if beam.leaves]
     assert found
-    assert all(beam.logprob == pytest.approx(known[beam.leaf or 0], abs=1e-4) for beam in found)
+    assert all(beam.logprob == pytest.approx(known[beam.leaves], abs=1e-4) for beam in found)
 
 
 def test_forbidden_tokens_are_no_candidates() -> None:
-    walk = walk_of([(3, END), (4, END)])
-    beams = BeamSearch(walk, 5, END)
+    beams = BeamSearch(Layers([Layer(walk_of([(3, END), (4, END)]))]), 5)
     logprobs = np.array([-1.0, -2.0, -np.inf, -np.inf], np.float32)
     beams.advance({0: Answer(3, np.array([3, 4, 0, 1]), logprobs)})
     assert [row.tokens for row in beams.rows.values()] == [(3,), (4,)]

@@ -69,7 +69,7 @@ async def test_searches_share_the_engine(engine: VllmEngine, index: Index) -> No
     alone = [await find(caption) for caption in CAPTIONS]
     assert all(len(found.beams) == BEAM_WIDTH for found in alone)
     # A search takes no more steps than its identifiers have tokens.
-    assert all(len(found.steps) <= side.walk.depth for found in alone)
+    assert all(len(found.steps) <= side.layers.depth for found in alone)
 
     # 1. All at once find the same, among other requests that want a place in the batch.
     judging = asyncio.create_task(
@@ -80,7 +80,7 @@ async def test_searches_share_the_engine(engine: VllmEngine, index: Index) -> No
     for one, other in zip(alone, together, strict=True):
         expected = [beam.logprob for beam in one.beams]
         assert [beam.logprob for beam in other.beams] == pytest.approx(expected, abs=1e-3)
-        assert {b.leaf for b in one.beams[:5]} == {b.leaf for b in other.beams[:5]}
+        assert {b.leaves for b in one.beams[:5]} == {b.leaves for b in other.beams[:5]}
     assert any(found.queued > 0 for found in together)
 
     # 2. Clients that leave, some before their search has begun, disturb nobody.
@@ -115,5 +115,5 @@ async def test_searches_share_the_engine(engine: VllmEngine, index: Index) -> No
     long = Prompt((*tokens, *tokens, *tokens, *tokens, *tokens)[: LONGEST - 3])
     roomy: Any = SimpleNamespace(depth=1)
     with pytest.raises(EngineError, match="could not finish"):
-        await engine.find(long, Side(roomy, side.stem), BEAM_WIDTH, constrained=True)
+        await engine.find(long, Side(roomy, side.files), BEAM_WIDTH, constrained=True)
     assert len((await find(CAPTIONS[1])).beams) == BEAM_WIDTH

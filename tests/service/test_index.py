@@ -28,10 +28,12 @@ def test_an_index_survives_its_bundle(trained: Path, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "bundle")
     side = index.side("image")
     assert side is not None
-    assert side.walk.identifiers == index.manifest.counts["image_identifiers"]
-    assert side.stem.parent.is_dir()
+    (layer,) = side.layers
+    assert layer.walk.identifiers == index.manifest.counts["image_identifiers"]
+    ((stem, _),) = side.files
+    assert Path(stem).parent.is_dir()
     index.close()
-    assert not side.stem.parent.exists()
+    assert not Path(stem).parent.exists()
 
 
 def test_refuses_an_untrained_bundle(corpus: Corpus, tmp_path: Path) -> None:

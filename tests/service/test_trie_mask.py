@@ -7,8 +7,9 @@ import pytest
 import torch
 from walks import walk_of
 
-from semcore.walk import ROOT, Walk
-from service.trie_mask import WalkTensors, allowed_pairs, mask_logits
+from semcore.layers import Layer, Layers, Positions, live_edges
+from semcore.walk import ABSENT, ROOT, Walk
+from service.trie_mask import MaskLayer, WalkTensors, allowed_pairs, mask_logits
 
 CPU = torch.device("cpu")
 END = 1
@@ -59,7 +60,8 @@ def test_masks_after_the_softmax_and_steps_on(seed: int) -> None:
     logits = torch.randint(0, 3, (len(positions) + 1, VOCABULARY)).float()
     before = logits.clone()
     rows = torch.arange(1, len(positions) + 1)
-    following = mask_logits(logits, rows, tensors, torch.tensor(positions))
+    layers = [MaskLayer(tensors)]
+    following = mask_logits(logits, rows, layers, torch.tensor(positions)[:, None])[:, 0]
     assert torch.equal(logits[0], before[0])
     logprobs = before.log_softmax(dim=-1)
     for row, position in enumerate(positions, start=1):
@@ -84,3 +86,65 @@ def test_shares_the_memory_of_the_files(tmp_path: Path) -> None:
     assert tensors.codes.data_ptr() == walk.codes.ctypes.data
     assert tensors.bound(0) == len(walk.allowed(ROOT))
     assert tensors.bound(99) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("on_device", [False, True])
+def test_layers_with_items_out_of_reach(seed: int, on_device: bool) -> None:
+    """``on_device``: with bounds for the number of pairs, as on a GPU."""
+    rng = np.random.default_rng(seed)
+    walks = [random_walk(seed), random_walk(seed + 100)]
+    listed = [rng.random(walk.identifiers) < 0.2 for walk in walks]
+    both = [
+        Layer(walk, live_edges(walk, mine), mine) for walk, mine in zip(walks, listed, strict=True)
+    ]
+    if seed % 2:
+        both[1] = Layer(walks[1])
+    layers = Layers(both)
+    places = random_places(layers, seed)
+    logits = torch.randint(0, 3, (len(places), VOCABULARY)).float()
+    logprobs = logits.log_softmax(dim=-1)
+    tensors = [
+        MaskLayer(
+            WalkTensors.of(layer.walk, CPU),
+            None if layer.live is None else torch.from_numpy(layer.live),
+            VOCABULARY * len(places) if on_device else None,
+        )
+        for layer in both
+    ]
+    following = mask_logits(logits, torch.arange(len(places)), tensors, torch.tensor(places))
+    for row, positions in enumerate(places):
+        finite = logits[row].isfinite().nonzero().flatten()
+        assert finite.tolist() == layers.allowed(positions).tolist()
+        assert torch.allclose(logits[row, finite], logprobs[row, finite], atol=1e-6)
+        token = int(logits[row].argmax())
+        assert (logits[row] == logits[row, token]).sum() == 1
+        step = layers.step(positions, token)
+        assert step is not None
+        if token != END:
+            assert tuple(following[row].tolist()) == step[0]
+
+
+def test_rows_that_lead_nowhere_stay_without_a_token() -> None:
+    walk = random_walk(0)
+    nothing = torch.zeros(len(walk.codes), dtype=torch.bool)
+    logits = torch.zeros(2, VOCABULARY)
+    layers = [MaskLayer(WalkTensors.of(walk, CPU), nothing)]
+    following = mask_logits(logits, torch.arange(2), layers, torch.zeros(2, 1, dtype=torch.int64))
+    assert not logits.isfinite().any()
+    assert following.eq(ABSENT).all()
+
+
+def random_places(layers: Layers, seed: int) -> list[Positions]:
+    """Places met on the way, of nodes and in tails, where at least one layer goes on."""
+    rng = np.random.default_rng(seed)
+    met = []
+    for _ in range(30):
+        positions, token = layers.root, 0
+        while token != END:
+            met.append(positions)
+            token = int(rng.choice(layers.allowed(positions)))
+            step = layers.step(positions, token)
+            assert step is not None
+            positions = step[0]
+    return met

@@ -12,6 +12,7 @@ from vllm.v1.sample.logits_processor import BatchUpdate, MoveDirectionality
 from walks import walk_of
 
 from semcore.walk import ROOT, Walk, load_walk
+from service.layer_files import LayerFiles
 from service.trie_processor import (
     TrieLogitsProcessor,
     TrieLogitsProcessorV2,
@@ -28,6 +29,10 @@ def saved(folder: Path) -> tuple[Walk, str]:
     stem = folder / "image"
     walk_of(SEQUENCES).save(stem)
     return load_walk(stem), str(stem)
+
+
+def files(stem: str) -> LayerFiles:
+    return ((stem, ""),)
 
 
 def params(argument: dict[str, Any] | None = None) -> SamplingParams:
@@ -51,7 +56,7 @@ def test_a_request_is_followed_to_its_end(tmp_path: Path) -> None:
     walk, stem = saved(tmp_path)
     processor = runner_1()
     tokens: list[int] = []
-    processor.update_state(update(1, [(0, params(position_argument(stem)), None, tokens)]))
+    processor.update_state(update(1, [(0, params(position_argument(files(stem))), None, tokens)]))
     position = ROOT
     while not tokens or tokens[-1] != 2:
         logits = processor.apply(torch.randn(1, VOCABULARY))
@@ -68,7 +73,7 @@ def test_a_prompt_in_parts_waits_at_its_place(tmp_path: Path) -> None:
     walk, stem = saved(tmp_path)
     processor = runner_1()
     tokens: list[int] = []
-    processor.update_state(update(1, [(0, params(position_argument(stem)), None, tokens)]))
+    processor.update_state(update(1, [(0, params(position_argument(files(stem))), None, tokens)]))
     for _ in range(3):
         assert allowed(processor.apply(torch.zeros(1, VOCABULARY))[0]) == [3, 6, 11]
         processor.update_state(None)
@@ -86,9 +91,9 @@ def test_requests_come_go_and_change_places(tmp_path: Path) -> None:
     inside = walk.follow((6, 7))
     assert inside is not None
     processor = runner_1()
-    mine = params(position_argument(stem, inside[0], 2))
+    mine = params(position_argument(files(stem), (inside[0],), 2))
     added = [
-        (0, params(), None, []), (1, mine, None, []), (2, params(position_argument("")), None, []),
+        (0, params(), None, []), (1, mine, None, []), (2, params(position_argument(())), None, []),
         (3, params(choice_argument((5, 1))), None, []), (4, params(), None, []),
     ]  # fmt: skip
     processor.update_state(update(5, added))
@@ -115,7 +120,7 @@ def test_two_indexes_serve_side_by_side(tmp_path: Path) -> None:
     walk_of([(5, 2), (7, 2)]).save(tmp_path / "newer")
     processor = runner_1()
     stems = [stem, str(tmp_path / "newer"), stem]
-    added = [(n, params(position_argument(s)), None, []) for n, s in enumerate(stems)]
+    added = [(n, params(position_argument(files(s))), None, []) for n, s in enumerate(stems)]
     processor.update_state(update(3, added))
     logits = processor.apply(torch.zeros(3, VOCABULARY))
     assert [allowed(row) for row in logits] == [[3, 6, 11], [5, 7], [3, 6, 11]]
@@ -126,7 +131,7 @@ def test_more_indexes_than_are_kept_open(tmp_path: Path) -> None:
     for number in range(20):
         stem = tmp_path / str(number)
         walk_of([(3 + number % 8, 2), (2,)]).save(stem)
-        added = [(0, params(position_argument(str(stem))), None, [])]
+        added = [(0, params(position_argument(files(str(stem)))), None, [])]
         processor.update_state(update(1, added))
         logits = processor.apply(torch.zeros(1, VOCABULARY))
         assert allowed(logits[0]) == [2, 3 + number % 8]
@@ -148,7 +153,7 @@ def test_runner_2_keeps_requests_by_slot(tmp_path: Path) -> None:
         )
         return processor.apply(torch.zeros(len(slots), VOCABULARY), context)
 
-    assert processor.add_request(4, params(position_argument(stem)))
+    assert processor.add_request(4, params(position_argument(files(stem))))
     assert not processor.add_request(7, params())
     # The prompt of slot 4 is read in two parts.
     assert [len(allowed(row)) for row in step([7, 4], [5, 3])] == [VOCABULARY, 3]

@@ -8,8 +8,8 @@ import numpy as np
 
 from semcore.errors import EngineError
 from semcore.identifier import Identifier
+from semcore.layers import Layers
 from semcore.tokens import IdentifierTokenizer, load_tokenizer
-from semcore.walk import Walk
 from service.beam import Answer, BeamSearch, Row
 from service.engine import Found, Picture, Prompt
 from service.index import Side
@@ -37,12 +37,10 @@ class FakeEngine:
         traced: bool = False,
     ) -> Found:
         await self.check()
-        found = side.walk
-        beams = BeamSearch(found, beam_width, found.end, constrained=constrained)
+        beams = BeamSearch(side.layers, beam_width, constrained=constrained)
         while beams.rows:
-            beams.advance(
-                {number: _answer(prompt, found, row) for number, row in beams.rows.items()}
-            )
+            rows = beams.rows.items()
+            beams.advance({number: _answer(prompt, side.layers, row) for number, row in rows})
         return Found(beams.beams, trail=beams.trail if traced else ())
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
@@ -56,9 +54,9 @@ class FakeEngine:
         self.dead = True
 
 
-def _answer(prompt: Prompt, walk: Walk, row: Row) -> Answer:
+def _answer(prompt: Prompt, layers: Layers, row: Row) -> Answer:
     """Half of the probability is for tokens outside of the trie."""
-    tokens = walk.allowed(row.position)
+    tokens = layers.allowed(row.positions)
     weights = np.array([_weight(prompt, (*row.tokens, token)) for token in tokens.tolist()])
     order = np.argsort(-weights, kind="stable")
     logprobs = np.log(weights[order] / weights.sum() / 2)
