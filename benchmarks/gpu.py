@@ -24,9 +24,9 @@ from benchmarks.throughput import searches_a_second
 from cli.demo import demo_bundle
 from semcore.prompt import identifier_prompt
 from service.answer import Verify
-from service.index import Side
 from service.search import Searcher, SearchParameters
 from service.settings import Settings
+from service.snapshot import Side
 
 CLIENTS = 16
 _IMAGE_SIZE = 448
@@ -168,7 +168,7 @@ async def _latency(demo: DemoEngine, verify: Verify, searches: int) -> dict[str,
     seconds = []
     for _ in range(searches):
         began = time.perf_counter()
-        await searcher.search(demo.index, "text-to-image", next(demo.captions), parameters)
+        await searcher.search(demo.index.snapshot, "text-to-image", next(demo.captions), parameters)
         seconds.append(time.perf_counter() - began)
     return {name: float(np.percentile(seconds, at)) for name, at in (("p50", 50), ("p99", 99))}
 

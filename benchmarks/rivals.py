@@ -19,8 +19,8 @@ from offline.pictures import Pixels
 from semcore.prompt import Direction
 from semcore.walk import Walk
 from service.beam import Answer, Beam, BeamSearch, Row
-from service.index import Side
 from service.layer_files import LayerFiles
+from service.snapshot import Side
 from service.trie_processor import position_argument
 
 if TYPE_CHECKING:

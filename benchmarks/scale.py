@@ -22,7 +22,7 @@ from benchmarks.synthetic import Spelling, draw_identifiers, walk_over
 from semcore.identifier import Identifier
 from semcore.prompt import identifier_prompt
 from semcore.tokens import IdentifierTokenizer, load_tokenizer
-from service.index import Side
+from service.snapshot import Side
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 BEAM_WIDTH = 20

@@ -62,7 +62,7 @@ async def _run(demo: DemoEngine, rounds: int) -> dict[int, dict[str, float]]:
 async def _measure(demo: DemoEngine, width: int, rounds: int) -> dict[str, float]:
     """Median seconds of each system."""
     engine, index = demo.engine, demo.index
-    side = index.side("image")
+    side = index.snapshot.side("image")
     assert side is not None
     (layer,) = side.layers
     stock, requests = StockBeams(engine.llm), RequestBeams(engine.llm)
@@ -83,7 +83,7 @@ async def _measure(demo: DemoEngine, width: int, rounds: int) -> dict[str, float
         parameters = SearchParameters(VERIFIED, width, verify="always", constrained=True)
         caption = next(demo.captions)
         began = time.perf_counter()
-        await searcher.search(index, "text-to-image", caption, parameters)
+        await searcher.search(index.snapshot, "text-to-image", caption, parameters)
         return time.perf_counter() - began
 
     async def stock_beams(_: int) -> float:

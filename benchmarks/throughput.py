@@ -50,7 +50,7 @@ async def searches_a_second(
 ) -> dict[str, dict[str, float]]:
     """Seconds and processor seconds that a search takes where so many run at a time, medians."""
     engine = demo.engine
-    side = demo.index.side("image")
+    side = demo.index.snapshot.side("image")
     assert side is not None
     stock = StockBeams(engine.llm)
     searches = max(_FEWEST, _SEARCHES_A_CLIENT * clients)

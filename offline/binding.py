@@ -16,6 +16,7 @@ from semcore.bundle import (
     read_manifest,
     staged,
 )
+from semcore.canary import CANARY, choose_canary, write_canary
 from semcore.frozen_vision import has_frozen_vision
 from semcore.item import KINDS, ItemStore
 from semcore.picture_embedder import PictureEmbedder
@@ -37,15 +38,18 @@ def bind_bundle(bundle: Path, model: Path) -> Manifest:
     place = os.path.relpath(model.resolve(), bundle.resolve())
     record = ModelRecord(path=place, fingerprint=model_fingerprint(model))
     walks = {name for kind in KINDS for name in file_names(kind)}
+    of_a_model = walks | {MANIFEST, CALIBRATION, CANARY, *PICTURE_FILES}
     with staged(bundle, manifest.model_copy(update={"model": record})) as stage:
         for file in bundle.iterdir():
-            if file.name not in walks | {MANIFEST, CALIBRATION, *PICTURE_FILES}:  # those of a model
+            if file.name not in of_a_model:
                 shutil.copy2(file, stage / file.name)
         store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
         for kind in KINDS:
             trie = Trie.load(bundle / f"{kind}.marisa")
             if len(trie):
                 trie_walk(trie, tokenizer, store.identifiers(kind)).save(stage / kind)
+        gallery = manifest.settings.gallery
+        write_canary(stage, choose_canary(store, gallery, manifest.settings.seed))
         if has_frozen_vision(model):
             _write_pictures(stage, store, manifest, model)
         store.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,27 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 
-from offline.clusters import assign_clusters, cluster_words, fit_clusters
+from offline.clusters import cluster_words, fit_clusters
 from offline.corpus import SPLITS, Corpus, Picture, held_out_rule
-from offline.encoder import Encoder, Vectors
-from offline.keywords import Order, extract_keywords, word_frequencies, word_vectorizer
 from offline.schemes import SCHEMES, SID, Material, Scheme
 from semcore.bundle import (
-    CLUSTERS,
     TOKENS,
     CorpusRecord,
     Manifest,
+    Order,
     SettingsRecord,
     read_manifest,
     staged,
 )
-from semcore.errors import BundleError, CorpusError
+from semcore.clusters import Clusters, assign_clusters
+from semcore.encoder import Encoder, Vectors, mean_vectors
+from semcore.errors import CorpusError
 from semcore.identifier import Identifier, global_token, is_token
 from semcore.item import KINDS, Item, write_items
+from semcore.keywords import extract_keywords, word_frequencies, word_vectorizer
 from semcore.trie import Trie
 
-_CENTROIDS = "centroids.npy"
-_FREQUENCIES = "frequencies.json"
 _WORST_COLLISIONS = 20
 
 
@@ -94,9 +93,8 @@ def build_bundle(
     entries = _entries(corpus.pictures, settings.views)
     # 1. Vectors: of each caption, and for a picture the mean of its sources.
     encoder = encoder or Encoder(settings.encoder)
-    vectors = _vectors(
-        encoder.encode([caption for entry in entries for caption in entry.sources]), entries
-    )
+    captions = encoder.encode([caption for entry in entries for caption in entry.sources])
+    vectors = mean_vectors(captions, [len(entry.sources) for entry in entries])
     documents = [" ".join(entry.sources) for entry in entries]
     # 2. Global IDs, learned from the training split where there is one.
     whole = np.array([not entry.is_view for entry in entries])
@@ -115,12 +113,13 @@ def build_bundle(
             vectorizer,
             settings.cluster_words,
         )
+        clusters = Clusters(centroids, said, frequencies)
     else:
-        centroids, said, frequencies = _load_clusters(like)
-    assignment = assign_clusters(vectors, centroids)
+        clusters = Clusters.load(like)
+    assignment = clusters.assign(vectors)
     # 3. Lexical IDs, or what another scheme has in their place.
-    clustered = _Clustered(vectors, learned, assignment, said)
-    keywords = _Keywords(encoder, documents, clustered, vectorizer, settings.keywords, frequencies)
+    clustered = _Clustered(vectors, learned, assignment, clusters)
+    keywords = _Keywords(encoder, documents, clustered, vectorizer, settings.keywords)
     items = _folded(_identified(entries, documents, clustered, keywords, scheme, settings, corpus))
     # 4. Bundle.
     manifest = Manifest(
@@ -131,7 +130,7 @@ def build_bundle(
             held_out_rule=held_out_rule(corpus.source_captions),
         ),
         settings=SettingsRecord(
-            **{**asdict(settings), "clusters": len(centroids), "gallery": tuple(gallery)}
+            **{**asdict(settings), "clusters": len(clusters.centroids), "gallery": tuple(gallery)}
         ),
         counts=_counts(items, gallery),
     )
@@ -141,10 +140,8 @@ def build_bundle(
             shown = (i for i in items if i.kind == kind and i.split in gallery)
             trie = Trie.build(text for item in shown for text in item.identifiers)
             trie.save(stage / f"{kind}.marisa")
-        np.save(stage / _CENTROIDS, centroids, allow_pickle=False)
-        (stage / CLUSTERS).write_text(json.dumps(said))
-        (stage / _FREQUENCIES).write_text(json.dumps(frequencies))
-        (stage / TOKENS).write_text(json.dumps(_new_tokens(items, said)))
+        clusters.save(stage)
+        (stage / TOKENS).write_text(json.dumps(_new_tokens(items, clusters.words)))
         (stage / "report.json").write_text(json.dumps(_report(corpus, items, gallery), indent=2))
     return manifest
 
@@ -179,16 +176,12 @@ def _entries(pictures: Sequence[Picture], views: int) -> list[_Entry]:
 
 @dataclass(frozen=True, slots=True)
 class _Clustered:
-    """All entries in the clusters; see :class:`offline.schemes.Material`.
-
-    Attributes:
-        said: for each cluster the words that it says.
-    """
+    """All entries and their clusters; see :class:`offline.schemes.Material`."""
 
     vectors: Vectors
     learned: NDArray[np.bool_]
-    clusters: NDArray[np.int64]
-    said: list[list[str]]
+    assignment: NDArray[np.int64]
+    clusters: Clusters
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,22 +193,22 @@ class _Keywords:
     clustered: _Clustered
     vectorizer: CountVectorizer
     count: int
-    frequencies: Mapping[str, int]
 
     def of(
         self, rows: NDArray[np.int64], order: Order, deduplicated: bool
     ) -> list[tuple[str, ...]]:
-        said = self.clustered.said
+        clusters = self.clustered.clusters
+        said = clusters.words
         return extract_keywords(
             self.encoder,
             [self.documents[row] for row in rows],
             self.clustered.vectors[rows],
-            self.clustered.clusters[rows],
+            self.clustered.assignment[rows],
             said if deduplicated else [[]] * len(said),
             self.vectorizer,
             self.count,
             order,
-            self.frequencies,
+            clusters.frequencies,
         )
 
 
@@ -238,7 +231,7 @@ def _identified(
             captions=[documents[row] for row in rows],
             vectors=clustered.vectors[rows],
             learned=clustered.learned[rows],
-            clusters=clustered.clusters[rows],
+            clusters=clustered.assignment[rows],
             pictures=[corpus.image_root / item.image if item.image else None for item in own],
             seed=settings.seed,
             keywords=partial(keywords.of, rows, order),
@@ -258,13 +251,6 @@ def _folded(items: Sequence[Item]) -> list[Item]:
         if item.identifier not in first.identifiers:
             found[item.id] = replace(first, views=(*first.views, item.identifier))
     return list(found.values())
-
-
-def _vectors(captions: Vectors, entries: Sequence[_Entry]) -> Vectors:
-    starts = np.cumsum([0, *(len(entry.sources) for entry in entries[:-1])])
-    sums = np.add.reduceat(captions, starts, axis=0)
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return np.asarray(sums / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
 def _new_tokens(items: Sequence[Item], said: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
@@ -302,14 +288,3 @@ def _report(corpus: Corpus, items: Sequence[Item], gallery: Sequence[str]) -> di
             "worst": [pair for pair in shown.most_common(_WORST_COLLISIONS) if pair[1] > 1],
         }
     return {"bad_rows": [asdict(row) for row in corpus.bad_rows], "collisions": collisions}
-
-
-def _load_clusters(bundle: Path) -> tuple[Vectors, list[list[str]], dict[str, int]]:
-    """What ``like`` gives: centroids, the words of the clusters, and the words' frequencies."""
-    try:
-        centroids = np.load(bundle / _CENTROIDS, allow_pickle=False)
-        said = json.loads((bundle / CLUSTERS).read_text())
-        frequencies = json.loads((bundle / _FREQUENCIES).read_text())
-    except (OSError, ValueError) as error:
-        raise BundleError(f"the clusters of {bundle} cannot be read ({error})") from error
-    return np.asarray(centroids, dtype=np.float32), said, frequencies

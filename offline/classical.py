@@ -11,7 +11,6 @@ from torch.utils.data import ConcatDataset, Dataset
 
 from offline.backbone import keep_comparing, load_model, on_device
 from offline.candidates import CandidateDataset, as_query, choose_queries
-from offline.encoder import Encoder, Vectors
 from offline.evaluation import ANSWERS_LOG
 from offline.fitting import FitSettings, fit
 from offline.pairs import Sample
@@ -24,6 +23,7 @@ from offline.stored_items import training_items
 from offline.two_tower import TwoTower, exact_search
 from offline.verification import VerificationDataset, said_words
 from semcore.bundle import read_manifest
+from semcore.encoder import Encoder, Vectors
 from semcore.item import Item, ItemStore
 from semcore.prompt import DIRECTIONS, Direction, target_kind
 

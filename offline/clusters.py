@@ -1,4 +1,4 @@
-"""Global IDs: k-means over sentence embeddings, and the words that each cluster already says."""
+"""How clusters are found: k-means over sentence embeddings, and the words that each one says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.feature_extraction.text import CountVectorizer
 
-from offline.encoder import Vectors
+from semcore.encoder import Vectors
 
 
 def fit_clusters(vectors: Vectors, clusters: int, seed: int) -> Vectors:
@@ -20,12 +20,6 @@ def fit_clusters(vectors: Vectors, clusters: int, seed: int) -> Vectors:
     )
     means.fit(vectors)
     return np.asarray(means.cluster_centers_, dtype=np.float32)
-
-
-def assign_clusters(vectors: Vectors, centroids: Vectors) -> NDArray[np.int64]:
-    """The nearest centroid of each vector, int64 [len(vectors)]: the Global IDs."""
-    distances = (centroids**2).sum(axis=1)[None, :] - 2.0 * vectors @ centroids.T
-    return np.asarray(distances.argmin(axis=1), dtype=np.int64)
 
 
 def cluster_words(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans, MiniBatchKMeans
 
-from offline.encoder import Vectors
+from semcore.encoder import Vectors
 
 
 def residual_codes(

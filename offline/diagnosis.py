@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offline.encoder import Encoder
 from offline.pairs import captions_of_pairs
 from offline.questions import Answered, pair_of
+from semcore.encoder import Encoder
 from semcore.item import Item
 
 _BINS = 10

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from offline.candidates import Query
-from offline.encoder import Encoder
 from offline.pairs import captions_of_pairs
+from semcore.encoder import Encoder
 from semcore.item import Item
 from semcore.prompt import target_kind
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from offline.encoder import Encoder
-from offline.keywords import NUMBERS
+from semcore.encoder import Encoder
+from semcore.keywords import NUMBERS
 
 _NEAREST = 4
 _LEAST = 0.75

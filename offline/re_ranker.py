@@ -16,10 +16,10 @@ from transformers import ProcessorMixin
 from offline.backbone import IGNORED, Backbone
 from offline.candidates import CandidateDataset, Query
 from offline.collator import Collator
-from offline.encoder import Vectors
 from offline.pictures import PictureReader
 from offline.precision import half_precision
 from offline.progress import progress
+from semcore.encoder import Vectors
 from semcore.item import Item
 from semcore.tokens import verdict_tokens
 

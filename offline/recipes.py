@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from offline.keywords import Order
 from offline.presets import SMALL, TINY, TrainSettings
 from offline.schemes import SCHEMES, SID
 from offline.tiny import SIZES
+from semcore.bundle import Order
 from semcore.errors import SemcoreError
 
 Family = Literal["generative", "two towers", "re-ranker"]

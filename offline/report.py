@@ -24,9 +24,9 @@ from PIL import Image
 
 from offline import charts
 from offline.diagnosis import Suspect, flips, reliability, survival, suspects
-from offline.encoder import Encoder
 from offline.evaluation import Evaluation, markdown_table
 from semcore.bundle import read_manifest
+from semcore.encoder import Encoder
 from semcore.item import Item, ItemStore
 
 _SUSPECTS = 30

@@ -33,7 +33,6 @@ from offline.binding import bind_bundle
 from offline.build import BuildSettings, build_bundle
 from offline.classical import make_re_ranker, make_towers, read_answers
 from offline.corpus import Corpus
-from offline.encoder import Encoder
 from offline.evaluation import ANSWERS_LOG
 from offline.fusion import fit_weights, fused
 from offline.presets import TrainSettings
@@ -41,6 +40,7 @@ from offline.questions import Answered, Questions, ask
 from offline.recipes import SEMCORE, TWO_TOWERS, Budget, Line, Recipe, System, View
 from offline.training import RECORD, prepare_model, train_model
 from semcore.calibration import Calibration
+from semcore.encoder import Encoder
 from semcore.prompt import DIRECTIONS, Direction
 
 Serving = Callable[[Path], AbstractContextManager[str]]

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.codes import residual_codes, tree_codes, unique_suffixes
-from offline.encoder import Vectors
 from offline.pictures import see_pictures
+from semcore.encoder import Vectors
 from semcore.identifier import Identifier
 
 SID = "sid"

@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from offline.backbone import IMAGE_TOKENS, make_processor, save_model
-from offline.encoder import Encoder
+from semcore.encoder import Encoder
 from semcore.prompt import identifier_prompt, verification_prompt
 
 SIZES = {"half": (128, 3), "base": (192, 4), "wide": (256, 4), "double": (256, 8)}

@@ -38,7 +38,6 @@ from offline.candidates import (
     write_candidates,
 )
 from offline.corpus import Corpus
-from offline.encoder import Encoder
 from offline.fitting import LOSS_LOG, FitSettings, fit
 from offline.hard_negatives import with_hard_negatives
 from offline.lora import merge_adapter
@@ -51,6 +50,7 @@ from offline.stored_items import held_out, indexed_items, training_items
 from offline.verification import VerificationDataset, said_words
 from semcore.adapter import adapter_of
 from semcore.bundle import read_manifest
+from semcore.encoder import Encoder
 from semcore.frozen_vision import has_frozen_vision
 from semcore.item import ItemStore
 

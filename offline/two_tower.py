@@ -21,11 +21,11 @@ from transformers import ProcessorMixin
 
 from offline.backbone import Backbone, load_model, on_device, save_model
 from offline.collator import image_text, left_padded
-from offline.encoder import Vectors
 from offline.pictures import PictureReader, picture_reader
 from offline.precision import half_precision
 from offline.progress import progress
 from offline.schedule import warm_cosine
+from semcore.encoder import Vectors
 from semcore.errors import ModelError
 from semcore.item import Item
 from semcore.prompt import IMAGE, identifier_prompt

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from offline.keywords import word_vectorizer
 from offline.pairs import Sample, SampleDataset, captions_of_pairs
 from semcore.identifier import Identifier
 from semcore.item import Item
+from semcore.keywords import word_vectorizer
 from semcore.prompt import ANSWERS, normalise_query, verification_prompt
 
 SaidWords = Mapping[str, frozenset[str]]

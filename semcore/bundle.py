@@ -10,29 +10,35 @@
     image.*.npy, text.*.npy     the walks over the tokens of the model, once one is trained
     pictures.npy, pictures.ids.npy   visual tokens, of a model that sees by a frozen encoder
     calibration.json      how candidates are judged, once that was measured
+    canary.json           searches with what they should find, asked before indexes are swapped
     report.json           bad rows and collisions
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcore.errors import BundleError
+from semcore.flush import flush
 
 FORMAT_VERSION = 7
 MANIFEST = "manifest.json"
-CLUSTERS = "clusters.json"
 TOKENS = "tokens.json"
 CALIBRATION = "calibration.json"
+CLUSTER_FILES = ("centroids.npy", "clusters.json", "frequencies.json")
+
+
+Order = Literal["relevance", "rarest", "commonest"]
+"""Of keywords: as KeyBERT has them, or by how many documents of the corpus have the word."""
 
 
 class _Record(BaseModel):
@@ -59,8 +65,8 @@ class SettingsRecord(_Record):
     gallery: tuple[str, ...]
     scheme: str = "sid"
     views: int = 1
-    image_order: str = "rarest"
-    text_order: str = "commonest"
+    image_order: Order = "rarest"
+    text_order: Order = "commonest"
 
 
 class ModelRecord(_Record):
@@ -72,6 +78,13 @@ class ModelRecord(_Record):
     def folder(self, bundle: Path) -> Path:
         """Where the model of the bundle at ``bundle`` lies."""
         return (bundle / self.path).resolve()
+
+
+class JournalRecord(_Record):
+    """Up to which change of which journal the bundle holds what was added and deleted."""
+
+    name: str
+    last: int
 
 
 class FileRecord(_Record):
@@ -86,7 +99,19 @@ class Manifest(_Record):
     settings: SettingsRecord
     counts: dict[str, int]
     model: ModelRecord | None = None
+    journal: JournalRecord | None = None
     files: dict[str, FileRecord] = {}
+
+    def holds(self, journal: str) -> int:
+        """The last change of the journal of this name that the bundle holds, 0 if none."""
+        mine = self.journal
+        return mine.last if mine is not None and mine.name == journal else 0
+
+    @property
+    def clusters(self) -> str:
+        """What tells the clusters from those of another bundle."""
+        content = "".join(self.files[name].sha256 for name in CLUSTER_FILES if name in self.files)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     @property
     def version(self) -> str:
@@ -112,10 +137,10 @@ def staged(out: Path, manifest: Manifest) -> Iterator[Path]:
         sealed = manifest.model_copy(update={"files": files})
         (stage / MANIFEST).write_text(sealed.model_dump_json(indent=2) + "\n")
         for path in stage.iterdir():
-            _flush(path)
+            flush(path)
         stage.chmod(0o755)
         _replace(stage, out)
-        _flush(out.parent)
+        flush(out.parent)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
@@ -161,14 +186,6 @@ def _record(path: Path) -> FileRecord:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     return FileRecord(size=path.stat().st_size, sha256=digest.hexdigest())
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _replace(stage: Path, out: Path) -> None:

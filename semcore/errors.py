@@ -17,5 +17,9 @@ class ModelError(SemcoreError):
     """The model is missing or does not fit the bundle."""
 
 
+class JournalError(SemcoreError):
+    """The journal of changes cannot be read or written."""
+
+
 class EngineError(SemcoreError):
     """The inference engine failed or is not running."""

@@ -103,6 +103,12 @@ class ItemStore:
         """The item of this id, of any split, or None."""
         return next(self._select("id = ?", (item_id,)), None)
 
+    def number(self, item_id: str) -> int | None:
+        """The number of the item of this id, of any split; None if there is none."""
+        statement = "SELECT number FROM items WHERE id = ?"
+        row = self._connection.execute(statement, (item_id,)).fetchone()
+        return None if row is None else int(row[0])
+
     def of_numbers(self, numbers: Sequence[int]) -> list[Item]:
         """The items of these numbers, in the same order. ``KeyError`` if there is no such item."""
         places = ", ".join("?" * len(numbers))

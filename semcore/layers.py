@@ -122,6 +122,27 @@ def live_edges(walk: Walk, listed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return live
 
 
+def bury(walk: Walk, live: NDArray[np.bool_], tokens: Sequence[int]) -> None:
+    """Mark the edges that lead to one identifier and to nothing else in reach, in place.
+
+    Args:
+        live: bool [edges], as of :func:`live_edges`.
+        tokens: of the identifier.
+    """
+    path: list[tuple[int, int]] = []
+    position = ROOT
+    for token in tokens:
+        edge = walk.edge(position, token)
+        if edge is None or edge < 0:
+            break
+        path.append((position, edge))
+        position, _ = walk.along(position, token, edge)
+    for node, edge in reversed(path):
+        live[edge] = False
+        if live[walk.first_edge[node] : walk.first_edge[node + 1]].any():
+            return
+
+
 def _allowed(layer: Layer, position: int) -> NDArray[np.int32]:
     tokens = layer.walk.allowed(position)
     if layer.live is None:

@@ -42,7 +42,7 @@ class IdentifierTokenizer:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._parts: dict[str, list[int]] = {}
         self._end = end_token(tokenizer)
 
@@ -58,9 +58,9 @@ class IdentifierTokenizer:
 
     def _spelled(self, part: str) -> list[int]:
         if not is_token(part):
-            return list(self._tokenizer.encode(f" {part}", add_special_tokens=False))
-        token = self._tokenizer.convert_tokens_to_ids(part)
-        if token is None or token == self._tokenizer.unk_token_id:
+            return list(self.tokenizer.encode(f" {part}", add_special_tokens=False))
+        token = self.tokenizer.convert_tokens_to_ids(part)
+        if token is None or token == self.tokenizer.unk_token_id:
             raise ModelError(
                 f"the model has no token {part}; train it on this bundle, or build the bundle "
                 "with --like the one that the model was trained on"

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from semcore.filter import Filter
+
 Verify = Literal["auto", "always", "never"]
 
 _EXAMPLE_ITEM: dict[str, Any] = {
@@ -18,8 +20,8 @@ _EXAMPLE_ITEM: dict[str, Any] = {
 _EXAMPLE_ANSWER: dict[str, Any] = {
     "items": [_EXAMPLE_ITEM], "index_version": "9f2c41d07ab3", "cached": False,
     "verified": True, "illegal": 0, "spans": [],
-    "timings": {"queue": 0.1, "tokenise": 0.2, "beams": 48.0, "items": 0.4, "verify": 31.0,
-                "rank": 0.2, "total": 79.9},
+    "timings": {"filter": 0.0, "queue": 0.1, "tokenise": 0.2, "beams": 48.0, "items": 0.4,
+                "verify": 31.0, "rank": 0.2, "total": 79.9},
 }  # fmt: skip
 
 
@@ -38,6 +40,9 @@ class SearchOptions(BaseModel):
         default=True, description="spell existing identifiers only; off for experiments"
     )
     profile: bool = Field(default=False, description="say where the search spent its time")
+    filter: Filter | None = Field(
+        default=None, description="only items whose metadata pass are spelled"
+    )
     trace: list[str] = Field(
         default=[],
         max_length=20,
@@ -76,6 +81,7 @@ class ItemAnswer(BaseModel):
     identifier: IdentifierAnswer
     image: str | None = Field(description="link to the picture, for an image")
     text: str | None = Field(description="the text, for a text")
+    metadata: dict[str, Any] = Field(default={}, description="what filters are about")
 
 
 class RankedItem(ItemAnswer):
@@ -125,22 +131,6 @@ class SearchAnswer(BaseModel):
     spans: list[SpanAnswer] = Field(
         default=[], description="every part of the search, where it was asked to be profiled"
     )
-
-
-class ReloadRequest(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"bundle": "/data/bundle-2"}]}
-    )
-
-    bundle: str | None = Field(
-        default=None, min_length=1, description="folder of the bundle; the current one if left out"
-    )
-
-
-class ReloadAnswer(BaseModel):
-    index_version: str
-    previous_version: str
-    counts: dict[str, int]
 
 
 class ErrorAnswer(BaseModel):

@@ -17,7 +17,7 @@ from service.body_limit import BodyLimit
 from service.engine import VllmEngine
 from service.errors import RequestError
 from service.retrieval import EngineStarter, Retrieval
-from service.routes import router
+from service.routes import admin, router
 from service.settings import Settings
 
 
@@ -48,6 +48,7 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
         lifespan=lifespan,
     )
     app.include_router(router)
+    app.include_router(admin)
     app.add_middleware(BodyLimit, max_bytes=2 * settings.max_image_bytes)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(SemcoreError, _failed)

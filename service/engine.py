@@ -24,8 +24,8 @@ from semcore.prompt import IMAGE
 from semcore.tokens import IdentifierTokenizer, end_token, load_tokenizer, verdict_tokens
 from service.beam import Beam
 from service.errors import InvalidQueryError
-from service.index import Side
 from service.settings import Settings
+from service.snapshot import Side
 
 if TYPE_CHECKING:
     from vllm import RequestOutput, SamplingParams

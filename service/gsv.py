@@ -15,7 +15,7 @@ from semcore.item import Item
 from semcore.prompt import verification_prompt
 from service.engine import Engine, Picture
 from service.errors import InvalidQueryError
-from service.index import Index
+from service.snapshot import Snapshot
 from service.stopwatch import Stopwatch
 
 
@@ -29,7 +29,7 @@ class Verdict:
 
 async def verify(
     engine: Engine,
-    index: Index,
+    snapshot: Snapshot,
     query: str | Picture,
     candidates: Sequence[Item],
     logprobs: Sequence[float],
@@ -60,7 +60,7 @@ async def verify(
         texts = [query] * len(candidates)
         with watch.span("verify/pictures"):
             shown = await asyncio.gather(
-                *(asyncio.to_thread(_picture, index, item) for item in candidates)
+                *(asyncio.to_thread(_picture, snapshot, item) for item in candidates)
             )
     prompts = []
     for item, text, picture in zip(candidates, texts, shown, strict=True):
@@ -80,12 +80,12 @@ async def verify(
     return [Verdict(*one) for one in zip(_softmax(weighed), odds, strict=True)]
 
 
-def _picture(index: Index, item: Item) -> Picture | None:
-    key = f"{index.version}:{item.id}"
-    tokens = None if index.pictures is None else index.pictures.get(item.id)
+def _picture(snapshot: Snapshot, item: Item) -> Picture | None:
+    key = snapshot.picture_key(item)
+    tokens = snapshot.visual_tokens(item)
     if tokens is not None:
         return Picture(None, key, tokens)
-    path = index.image_path(item)
+    path = snapshot.image_path(item)
     if path is None:
         return None
     try:

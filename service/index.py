@@ -1,4 +1,4 @@
-"""One version of the index, open for searching, and the slot that holds the current one."""
+"""One version of the index: a bundle, open for searching, with the changes made to it since."""
 
 from __future__ import annotations
 
@@ -7,31 +7,23 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from semcore.bundle import Manifest, check_bundle
+from semcore.bundle import CLUSTER_FILES, Manifest, check_bundle
 from semcore.calibration import read_calibration
+from semcore.canary import read_canary
 from semcore.errors import BundleError
-from semcore.item import KINDS, Item, ItemStore, Kind
-from semcore.layers import Layers
+from semcore.item import KINDS, Item, ItemStore
+from semcore.journal import Entry, Journal
 from semcore.picture_table import PICTURE_FILES, PictureTable
-from semcore.walk import file_names
-from service.layer_files import LayerFiles, open_layers
+from semcore.tokens import IdentifierTokenizer, load_tokenizer
+from semcore.walk import file_names, load_walk
+from service.snapshot import Snapshot
 
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """The identifiers of one kind of item, and the files by which the engine knows them."""
-
-    layers: Layers
-    files: LayerFiles
-
-    @classmethod
-    def of(cls, stem: Path) -> Side:
-        """Those of one walk, by the stem of its files."""
-        files = ((str(stem), ""),)
-        return cls(open_layers(files), files)
+if TYPE_CHECKING:
+    from semcore.naming import Namer
 
 
 class Index:
@@ -39,69 +31,121 @@ class Index:
 
     The files are linked into a folder of the index's own, because the engine's process opens the
     walks when it first needs them, and the bundle may have been replaced by then.
+
+    Attributes:
+        snapshot: what can be found now.
+        held, applied: the last changes of the journal that the bundle holds, and that the snapshot
+            shows.
     """
 
-    def __init__(self, bundle: Path, image_root: Path | None = None) -> None:
-        """Raises :class:`BundleError` if the bundle is missing, damaged or not trained."""
+    def __init__(
+        self,
+        bundle: Path,
+        journal: Journal | None = None,
+        image_root: Path | None = None,
+        model: Path | None = None,
+    ) -> None:
+        """
+        Args:
+            journal: changes that are applied as far as the bundle does not hold them.
+            image_root, model: in place of what the bundle says.
+
+        Raises:
+            BundleError: the bundle is missing, damaged or not trained.
+            JournalError: the journal cannot be read.
+        """
         self.manifest: Manifest = check_bundle(bundle)
         if self.manifest.model is None:
             raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
+        self.bundle = bundle
         self.version = self.manifest.version
-        self.model = self.manifest.model.folder(bundle)
+        self.model = model or self.manifest.model.folder(bundle)
         self.model_fingerprint = self.manifest.model.fingerprint
         self.calibration = read_calibration(bundle)
+        self.canary = read_canary(bundle)
         self.image_root = image_root or Path(self.manifest.corpus.image_root)
-        self._folder = Path(tempfile.mkdtemp(prefix="semcore-index-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="semcore-index-"))
         try:
-            names = ["items.sqlite"]
-            for kind in KINDS:
-                walk = [n for n in file_names(kind) if n in self.manifest.files]
-                names += walk
-            names += [name for name in PICTURE_FILES if name in self.manifest.files]
+            walks = [name for kind in KINDS for name in file_names(kind)]
+            names = ["items.sqlite", *CLUSTER_FILES, *walks, *PICTURE_FILES]
             for name in names:
-                _link(bundle / name, self._folder / name)
-            self._sides = {
-                kind: Side.of(self._folder / kind)
+                if name in self.manifest.files:
+                    _link(bundle / name, self.folder / name)
+            self.walks = {
+                kind: load_walk(self.folder / kind)
                 for kind in KINDS
                 if file_names(kind)[0] in self.manifest.files
             }
-            self.pictures = PictureTable(self._folder) if PICTURE_FILES[0] in names else None
-            self.store = ItemStore(self._folder / "items.sqlite", self.manifest.settings.gallery)
+            has_pictures = PICTURE_FILES[0] in self.manifest.files
+            self.pictures = PictureTable(self.folder) if has_pictures else None
+            self.store = ItemStore(self.folder / "items.sqlite", self.manifest.settings.gallery)
+            self.count = self._next = len(self.store)
+            self.snapshot = Snapshot(self, self.version, {}, None, {})
+            self.journal_pictures: Path | None = None
+            self.held = self.applied = 0
+            if journal is not None:
+                self.held = self.applied = self.manifest.holds(journal.name)
+                self.catch_up(journal)
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
-    def side(self, kind: Kind) -> Side | None:
-        """The identifiers of a kind of item; None if the index has no such items."""
-        return self._sides.get(kind)
+    @cached_property
+    def spelling(self) -> IdentifierTokenizer:
+        return IdentifierTokenizer(load_tokenizer(self.model))
 
-    def image_path(self, item: Item) -> Path | None:
-        """Where the picture of an item lies; None if it is gone or lies outside of the root."""
-        path = (self.image_root / item.image).resolve()
-        if item.image and path.is_file() and path.is_relative_to(self.image_root.resolve()):
-            return path
-        return None
+    @cached_property
+    def namer(self) -> Namer:
+        """Names new items. Raises :class:`BundleError` if only the offline job can."""
+        from semcore.naming import Namer  # the encoder is loaded for the first item that is added
+
+        return Namer(self.folder, self.manifest.settings)
+
+    def catch_up(self, journal: Journal) -> None:
+        """Apply the changes that were appended since, all at once."""
+        self.journal_pictures = journal.pictures
+        last = journal.last
+        if last == self.applied:
+            return
+        added = dict(self.snapshot.added)
+        numbers = {item.id: number for number, item in added.items()}
+        deleted: set[int] = set()
+        for change in journal.since(self.applied):
+            if change.id in numbers:
+                del added[numbers[change.id]]
+            stored = self.store.number(change.id)
+            if stored is not None:
+                deleted.add(stored)
+            if change.entry is not None:
+                added[self._next] = self._item(change.entry)
+                self._next += 1
+        version = f"{self.version}+{last}.{journal.name}"
+        self.snapshot = self.snapshot.changed(version, deleted, added)
+        self.applied = last
 
     def close(self) -> None:
         self.store.close()
-        self._sides.clear()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self.walks.clear()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _item(self, entry: Entry) -> Item:
+        if entry.clusters == self.manifest.clusters:
+            return entry.item()
+        return entry.item(self.namer.name(entry.kind, entry.captions).text)
 
 
 class IndexSlot:
-    """The current index. A search leases the version it began with; the last one out closes it."""
+    """The current index and the one before it. A search leases the version it began with; the last
+    one out closes it, unless it is one of the two."""
 
     def __init__(self, index: Index) -> None:
-        self._current = index
+        self.current = index
+        self.previous: Index | None = None
         self._leases = {index: 0}
-
-    @property
-    def current(self) -> Index:
-        return self._current
 
     @contextmanager
     def lease(self) -> Iterator[Index]:
-        index = self._current
+        index = self.current
         self._leases[index] += 1
         try:
             yield index
@@ -111,16 +155,17 @@ class IndexSlot:
 
     def replace(self, index: Index) -> None:
         """Make ``index`` the current one; searches under way finish on the one before."""
-        before, self._current = self._current, index
-        self._leases[index] = 0
-        self._close_if_unused(before)
+        retired, self.previous, self.current = self.previous, self.current, index
+        self._leases.setdefault(index, 0)
+        if retired is not None:
+            self._close_if_unused(retired)
 
     def close(self) -> None:
         for index in self._leases:
             index.close()
 
     def _close_if_unused(self, index: Index) -> None:
-        if index is not self._current and self._leases[index] == 0:
+        if index not in (self.current, self.previous) and self._leases.get(index) == 0:
             del self._leases[index]
             index.close()
 

@@ -20,5 +20,7 @@ VERIFIED = Counter(
 FLIPS = Counter("semcore_gsv_flips_total", "Searches whose first item verification changed")
 RELOADS = Counter("semcore_index_reloads_total", "Index reloads by outcome", ["outcome"])
 INDEX = Gauge("semcore_index_info", "1 for the index version that serves", ["version"])
+CANARY = Gauge("semcore_canary_recall", "Recall at 10 of the index's canary queries", ["direction"])
+CHANGES = Counter("semcore_item_changes_total", "Items added (or replaced) and deleted", ["change"])
 READY = Gauge("semcore_ready", "1 once warmed up")
 IN_FLIGHT = Gauge("semcore_searches_in_flight", "Searches under way, waiting ones included")

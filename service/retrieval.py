@@ -1,4 +1,4 @@
-"""The service without HTTP: engine, index and cache, from start to stop."""
+"""The service without HTTP: engine, index, journal and cache, from start to stop."""
 
 from __future__ import annotations
 
@@ -8,61 +8,63 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-from PIL import Image
-
-from semcore.errors import BundleError, EngineError
+from semcore.errors import EngineError
 from semcore.item import Item
-from semcore.prompt import DIRECTIONS, Direction, normalise_query
+from semcore.journal import Journal
+from semcore.prompt import Direction, normalise_query
 from service import metrics
-from service.answer import ReloadAnswer, SearchAnswer, SearchOptions
+from service.answer import SearchAnswer, SearchOptions
 from service.cache import Cache, cache_key, open_cache
 from service.engine import Engine, Picture, VllmEngine
-from service.errors import InvalidQueryError, NotReadyError, ReloadError
-from service.index import Index, IndexSlot
+from service.errors import InvalidQueryError, NotReadyError
+from service.lifecycle import Lifecycle
 from service.search import Searcher, SearchParameters
 from service.settings import Settings
 from service.single_flight import SingleFlight
+from service.snapshot import Snapshot
 from service.upload import content_key, read_upload
+from service.writer import Writer
 
 EngineStarter = Callable[[Path, Settings], Engine]
 _log = logging.getLogger("semcore")
 
 
 class Retrieval:
-    """Answers searches from when :attr:`ready` is set; swaps indexes while it does."""
+    """Answers searches from when :attr:`ready` is set.
+
+    Attributes:
+        lifecycle: swaps the index.
+        writer: changes what it holds.
+    """
 
     def __init__(self, settings: Settings, start_engine: EngineStarter = VllmEngine.start) -> None:
-        """Opens the index. Raises :class:`BundleError` if it cannot be served."""
+        """Opens the index. Raises :class:`BundleError` if it cannot be served,
+        :class:`JournalError` if there are changes that cannot be read."""
         self.settings = settings
         self.ready = asyncio.Event()
         self.failure: Exception | None = None
-        self._slot = IndexSlot(Index(settings.bundle, settings.image_root))
-        self._bundle = settings.bundle
+        self._journal = Journal(settings.journal_folder)
+        self.lifecycle = Lifecycle(settings, self._journal)
+        self.writer = Writer(self.lifecycle, self._journal, settings.max_image_pixels)
         self._start_engine = start_engine
         self._engine: Engine | None = None
         self._searcher: Searcher | None = None
         self._cache: Cache = open_cache(settings)
         self._flights: SingleFlight[bytes] = SingleFlight()
-        self._reloading = asyncio.Lock()
-
-    @property
-    def index(self) -> Index:
-        return self._slot.current
 
     async def start(self) -> None:
         """Load the model, warm it up, then be ready."""
-        model = self.settings.model or self.index.model
+        model = self.lifecycle.current.model
         try:
             self._engine = await asyncio.to_thread(self._start_engine, model, self.settings)
             self._searcher = Searcher(
                 self._engine, self.settings.verified, self.settings.concurrent_searches
             )
-            await self._warm_up(self.index)
+            await self.lifecycle.start(self._searcher)
         except Exception as error:
             self.failure = error
             _log.exception("the service cannot start")
             raise
-        metrics.INDEX.labels(self.index.version).set(1)
         metrics.READY.set(1)
         self.ready.set()
 
@@ -72,7 +74,8 @@ class Retrieval:
         if self._engine is not None:
             await self._engine.stop()
         await self._cache.close()
-        self._slot.close()
+        self.lifecycle.close()
+        self._journal.close()
 
     async def check(self) -> None:
         """Raises :class:`NotReadyError` or :class:`EngineError` if searches cannot be served."""
@@ -92,12 +95,13 @@ class Retrieval:
         """
         await self.check()
         parameters = self._parameters(query, options)
-        with self._slot.lease() as index, metrics.IN_FLIGHT.track_inprogress():
-            search = partial(self._search, index, direction, query, parameters, options)
+        with self.lifecycle.lease() as index, metrics.IN_FLIGHT.track_inprogress():
+            snapshot = index.snapshot
+            search = partial(self._search, snapshot, direction, query, parameters, options)
             if options.profile or options.trace:
                 return _json(await search())
             name = normalise_query(query) if isinstance(query, str) else content_key(query)
-            key = cache_key(index.version, index.model_fingerprint, direction, name, parameters)
+            key = cache_key(snapshot.version, index.model_fingerprint, direction, name, parameters)
             kept = await self._cache.get(key)
             if kept is not None:
                 metrics.CACHE.labels("hit").inc()
@@ -109,55 +113,9 @@ class Retrieval:
 
     async def item(self, item_id: str) -> tuple[Item, Path | None] | None:
         """An item of the current index with the path of its picture; None if there is none."""
-        with self._slot.lease() as index:
-            item = index.store.get(item_id)
-            return None if item is None else (item, index.image_path(item))
-
-    async def reload(self, bundle: Path | None) -> ReloadAnswer:
-        """Serve another bundle. Raises :class:`ReloadError` and keeps the old one on any fault."""
-        await self.check()
-        async with self._reloading:
-            path = bundle or self._bundle
-            before = self.index
-            try:
-                index = await asyncio.to_thread(Index, path, self.settings.image_root)
-            except BundleError as error:
-                metrics.RELOADS.labels("refused").inc()
-                raise ReloadError(str(error)) from error
-            try:
-                if index.model_fingerprint != before.model_fingerprint:
-                    raise ReloadError(
-                        f"{path} was made for another model than the one that serves; build it "
-                        "with --like the current bundle, or restart the service on it"
-                    )
-                await self._warm_up(index)
-            except BaseException:
-                metrics.RELOADS.labels("refused").inc()
-                index.close()
-                raise
-            self._slot.replace(index)
-            self._bundle = path
-            metrics.RELOADS.labels("done").inc()
-            metrics.INDEX.clear()
-            metrics.INDEX.labels(index.version).set(1)
-            return ReloadAnswer(
-                index_version=index.version,
-                previous_version=before.version,
-                counts=index.manifest.counts,
-            )
-
-    async def _warm_up(self, index: Index) -> None:
-        """One search a direction: compiles what compiles, and maps the walks in the engine."""
-        assert self._searcher is not None
-        blank = Picture(Image.new("RGB", (64, 64)), "warm-up")
-        parameters = SearchParameters(
-            1, self.settings.beam_width, verify="always", constrained=True
-        )
-        searches: list[Awaitable[SearchAnswer]] = []
-        for direction in DIRECTIONS:
-            query = "warm up" if direction == "text-to-image" else blank
-            searches.append(self._searcher.search(index, direction, query, parameters))
-        await asyncio.gather(*searches)
+        with self.lifecycle.lease() as index:
+            item = index.snapshot.get(item_id)
+            return None if item is None else (item, index.snapshot.image_path(item))
 
     def _parameters(self, query: str | bytes, options: SearchOptions) -> SearchParameters:
         settings = self.settings
@@ -179,6 +137,7 @@ class Retrieval:
             beam_width=max(beam_width, min(options.top_k, settings.max_beam_width)),
             verify=options.verify,
             constrained=options.constrained,
+            wanted=options.filter,
         )
 
     async def _kept_search(self, key: str, search: Callable[[], Awaitable[SearchAnswer]]) -> bytes:
@@ -188,7 +147,7 @@ class Retrieval:
 
     async def _search(
         self,
-        index: Index,
+        snapshot: Snapshot,
         direction: Direction,
         query: str | bytes,
         parameters: SearchParameters,
@@ -202,7 +161,7 @@ class Retrieval:
             read = await asyncio.to_thread(read_upload, query, self.settings.max_image_pixels)
         try:
             answer = await self._searcher.search(
-                index, direction, read, parameters, profile=options.profile, trace=options.trace
+                snapshot, direction, read, parameters, profile=options.profile, trace=options.trace
             )
         except EngineError:
             metrics.SEARCHES.labels(direction, "failed").inc()

@@ -17,12 +17,11 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from semcore.item import Item
+from service.admin import AddRequest, ChangeAnswer, IndexStatus, ReloadAnswer, ReloadRequest
 from service.answer import (
     ERRORS,
     ImageQuery,
     ItemAnswer,
-    ReloadAnswer,
-    ReloadRequest,
     SearchAnswer,
     SearchOptions,
     TextQuery,
@@ -47,6 +46,19 @@ def _retrieval(request: Request) -> Retrieval:
 
 
 _Retrieval = Annotated[Retrieval, Depends(_retrieval)]
+
+
+def _require_admin(
+    retrieval: _Retrieval, key: Annotated[str | None, Depends(_admin_key)] = None
+) -> None:
+    expected = retrieval.settings.admin_key
+    if expected is None:
+        raise ForbiddenError("the admin routes are closed; set SEMCORE_ADMIN_KEY to open them")
+    if not hmac.compare_digest((key or "").encode(), expected.get_secret_value().encode()):
+        raise ForbiddenError("the admin key is missing or wrong; send it as X-Admin-Key")
+
+
+admin = APIRouter(prefix="/admin", responses=ERRORS, dependencies=[Depends(_require_admin)])
 
 _IMAGE_BODY: dict[str, Any] = {
     "requestBody": {
@@ -97,19 +109,38 @@ async def item(item_id: str, retrieval: _Retrieval) -> ItemAnswer:
     return item_answer(found)
 
 
-@router.post("/admin/index/reload")
-async def reload(
-    body: ReloadRequest,
-    retrieval: _Retrieval,
-    key: Annotated[str | None, Depends(_admin_key)] = None,
-) -> ReloadAnswer:
+@admin.get("/index")
+async def index(retrieval: _Retrieval) -> IndexStatus:
+    """The current index, the one before it, and the one that is being loaded."""
+    return retrieval.lifecycle.status()
+
+
+@admin.post("/index/reload")
+async def reload(body: ReloadRequest, retrieval: _Retrieval) -> ReloadAnswer:
     """Serve another bundle; searches under way finish on the one before."""
-    expected = retrieval.settings.admin_key
-    if expected is None:
-        raise ForbiddenError("the admin routes are closed; set SEMCORE_ADMIN_KEY to open them")
-    if not hmac.compare_digest((key or "").encode(), expected.get_secret_value().encode()):
-        raise ForbiddenError("the admin key is missing or wrong; send it as X-Admin-Key")
-    return await retrieval.reload(Path(body.bundle) if body.bundle else None)
+    await retrieval.check()
+    return await retrieval.lifecycle.reload(Path(body.bundle) if body.bundle else None)
+
+
+@admin.post("/index/rollback")
+async def rollback(retrieval: _Retrieval) -> ReloadAnswer:
+    """Serve the index before the current one again."""
+    await retrieval.check()
+    return await retrieval.lifecycle.rollback()
+
+
+@admin.post("/items")
+async def add_items(body: AddRequest, retrieval: _Retrieval) -> ChangeAnswer:
+    """Add items, or replace those of the same id; answered once they are on the disk."""
+    await retrieval.check()
+    return await retrieval.writer.add(body.items)
+
+
+@admin.delete("/items/{item_id:path}")
+async def delete_item(item_id: str, retrieval: _Retrieval) -> ChangeAnswer:
+    """Delete an item for good; answered once that is on the disk."""
+    await retrieval.check()
+    return await retrieval.writer.delete(item_id)
 
 
 @router.get("/healthz")
@@ -126,7 +157,7 @@ async def healthz(retrieval: _Retrieval) -> dict[str, str]:
 async def readyz(retrieval: _Retrieval) -> dict[str, str]:
     """200 once searches are served without delay, that is, after the warm-up."""
     await retrieval.check()
-    return {"status": "ready", "index_version": retrieval.index.version}
+    return {"status": "ready", "index_version": retrieval.lifecycle.current.snapshot.version}
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

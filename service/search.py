@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from semcore.calibration import Calibration
+from semcore.filter import Filter
 from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.layers import Layers, Positions
@@ -24,7 +25,7 @@ from service.answer import (
 )
 from service.engine import Engine, Found, Picture
 from service.gsv import Verdict, verify
-from service.index import Index, Side
+from service.snapshot import Side, Snapshot
 from service.stopwatch import Stopwatch
 
 
@@ -34,6 +35,7 @@ class SearchParameters:
     beam_width: int
     verify: Verify
     constrained: bool
+    wanted: Filter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Searcher:
 
     async def search(
         self,
-        index: Index,
+        snapshot: Snapshot,
         direction: Direction,
         query: str | Picture,
         parameters: SearchParameters,
@@ -60,7 +62,7 @@ class Searcher:
         profile: bool = False,
         trace: Sequence[str] = (),
     ) -> SearchAnswer:
-        """Search ``index``.
+        """Search what can be found in ``snapshot``.
 
         Args:
             profile: say of every part how long it took.
@@ -69,26 +71,35 @@ class Searcher:
         Raises :class:`semcore.errors.EngineError` if the engine fails.
         """
         watch = Stopwatch()
-        side = index.side(target_kind(direction))
+        with watch.span("filter"):
+            side = (
+                snapshot.side(target_kind(direction))
+                if parameters.wanted is None
+                else (
+                    await asyncio.to_thread(
+                        snapshot.side, target_kind(direction), parameters.wanted
+                    )
+                )
+            )
         if side is None:
-            return SearchAnswer(items=[], index_version=index.version, timings={"total": 0.0})
+            return SearchAnswer(items=[], index_version=snapshot.version, timings={"total": 0.0})
         with watch.span("queue"):
             await self._turns.acquire()
         try:
             found = await self._find(watch, direction, query, side, parameters, bool(trace))
             with watch.span("items"):
                 most = max(parameters.top_k, self._verified)
-                candidates = _candidates(index, side, found, most)
+                candidates = _candidates(snapshot, side, found, most)
             verdicts = None
             top = candidates[: self._verified]
-            calibration = index.calibration.get(direction, Calibration())
+            calibration = snapshot.calibration.get(direction, Calibration())
             if parameters.verify == "always" or (
                 parameters.verify == "auto" and not _leads(top, calibration.margin)
             ):
                 with watch.span("verify"):
                     verdicts = await verify(
                         self._engine,
-                        index,
+                        snapshot,
                         query,
                         [candidate.item for candidate in top],
                         [candidate.logprob for candidate in top],
@@ -99,15 +110,15 @@ class Searcher:
             self._turns.release()
         with watch.span("rank"):
             items = _ranked(candidates, verdicts or [])[: parameters.top_k]
-        stages = ("queue", "tokenise", "beams", "items", "verify", "rank")
+        stages = ("filter", "queue", "tokenise", "beams", "items", "verify", "rank")
         return SearchAnswer(
             items=items,
-            index_version=index.version,
+            index_version=snapshot.version,
             verified=verdicts is not None,
             illegal=sum(not beam.leaves for beam in found.beams),
             traces=[
                 trace_answer(item, map(self._engine.spell, item.identifiers), side.layers, found)
-                for item in filter(None, map(index.store.get, trace))
+                for item in filter(None, map(snapshot.get, trace))
                 if item.kind == target_kind(direction)
             ],
             timings={
@@ -170,6 +181,7 @@ def item_answer(item: Item) -> ItemAnswer:
         ),
         image=f"/items/{quote(item.id, safe='')}/image" if item.kind == "image" else None,
         text=item.caption if item.kind == "text" else None,
+        metadata=dict(item.metadata),
     )
 
 
@@ -200,7 +212,7 @@ def _lost_at(tokens: Sequence[int], layers: Layers, found: Found) -> int | None:
     return len(tokens)
 
 
-def _candidates(index: Index, side: Side, found: Found, most: int) -> list[Candidate]:
+def _candidates(snapshot: Snapshot, side: Side, found: Found, most: int) -> list[Candidate]:
     """The first items; those that share an identifier share its score, in order of id. An item
     with several identifiers has the score of the likeliest."""
     scores: dict[int, float] = {}
@@ -214,7 +226,7 @@ def _candidates(index: Index, side: Side, found: Found, most: int) -> list[Candi
         if len(scores) == most:
             break
     first = list(scores.items())
-    items = index.store.of_numbers([number for number, _ in first])
+    items = snapshot.items([number for number, _ in first])
     return [Candidate(item, logprob) for item, (_, logprob) in zip(items, first, strict=True)]
 
 

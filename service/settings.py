@@ -18,6 +18,10 @@ class Settings(BaseSettings):
     model: Path | None = Field(
         default=None, description="folder of the model, if not where the bundle says"
     )
+    journal: Path | None = Field(
+        default=None,
+        description="folder for items added and deleted later; beside the bundle if left out",
+    )
     image_root: Path | None = Field(
         default=None, description="folder of the pictures, if not where the bundle says"
     )
@@ -52,6 +56,12 @@ class Settings(BaseSettings):
     concurrent_searches: int = Field(
         default=8, ge=1, description="searches in the engine at a time; others wait"
     )
+    canary_margin: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="by how much recall of the canary queries may fall with a new index",
+    )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
         default="auto", description="number format of the engine"
     )
@@ -68,6 +78,11 @@ class Settings(BaseSettings):
         description="on a CPU, the model in the engine's own process: faster for small models",
     )
     enforce_eager: bool = Field(default=False, description="no compilation: starts sooner, slower")
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where the journal lies, or will."""
+        return self.journal or self.bundle.with_name(f"{self.bundle.name}.journal")
 
     @model_validator(mode="after")
     def _beams_fit_into_a_batch(self) -> Self:

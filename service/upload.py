@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from service.engine import Picture
 from service.errors import BadImageError, ImageTooLargeError
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
 
 
 def read_upload(content: bytes, max_pixels: int) -> Picture:
@@ -25,7 +25,7 @@ def read_upload(content: bytes, max_pixels: int) -> Picture:
         with warnings.catch_warnings():
             # Pillow's own warning has another limit than ours.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(io.BytesIO(content), formats=_FORMATS)
+            opened = Image.open(io.BytesIO(content), formats=tuple(_SUFFIXES))
         with opened as picture:
             width, height = picture.size
             if width * height > max_pixels:
@@ -42,6 +42,12 @@ def read_upload(content: bytes, max_pixels: int) -> Picture:
     except (OSError, SyntaxError, ValueError) as error:
         raise BadImageError(f"the image is damaged: {error}") from error
     return Picture(image, content_key(content))
+
+
+def image_suffix(content: bytes) -> str:
+    """The suffix of a file with the bytes of a picture that :func:`read_upload` takes."""
+    with Image.open(io.BytesIO(content), formats=tuple(_SUFFIXES)) as picture:
+        return _SUFFIXES[str(picture.format)]
 
 
 def content_key(content: bytes) -> str:

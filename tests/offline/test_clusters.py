@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from offline.clusters import assign_clusters, cluster_words, fit_clusters
-from offline.keywords import word_vectorizer
+from semcore.keywords import word_vectorizer
 
 
 def test_finds_what_lies_together() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from offline.diagnosis import Flips, flips, reliability, survival, suspects
-from offline.encoder import Encoder
 from offline.questions import Answered, Shown
+from semcore.encoder import Encoder
 from semcore.item import Item
 
 

@@ -1,8 +1,8 @@
 """Hard negatives are of other pairs, of the right kind, and say nearly the same."""
 
 from offline.candidates import Query
-from offline.encoder import Encoder
 from offline.hard_negatives import with_hard_negatives
+from semcore.encoder import Encoder
 from semcore.item import Item
 
 CAPTIONS = {"a": "a red boat", "b": "one red boat at sea", "c": "a green cat", "d": "red boats"}

@@ -2,8 +2,8 @@
 
 import random
 
-from offline.encoder import Encoder
 from offline.paraphrase import Paraphraser
+from semcore.encoder import Encoder
 
 TEXTS = ["A red boat at sea", "the ship and boats", "a kitten and a cat", "two houses"]
 

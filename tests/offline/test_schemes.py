@@ -7,9 +7,9 @@ import pytest
 
 from offline.build import BuildSettings, build_bundle
 from offline.corpus import Corpus
-from offline.encoder import Encoder
 from offline.schemes import SCHEMES
 from semcore.bundle import TOKENS, check_bundle
+from semcore.encoder import Encoder
 from semcore.errors import CorpusError
 from semcore.identifier import Identifier, is_token
 from semcore.item import KINDS, Item, ItemStore

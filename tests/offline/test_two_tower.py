@@ -8,9 +8,9 @@ import torch
 
 from offline.backbone import load_model
 from offline.corpus import Corpus
-from offline.encoder import Encoder
 from offline.pictures import Pixels
 from offline.two_tower import TwoTower, contrastive_loss, exact_search
+from semcore.encoder import Encoder
 from semcore.item import Item
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from walks import walk_of
 
-from semcore.layers import Layer, Layers, live_edges
+from semcore.layers import Layer, Layers, bury, live_edges
 
 END = 1
 Sequence = tuple[int, ...]
@@ -70,3 +70,17 @@ def test_nothing_is_spelled_of_a_layer_with_nothing_in_reach() -> None:
     layers = Layers([Layer(walk, live_edges(walk, nothing), nothing)])
     assert layers.allowed(layers.root).tolist() == []
     assert layers.follow((2,)) is None
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_burying_one_by_one_is_leaving_all_out(seed: int) -> None:
+    rng = random.Random(seed)
+    spelled = sequences(rng, 60)
+    walk = walk_of(spelled)
+    listed = np.ones(len(spelled), dtype=bool)
+    live = live_edges(walk, listed)
+    assert live.all()
+    for number in rng.sample(range(len(spelled)), len(spelled)):
+        listed[number] = False
+        bury(walk, live, spelled[number])
+        assert live.tolist() == live_edges(walk, listed).tolist()

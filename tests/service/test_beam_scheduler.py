@@ -14,8 +14,9 @@ from semcore.errors import EngineError
 from semcore.prompt import identifier_prompt
 from service.engine import Found, Prompt, VllmEngine
 from service.errors import InvalidQueryError
-from service.index import Index, Side
+from service.index import Index
 from service.settings import Settings
+from service.snapshot import Side
 
 # The engine is started in this process: what it imports is deprecated in places, and what it opens
 # is left to the garbage collector.
@@ -59,7 +60,7 @@ async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 async def test_searches_share_the_engine(engine: VllmEngine, index: Index) -> None:
-    side = index.side("image")
+    side = index.snapshot.side("image")
     assert side is not None
 
     async def find(caption: str) -> Found:

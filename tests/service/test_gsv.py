@@ -41,7 +41,7 @@ async def test_judges_pictures_by_a_text(trained: Path) -> None:
     index, engine = Index(trained / "bundle"), Judging()
     items = list(index.store.of_split("test", "image"))[:3]
     found = await verify(
-        engine, index, "two boats", items, [-1.0, -2.0, -3.0], WEIGHTS, Stopwatch()
+        engine, index.snapshot, "two boats", items, [-1.0, -2.0, -3.0], WEIGHTS, Stopwatch()
     )
     weights = [math.exp(-0.5), math.exp(-1 + 2), math.exp(-1.5)]
     assert found is not None
@@ -56,7 +56,7 @@ async def test_judges_texts_by_a_picture(trained: Path) -> None:
     index, engine = Index(trained / "bundle"), Judging()
     items = list(index.store.of_split("test", "text"))[:3]
     query = Picture(Image.new("RGB", (8, 8)), "query")
-    assert await verify(engine, index, query, items, [-1.0] * 3, WEIGHTS, Stopwatch())
+    assert await verify(engine, index.snapshot, query, items, [-1.0] * 3, WEIGHTS, Stopwatch())
     assert engine.pictures == [query] * 3
     for item, text in zip(items, engine.texts, strict=True):
         assert item.caption in text
@@ -66,12 +66,18 @@ async def test_judges_texts_by_a_picture(trained: Path) -> None:
 async def test_needs_two_candidates_with_their_pictures(trained: Path, tmp_path: Path) -> None:
     index = Index(trained / "bundle")
     items = list(index.store.of_split("test", "image"))[:3]
-    assert await verify(Judging(), index, "a boat", items[:1], [-1.0], WEIGHTS, Stopwatch()) is None
+    assert (
+        await verify(Judging(), index.snapshot, "a boat", items[:1], [-1.0], WEIGHTS, Stopwatch())
+        is None
+    )
     index.close()
     engine = Judging()
     engine.judge = too_long  # type: ignore[method-assign]
     index = Index(trained / "bundle")
-    assert await verify(engine, index, "a boat", items, [-1.0] * 3, WEIGHTS, Stopwatch()) is None
+    assert (
+        await verify(engine, index.snapshot, "a boat", items, [-1.0] * 3, WEIGHTS, Stopwatch())
+        is None
+    )
     index.close()
     bare = Index(trained / "bundle", image_root=tmp_path)
     assert await verify(Judging(), bare, "a boat", items, [-1.0] * 3, WEIGHTS, Stopwatch()) is None

@@ -11,14 +11,21 @@ from semcore.errors import BundleError
 from service.index import Index, IndexSlot
 
 
-def test_a_lease_outlives_a_replacement(trained: Path, smaller: Path) -> None:
+def test_a_lease_outlives_replacements(trained: Path, smaller: Path) -> None:
     slot = IndexSlot(Index(trained / "bundle"))
     with slot.lease() as old:
         slot.replace(Index(smaller))
         assert slot.current.version != old.version
+        assert slot.previous is old
+        slot.replace(Index(smaller))
         assert next(old.store.of_split("test", "image")).id
     with pytest.raises(Exception, match="closed"):
         next(old.store.of_split("test", "image"))
+    kept = slot.previous
+    assert kept is not None
+    slot.replace(kept)
+    assert slot.current is kept
+    assert next(kept.store.of_split("train", "image")).id
     slot.close()
 
 
@@ -26,7 +33,7 @@ def test_an_index_survives_its_bundle(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained / "bundle", tmp_path / "bundle")
     index = Index(tmp_path / "bundle")
     shutil.rmtree(tmp_path / "bundle")
-    side = index.side("image")
+    side = index.snapshot.side("image")
     assert side is not None
     (layer,) = side.layers
     assert layer.walk.identifiers == index.manifest.counts["image_identifiers"]

@@ -110,16 +110,16 @@ async def test_a_picture_from_the_cache_is_not_decoded(
 async def test_keeps_the_old_index_when_the_new_one_is_none(
     retrieval: Retrieval, tmp_path: Path
 ) -> None:
-    before = retrieval.index
+    before = retrieval.lifecycle.current
     with pytest.raises(ReloadError):
-        await retrieval.reload(tmp_path / "none")
-    assert retrieval.index is before
+        await retrieval.lifecycle.reload(tmp_path / "none")
+    assert retrieval.lifecycle.current is before
     assert (await search(retrieval, "a boat")).items
 
 
 async def test_a_reload_serves_the_other_bundle(retrieval: Retrieval, smaller: Path) -> None:
-    before = retrieval.index.version
-    answer = await retrieval.reload(smaller)
+    before = retrieval.lifecycle.current.version
+    answer = await retrieval.lifecycle.reload(smaller)
     assert answer.previous_version == before != answer.index_version
     found = await search(retrieval, "a boat")
     assert found.index_version == answer.index_version

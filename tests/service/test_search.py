@@ -30,7 +30,7 @@ def searcher(trained: Path) -> Searcher:
 
 
 async def test_ranks_by_score_without_verification(index: Index, searcher: Searcher) -> None:
-    answer = await searcher.search(index, "text-to-image", "a boat", PLAIN)
+    answer = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
     assert len(answer.items) >= PLAIN.beam_width
     logprobs = [item.logprob for item in answer.items]
     assert logprobs == sorted(logprobs, reverse=True)
@@ -43,9 +43,9 @@ async def test_ranks_by_score_without_verification(index: Index, searcher: Searc
 async def test_verification_orders_the_first_and_leaves_the_rest(
     index: Index, searcher: Searcher
 ) -> None:
-    plain = await searcher.search(index, "text-to-image", "a boat", PLAIN)
+    plain = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
     verified = await searcher.search(
-        index, "text-to-image", "a boat", replace(PLAIN, verify="always")
+        index.snapshot, "text-to-image", "a boat", replace(PLAIN, verify="always")
     )
     first = [item.verification or 0.0 for item in verified.items[:VERIFIED]]
     assert first == sorted(first, reverse=True)
@@ -57,21 +57,26 @@ async def test_verification_orders_the_first_and_leaves_the_rest(
 
 async def test_a_lead_spares_verification(index: Index, searcher: Searcher) -> None:
     automatic = replace(PLAIN, verify="auto")
-    assert (await searcher.search(index, "text-to-image", "a boat", automatic)).verified
+    assert (await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)).verified
     index.calibration = {"text-to-image": Calibration(margin=0.0)}
-    spared = await searcher.search(index, "text-to-image", "a boat", automatic)
+    spared = await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)
     assert not spared.verified
     assert all(item.verification is None for item in spared.items)
     assert (
-        await searcher.search(index, "text-to-image", "a boat", replace(PLAIN, verify="always"))
+        await searcher.search(
+            index.snapshot, "text-to-image", "a boat", replace(PLAIN, verify="always")
+        )
     ).verified
     index.calibration = {"text-to-image": Calibration(margin=1e9)}
-    assert (await searcher.search(index, "text-to-image", "a boat", automatic)).verified
+    assert (await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)).verified
 
 
 async def test_gives_no_more_than_asked_for(index: Index, searcher: Searcher) -> None:
     parameters = replace(PLAIN, top_k=3)
-    assert len((await searcher.search(index, "text-to-image", "a boat", parameters)).items) == 3
+    assert (
+        len((await searcher.search(index.snapshot, "text-to-image", "a boat", parameters)).items)
+        == 3
+    )
 
 
 def test_an_id_is_quoted_in_its_link() -> None:
@@ -86,7 +91,9 @@ async def test_traces_items_through_the_beams(index: Index, searcher: Searcher) 
     wide = replace(PLAIN, beam_width=100)
     lost: dict[int, list[int | None]] = {}
     for parameters in (replace(PLAIN, beam_width=2), wide):
-        answer = await searcher.search(index, "text-to-image", "a boat", parameters, trace=ids)
+        answer = await searcher.search(
+            index.snapshot, "text-to-image", "a boat", parameters, trace=ids
+        )
         assert [trace.id for trace in answer.traces] == ids
         found = {item.id for item in answer.items}
         for trace in answer.traces:
@@ -102,5 +109,7 @@ async def test_traces_items_through_the_beams(index: Index, searcher: Searcher) 
 
 async def test_an_item_that_cannot_be_found_has_no_trace(index: Index, searcher: Searcher) -> None:
     text = next(index.store.of_split("test", "text")).id
-    answer = await searcher.search(index, "text-to-image", "boat", PLAIN, trace=[text, "nothing"])
+    answer = await searcher.search(
+        index.snapshot, "text-to-image", "boat", PLAIN, trace=[text, "nothing"]
+    )
     assert answer.traces == []

@@ -12,8 +12,8 @@ from semcore.layers import Layers
 from semcore.tokens import IdentifierTokenizer, load_tokenizer
 from service.beam import Answer, BeamSearch, Row
 from service.engine import Found, Picture, Prompt
-from service.index import Side
 from service.settings import Settings
+from service.snapshot import Side
 
 
 class FakeEngine:

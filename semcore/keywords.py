@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 from keybert import KeyBERT
@@ -12,9 +11,8 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.feature_extraction.text import CountVectorizer
 
-from offline.encoder import Encoder, Vectors
-
-Order = Literal["relevance", "rarest", "commonest"]
+from semcore.bundle import Order
+from semcore.encoder import Encoder, Vectors
 
 # Words that say nothing about a picture although no list of stop words has them.
 _HOLLOW = {"picture", "photo", "photograph", "image", "look"}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from offline.clusters import assign_clusters, cluster_words, fit_clusters
-from offline.encoder import Encoder
-from offline.keywords import extract_keywords, word_vectorizer
+from semcore.encoder import Encoder
+from semcore.keywords import extract_keywords, word_vectorizer
 
 TEXTS = [
     "Two red boats and a yellow sun on the beach.",

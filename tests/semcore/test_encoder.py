@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from offline.encoder import Encoder
+from semcore.encoder import Encoder
 
 
 def test_vectors_are_unit_and_in_order() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +51,15 @@ class Encoder:
         )
         row = {text: index for index, text in enumerate(unique)}
         return np.asarray(vectors, dtype=np.float32)[[row[text] for text in texts]]
+
+
+def mean_vectors(vectors: Vectors, counts: Sequence[int]) -> Vectors:
+    """The mean of each run of vectors, at unit length, float32 [len(counts), dimension].
+
+    Args:
+        counts: how many vectors, one after the other, each mean is of; at least one.
+    """
+    starts = np.cumsum([0, *counts[:-1]])
+    sums = np.add.reduceat(vectors, starts, axis=0)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.asarray(sums / np.maximum(lengths, 1e-12), dtype=np.float32)

@@ -1,0 +1,118 @@
+"""What the admin routes take and answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from semcore.filter import MetadataFields
+from semcore.prompt import Direction
+
+ItemId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Caption = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+
+
+class ReloadRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"bundle": "/data/bundle-2"}]}
+    )
+
+    bundle: str | None = Field(
+        default=None, min_length=1, description="folder of the bundle; the current one if left out"
+    )
+
+
+class ReloadAnswer(BaseModel):
+    index_version: str
+    previous_version: str
+    counts: dict[str, int]
+    canary: dict[Direction, float] = Field(description="recall at 10 of the canary queries")
+
+
+class IndexReport(BaseModel):
+    """One index."""
+
+    version: str = Field(description="of all that can be found, changes since the bundle included")
+    bundle: str
+    bundle_version: str
+    created: datetime = Field(description="when the bundle was made")
+    corpus: str
+    counts: dict[str, int] = Field(description="of the bundle")
+    added: int = Field(description="items added or replaced since")
+    deleted: int = Field(description="items of the bundle deleted or replaced since")
+    canary: dict[Direction, float] | None = Field(
+        description="recall at 10 of the canary queries; null before they were asked"
+    )
+
+
+class LoadReport(BaseModel):
+    """A bundle on its way in, or one that was refused."""
+
+    bundle: str
+    since: datetime
+    stage: Literal["checking", "warming up", "asking the canary", "refused"]
+    reason: str = ""
+
+
+class IndexStatus(BaseModel):
+    current: IndexReport
+    previous: IndexReport | None = Field(description="what a rollback would bring back")
+    loading: LoadReport | None
+    failed: LoadReport | None = Field(description="the last load that was refused")
+    journal: int = Field(description="number of the last change of the journal")
+
+
+class NewItem(BaseModel):
+    """An item to add, in place of the one of the same id if there is one."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "boats-17", "kind": "image", "captions": ["two red boats at night"],
+                    "image": "iVBORw0KGgo…", "metadata": {"year": 1990},
+                }
+            ]
+        },
+    )  # fmt: skip
+
+    id: ItemId
+    kind: Literal["image", "text"]
+    captions: list[Caption] = Field(
+        min_length=1,
+        max_length=20,
+        description="of an image: what its identifier is made of; of a text: the text alone",
+    )
+    image: Base64Bytes | None = Field(
+        default=None, description="the picture's bytes in base64, for an image"
+    )
+    pair: ItemId | None = Field(
+        default=None, description="id of the picture that it belongs to; its own if left out"
+    )
+    metadata: MetadataFields = Field(
+        default={}, max_length=100, description="what filters are about"
+    )
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if (self.kind == "image") != (self.image is not None):
+            raise ValueError("an image needs 'image', the picture in base64; a text has none")
+        if self.kind == "text" and len(self.captions) != 1:
+            raise ValueError("a text has one caption, which is the text itself")
+        return self
+
+
+class AddRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[NewItem] = Field(min_length=1, max_length=100)
+
+
+class ChangeAnswer(BaseModel):
+    """Sent once the changes are on the disk and can be found."""
+
+    index_version: str
+    identifiers: dict[str, str] = Field(default={}, description="by id, of items that were added")

@@ -1,0 +1,58 @@
+"""How well an index finds what its canary queries ask for."""
+
+from __future__ import annotations
+
+import asyncio
+
+from PIL import Image
+
+from semcore.canary import CanaryQuery
+from semcore.prompt import DIRECTIONS, Direction
+from service.engine import Picture
+from service.index import Index
+from service.search import Searcher, SearchParameters
+
+TOP_K = 10
+
+
+async def canary_recall(
+    searcher: Searcher, index: Index, beam_width: int
+) -> dict[Direction, float]:
+    """Share of the queries of each direction with a right item among the ten best of the beams;
+    directions without a query that can be asked are left out.
+
+    Raises :class:`semcore.errors.EngineError` if the engine fails.
+    """
+    parameters = SearchParameters(TOP_K, beam_width, verify="never", constrained=True)
+
+    async def finds(query: CanaryQuery) -> bool | None:
+        asked = await asyncio.to_thread(_asked, index, query)
+        if asked is None:
+            return None
+        snapshot = index.snapshot
+        answer = await searcher.search(snapshot, query.direction, asked, parameters)
+        items = filter(None, (snapshot.get(item.id) for item in answer.items))
+        return any(item.pair == query.pair for item in items)
+
+    found = await asyncio.gather(*(finds(query) for query in index.canary))
+    recall: dict[Direction, float] = {}
+    for direction in DIRECTIONS:
+        hits = [
+            hit
+            for query, hit in zip(index.canary, found, strict=True)
+            if query.direction == direction and hit is not None
+        ]
+        if hits:
+            recall[direction] = sum(hits) / len(hits)
+    return recall
+
+
+def _asked(index: Index, query: CanaryQuery) -> str | Picture | None:
+    """None for a picture that is gone."""
+    if query.direction == "text-to-image":
+        return query.query
+    try:
+        with Image.open(index.image_root / query.query) as file:
+            return Picture(file.convert("RGB"), f"canary:{index.version}:{query.query}")
+    except OSError:
+        return None

@@ -1,0 +1,202 @@
+"""Lifecycle of the index: checked, warmed up, compared by its canary, then switched at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from PIL import Image
+
+from semcore.errors import SemcoreError
+from semcore.journal import Journal
+from semcore.prompt import DIRECTIONS, Direction
+from service import metrics
+from service.admin import IndexReport, IndexStatus, LoadReport, ReloadAnswer
+from service.answer import SearchAnswer
+from service.canary import canary_recall
+from service.engine import Picture
+from service.errors import ReloadError
+from service.index import Index, IndexSlot
+from service.search import Searcher, SearchParameters
+from service.settings import Settings
+
+_log = logging.getLogger("semcore")
+
+
+class Lifecycle:
+    """The current index, and how another one takes its place.
+
+    Attributes:
+        writing: held by whoever changes what can be found, so that a new index misses nothing.
+    """
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        """Opens the index. Raises :class:`BundleError` if it cannot be served."""
+        self._settings = settings
+        self._journal = journal
+        self._slot = IndexSlot(self._open(settings.bundle))
+        self._searcher: Searcher | None = None
+        self._recall: dict[str, dict[Direction, float]] = {}
+        self._loading: LoadReport | None = None
+        self._failed: LoadReport | None = None
+        self._changing = asyncio.Lock()
+        self.writing = asyncio.Lock()
+
+    @property
+    def current(self) -> Index:
+        return self._slot.current
+
+    def lease(self) -> AbstractContextManager[Index]:
+        """The current index, which stays open as long as the lease lasts."""
+        return self._slot.lease()
+
+    async def start(self, searcher: Searcher) -> None:
+        """Warm up the index that was opened, and ask its canary."""
+        self._searcher = searcher
+        await self._warm_up(self.current)
+        await self._ask_canary(self.current)
+        self._tell()
+
+    async def reload(self, bundle: Path | None) -> ReloadAnswer:
+        """Serve another bundle; the current one anew unless told otherwise.
+
+        Raises :class:`ReloadError` and keeps the old one on any fault.
+        """
+        async with self._changing:
+            path = bundle or self.current.bundle
+            index: Index | None = None
+            try:
+                self._stage(path, "checking")
+                index = await asyncio.to_thread(self._open, path)
+                if index.model_fingerprint != self.current.model_fingerprint:
+                    raise ReloadError(
+                        f"{path} was made for another model than the one that serves; build it "
+                        "with --like the current bundle, or restart the service on it"
+                    )
+                self._stage(path, "warming up")
+                await self._warm_up(index)
+                self._stage(path, "asking the canary")
+                await self._ask_canary(index)
+                self._compare(index)
+                return await self._switch(index)
+            except BaseException as error:
+                metrics.RELOADS.labels("refused").inc()
+                self._failed = LoadReport(
+                    bundle=str(path), since=datetime.now(UTC), stage="refused", reason=str(error)
+                )
+                _log.warning("the index %s was refused: %s", path, error)
+                if index is not None:
+                    index.close()
+                if isinstance(error, SemcoreError) and not isinstance(error, ReloadError):
+                    raise ReloadError(str(error)) from error
+                raise
+            finally:
+                self._loading = None
+
+    async def rollback(self) -> ReloadAnswer:
+        """Serve the index before the current one, which is still open.
+
+        Raises :class:`ReloadError` if there is none.
+        """
+        async with self._changing:
+            previous = self._slot.previous
+            if previous is None:
+                raise ReloadError("there is no previous index; nothing was reloaded yet")
+            return await self._switch(previous)
+
+    def status(self) -> IndexStatus:
+        previous = self._slot.previous
+        return IndexStatus(
+            current=self._report(self.current),
+            previous=None if previous is None else self._report(previous),
+            loading=self._loading,
+            failed=self._failed,
+            journal=self._journal.last,
+        )
+
+    def close(self) -> None:
+        self._slot.close()
+
+    def _open(self, bundle: Path) -> Index:
+        settings = self._settings
+        return Index(bundle, self._journal, settings.image_root, settings.model)
+
+    async def _switch(self, index: Index) -> ReloadAnswer:
+        before = self.current
+        async with self.writing:
+            await asyncio.to_thread(index.catch_up, self._journal)
+            self._slot.replace(index)
+            await asyncio.to_thread(self._journal.prune, min(before.held, index.held))
+        metrics.RELOADS.labels("done").inc()
+        self._tell()
+        _log.info("the index %s serves in place of %s", index.version, before.version)
+        return ReloadAnswer(
+            index_version=index.snapshot.version,
+            previous_version=before.snapshot.version,
+            counts=index.manifest.counts,
+            canary=self._recall.get(index.version, {}),
+        )
+
+    async def _warm_up(self, index: Index) -> None:
+        """One search a direction: compiles what compiles, and maps the walks in the engine."""
+        assert self._searcher is not None
+        blank = Picture(Image.new("RGB", (64, 64)), "warm-up")
+        width = self._settings.beam_width
+        parameters = SearchParameters(1, width, verify="always", constrained=True)
+        searches: list[Awaitable[SearchAnswer]] = []
+        for direction in DIRECTIONS:
+            query = "warm up" if direction == "text-to-image" else blank
+            searches.append(self._searcher.search(index.snapshot, direction, query, parameters))
+        await asyncio.gather(*searches)
+
+    async def _ask_canary(self, index: Index) -> None:
+        assert self._searcher is not None
+        recall = await canary_recall(self._searcher, index, self._settings.beam_width)
+        self._recall = {
+            version: known
+            for version, known in self._recall.items()
+            if version in {self.current.version, getattr(self._slot.previous, "version", "")}
+        }
+        self._recall[index.version] = recall
+
+    def _compare(self, index: Index) -> None:
+        """Raises :class:`ReloadError` if an index finds its canaries worse than the current one."""
+        margin = self._settings.canary_margin
+        known = self._recall.get(self.current.version, {})
+        for direction, recall in self._recall[index.version].items():
+            before = known.get(direction)
+            if before is not None and recall < before - margin:
+                raise ReloadError(
+                    f"{index.bundle} finds {100 * recall:.0f} % of its canary queries "
+                    f"{direction}, where the current index finds {100 * before:.0f} %; look into "
+                    "it, or raise SEMCORE_CANARY_MARGIN"
+                )
+
+    def _stage(self, bundle: Path, stage: str) -> None:
+        since = self._loading.since if self._loading else datetime.now(UTC)
+        self._loading = LoadReport.model_validate(
+            {"bundle": str(bundle), "since": since, "stage": stage}
+        )
+
+    def _report(self, index: Index) -> IndexReport:
+        return IndexReport(
+            version=index.snapshot.version,
+            bundle=str(index.bundle),
+            bundle_version=index.version,
+            created=index.manifest.created,
+            corpus=index.manifest.corpus.name,
+            counts=index.manifest.counts,
+            added=len(index.snapshot.added),
+            deleted=index.snapshot.deleted,
+            canary=self._recall.get(index.version),
+        )
+
+    def _tell(self) -> None:
+        metrics.INDEX.clear()
+        metrics.INDEX.labels(self.current.version).set(1)
+        for direction, recall in self._recall.get(self.current.version, {}).items():
+            metrics.CANARY.labels(direction).set(recall)

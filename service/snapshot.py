@@ -1,0 +1,245 @@
+"""What of an index can be found at one time: its bundle, without what was deleted since, and with
+what was added. A search keeps the snapshot that it began with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+from weakref import finalize
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semcore.calibration import Calibration
+from semcore.filter import Filter
+from semcore.identifier import Identifier
+from semcore.item import KINDS, Item, Kind
+from semcore.layers import Layer, Layers, bury, live_edges
+from semcore.prompt import Direction
+from semcore.tokens import trie_walk
+from semcore.trie import Trie
+from semcore.walk import Walk, file_names
+from service.layer_files import LayerFiles, open_layers
+
+if TYPE_CHECKING:
+    from service.index import Index
+
+_FILTERED = 64
+
+
+class Side:
+    """The identifiers of one kind of item, and the files by which the engine knows them."""
+
+    def __init__(self, layers: Layers, files: LayerFiles) -> None:
+        self.layers = layers
+        self.files = files
+
+    @classmethod
+    def of(cls, stem: Path) -> Side:
+        """Those of one walk, by the stem of its files."""
+        files = ((str(stem), ""),)
+        return cls(open_layers(files), files)
+
+
+class Snapshot:
+    """Immutable but for the filters that it remembers; the files of its sides go with them.
+
+    Attributes:
+        version: changes with whatever can be found.
+        added: items of the journal, by number; the numbers follow those of the bundle.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        version: str,
+        added: Mapping[int, Item],
+        listed: NDArray[np.bool_] | None,
+        live: Mapping[Kind, NDArray[np.bool_]],
+        known: Mapping[Kind, Side | None] | None = None,
+    ) -> None:
+        """
+        Args:
+            listed: bool [items of the bundle], those that were not deleted; None: all.
+            live: bool [edges of the walk], for kinds of which some were deleted.
+            known: sides of kinds that are as they were in the snapshot before.
+        """
+        known = known or {}
+        self._index = index
+        self.version = version
+        self.added = added
+        self._listed = listed
+        self._live = live
+        self._numbers = {item.id: number for number, item in added.items()}
+        self._sides = {
+            kind: known[kind]
+            if kind in known
+            else self._side(kind, listed, live.get(kind), added, "")
+            for kind in KINDS
+        }
+        self._filtered: dict[str, Side | None] = {}
+        self._lock = Lock()
+
+    @property
+    def calibration(self) -> Mapping[Direction, Calibration]:
+        return self._index.calibration
+
+    @property
+    def deleted(self) -> int:
+        """How many items of the bundle are gone."""
+        return 0 if self._listed is None else int((~self._listed).sum())
+
+    def side(self, kind: Kind, wanted: Filter | None = None) -> Side | None:
+        """The identifiers of a kind of item, of those that pass a filter; None if there are none.
+
+        A filter is worked out once, which takes time in proportion to the index.
+        """
+        if wanted is None:
+            return self._sides[kind]
+        key = f"{kind}:{wanted.model_dump_json(exclude_none=True, by_alias=True)}"
+        with self._lock:
+            if key not in self._filtered:
+                if len(self._filtered) >= _FILTERED:
+                    del self._filtered[next(iter(self._filtered))]
+                self._filtered[key] = self._filter(kind, wanted, key)
+            return self._filtered[key]
+
+    def items(self, numbers: Sequence[int]) -> list[Item]:
+        """The items of these numbers, in the same order."""
+        stored = [number for number in numbers if number not in self.added]
+        found = dict(zip(stored, self._index.store.of_numbers(stored), strict=True))
+        return [self.added[n] if n in self.added else found[n] for n in numbers]
+
+    def get(self, item_id: str) -> Item | None:
+        """The item of this id, of any split, or None if there is none or it was deleted."""
+        if item_id in self._numbers:
+            return self.added[self._numbers[item_id]]
+        if self._listed is not None:
+            number = self._index.store.number(item_id)
+            if number is None or not self._listed[number]:
+                return None
+        return self._index.store.get(item_id)
+
+    def image_path(self, item: Item) -> Path | None:
+        """Where the picture of an item lies; None if it is gone or lies outside of the root."""
+        added = item.id in self._numbers
+        root = self._index.journal_pictures if added else self._index.image_root
+        if root is None or not item.image:
+            return None
+        path = (root / item.image).resolve()
+        return path if path.is_file() and path.is_relative_to(root.resolve()) else None
+
+    def picture_key(self, item: Item) -> str:
+        """What names the content of an item's picture."""
+        return item.image if item.id in self._numbers else f"{self._index.version}:{item.id}"
+
+    def visual_tokens(self, item: Item) -> Tensor | None:
+        """What the offline job kept of an item's picture, float [tokens, hidden]."""
+        pictures = self._index.pictures
+        return None if pictures is None or item.id in self._numbers else pictures.get(item.id)
+
+    def changed(self, version: str, deleted: Iterable[int], added: Mapping[int, Item]) -> Snapshot:
+        """The snapshot that follows.
+
+        Args:
+            deleted: numbers of items of the bundle.
+            added: all items of the journal, those of this snapshot that are left included.
+        """
+        listed, live = self._listed, dict(self._live)
+        gone = list(deleted)
+        if gone:
+            listed = np.ones(self._index.count, dtype=bool) if listed is None else listed.copy()
+            listed[gone] = False
+            own: dict[Kind, list[Item]] = {kind: [] for kind in KINDS}
+            for item in self._index.store.of_numbers(gone):
+                own[item.kind].append(item)
+            for kind, items in own.items():
+                walk = self._index.walks.get(kind)
+                if items and walk is not None:
+                    before = live.get(kind)
+                    after = np.ones(len(walk.codes), bool) if before is None else before.copy()
+                    live[kind] = after
+                    self._bury(walk, after, listed, items)
+        known = {
+            kind: side
+            for kind, side in self._sides.items()
+            if live.get(kind) is self._live.get(kind)
+            and _of_kind(added, kind).keys() == _of_kind(self.added, kind).keys()
+        }
+        return Snapshot(self._index, version, added, listed, live, known)
+
+    def _bury(
+        self,
+        walk: Walk,
+        live: NDArray[np.bool_],
+        listed: NDArray[np.bool_],
+        items: Iterable[Item],
+    ) -> None:
+        layers = Layers([Layer(walk, None, listed)])
+        for item in items:
+            for identifier in item.identifiers:
+                tokens = self._index.spelling.tokens(Identifier.parse(identifier))
+                spelled = layers.follow(tokens)
+                if spelled is not None and not layers.items_of(spelled[1]):
+                    bury(walk, live, tokens)
+
+    def _filter(self, kind: Kind, wanted: Filter, key: str) -> Side | None:
+        added = {n: item for n, item in self.added.items() if wanted.matches(item.metadata)}
+        walk = self._index.walks.get(kind)
+        listed, live = self._index.store.listed(wanted), None
+        if self._listed is not None:
+            listed &= self._listed
+        if walk is not None:
+            live = live_edges(walk, listed)
+        name = hashlib.sha256(key.encode()).hexdigest()[:16]
+        return self._side(kind, listed, live, added, f".{name}")
+
+    def _side(
+        self,
+        kind: Kind,
+        listed: NDArray[np.bool_] | None,
+        live: NDArray[np.bool_] | None,
+        added: Mapping[int, Item],
+        name: str,
+    ) -> Side | None:
+        """``name``: makes the names of the files that are written differ."""
+        folder = self._index.folder
+        stem = folder / f"{kind}.{self.version}{name}"
+        layers, files, written = [], [], []
+        walk = self._index.walks.get(kind)
+        if walk is not None and (live is None or live.any()):
+            path = ""
+            if live is not None:
+                path = f"{stem}.live.npy"
+                np.save(path, live, allow_pickle=False)
+                written.append(Path(path))
+            layers.append(Layer(walk, live, listed))
+            files.append((str(folder / kind), path))
+        mine = _of_kind(added, kind)
+        if mine:
+            identifiers = [(item.identifier, number) for number, item in mine.items()]
+            trie = Trie.build(identifier for identifier, _ in identifiers)
+            more = trie_walk(trie, self._index.spelling.tokenizer, identifiers)
+            more.save(stem)
+            written += [folder / name for name in file_names(stem.name)]
+            layers.append(Layer(more))
+            files.append((str(stem), ""))
+        if not layers:
+            return None
+        side = Side(Layers(layers), tuple(files))
+        finalize(side, _remove, written)
+        return side
+
+
+def _of_kind(items: Mapping[int, Item], kind: Kind) -> dict[int, Item]:
+    return {number: item for number, item in items.items() if item.kind == kind}
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
