@@ -43,6 +43,7 @@ for _command in (
     offline_job.corpus,
     offline_job.build,
     offline_job.train,
+    offline_job.compact,
     online.evaluate,
     online.calibrate,
     online.serve,

@@ -1,4 +1,4 @@
-"""``semcore corpus | build | train``."""
+"""``semcore corpus | build | train | compact``."""
 
 from __future__ import annotations
 
@@ -140,3 +140,24 @@ def train(
         return
     manifest = bind_bundle(bundle, model)
     typer.echo(f"{model} is trained, and {bundle} is bound to it as version {manifest.version}")
+
+
+def compact(
+    bundle: _Bundle,
+    out: Annotated[
+        Path | None, typer.Argument(help="Folder of the new bundle; default: in place of the old.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="Folder of the journal; default: beside the bundle.")
+    ] = None,
+) -> None:
+    """Write a bundle that holds what was added and deleted while the service ran.
+
+    The service may go on meanwhile; reload its index afterwards.
+    """
+    from offline.compaction import compact_bundle
+
+    folder = journal or bundle.with_name(f"{bundle.name}.journal")
+    manifest = compact_bundle(bundle, folder, out or bundle)
+    held = manifest.journal.last if manifest.journal else 0
+    typer.echo(f"{out or bundle}: {manifest.counts}, changes up to {held}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from offline.pictures import see_pictures
 from semcore.bundle import (
     CALIBRATION,
+    ITEMS,
     MANIFEST,
     Manifest,
     ModelRecord,
@@ -34,7 +35,6 @@ def bind_bundle(bundle: Path, model: Path) -> Manifest:
         ModelError: the model is missing or lacks the tokens of the clusters.
     """
     manifest = check_bundle(bundle)
-    tokenizer = load_tokenizer(model)
     place = os.path.relpath(model.resolve(), bundle.resolve())
     record = ModelRecord(path=place, fingerprint=model_fingerprint(model))
     walks = {name for kind in KINDS for name in file_names(kind)}
@@ -43,17 +43,26 @@ def bind_bundle(bundle: Path, model: Path) -> Manifest:
         for file in bundle.iterdir():
             if file.name not in of_a_model:
                 shutil.copy2(file, stage / file.name)
-        store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
-        for kind in KINDS:
-            trie = Trie.load(bundle / f"{kind}.marisa")
-            if len(trie):
-                trie_walk(trie, tokenizer, store.identifiers(kind)).save(stage / kind)
-        gallery = manifest.settings.gallery
-        write_canary(stage, choose_canary(store, gallery, manifest.settings.seed))
-        if has_frozen_vision(model):
-            _write_pictures(stage, store, manifest, model)
-        store.close()
+        write_model_files(stage, manifest, model)
     return read_manifest(bundle)
+
+
+def write_model_files(stage: Path, manifest: Manifest, model: Path) -> None:
+    """What a bundle needs for a model, beside the items and tries that are in ``stage`` already.
+
+    Raises :class:`ModelError` if the model is missing or lacks the tokens of the clusters.
+    """
+    tokenizer = load_tokenizer(model)
+    gallery = manifest.settings.gallery
+    store = ItemStore(stage / ITEMS, gallery)
+    for kind in KINDS:
+        trie = Trie.load(stage / f"{kind}.marisa")
+        if len(trie):
+            trie_walk(trie, tokenizer, store.identifiers(kind)).save(stage / kind)
+    write_canary(stage, choose_canary(store, gallery, manifest.settings.seed))
+    if has_frozen_vision(model):
+        _write_pictures(stage, store, manifest, model)
+    store.close()
 
 
 def _write_pictures(stage: Path, store: ItemStore, manifest: Manifest, model: Path) -> None:
@@ -62,8 +71,7 @@ def _write_pictures(stage: Path, store: ItemStore, manifest: Manifest, model: Pa
     images = [item for split in splits for item in store.of_split(split, "image")]
     images.sort(key=lambda item: item.id.encode())
     embedder = PictureEmbedder(model)
-    root = Path(manifest.corpus.image_root)
-    seen = see_pictures([root / item.image for item in images])
+    seen = see_pictures([manifest.corpus.image_path(item) for item in images])
     chunks = (embedder.project(features) for features in seen)
     write_picture_table(stage, [item.id for item in images], chunks)
 

@@ -18,6 +18,8 @@ from offline.clusters import cluster_words, fit_clusters
 from offline.corpus import SPLITS, Corpus, Picture, held_out_rule
 from offline.schemes import SCHEMES, SID, Material, Scheme
 from semcore.bundle import (
+    ITEMS,
+    REPORT,
     TOKENS,
     CorpusRecord,
     Manifest,
@@ -132,18 +134,33 @@ def build_bundle(
         settings=SettingsRecord(
             **{**asdict(settings), "clusters": len(clusters.centroids), "gallery": tuple(gallery)}
         ),
-        counts=_counts(items, gallery),
+        counts=count_items(items, gallery),
     )
     with staged(out, manifest) as stage:
-        write_items(stage / "items.sqlite", items)
-        for kind in KINDS:
-            shown = (i for i in items if i.kind == kind and i.split in gallery)
-            trie = Trie.build(text for item in shown for text in item.identifiers)
-            trie.save(stage / f"{kind}.marisa")
+        write_item_files(stage, items, gallery)
         clusters.save(stage)
         (stage / TOKENS).write_text(json.dumps(_new_tokens(items, clusters.words)))
-        (stage / "report.json").write_text(json.dumps(_report(corpus, items, gallery), indent=2))
+        (stage / REPORT).write_text(json.dumps(_report(corpus, items, gallery), indent=2))
     return manifest
+
+
+def write_item_files(stage: Path, items: Sequence[Item], gallery: Sequence[str]) -> None:
+    """The store of all items, and the tries of those that can be found."""
+    write_items(stage / ITEMS, items)
+    for kind in KINDS:
+        shown = (i for i in items if i.kind == kind and i.split in gallery)
+        trie = Trie.build(text for item in shown for text in item.identifiers)
+        trie.save(stage / f"{kind}.marisa")
+
+
+def count_items(items: Sequence[Item], gallery: Sequence[str]) -> dict[str, int]:
+    """All items, and of each kind those that can be found and their identifiers."""
+    counts = {"items": len(items)}
+    for kind in KINDS:
+        shown = [item for item in items if item.kind == kind and item.split in gallery]
+        counts[f"{kind}s"] = len(shown)
+        counts[f"{kind}_identifiers"] = len({text for i in shown for text in i.identifiers})
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,15 +282,6 @@ def _new_tokens(items: Sequence[Item], said: Sequence[Sequence[str]]) -> dict[st
     if not clusters.keys() & set(codes):
         return dict.fromkeys(codes, ())
     return {**clusters, **{code: () for code in codes if code not in clusters}}
-
-
-def _counts(items: Sequence[Item], gallery: Sequence[str]) -> dict[str, int]:
-    counts = {"items": len(items)}
-    for kind in KINDS:
-        shown = [item for item in items if item.kind == kind and item.split in gallery]
-        counts[f"{kind}s"] = len(shown)
-        counts[f"{kind}_identifiers"] = len({text for i in shown for text in i.identifiers})
-    return counts
 
 
 def _report(corpus: Corpus, items: Sequence[Item], gallery: Sequence[str]) -> dict[str, Any]:

@@ -29,10 +29,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcore.errors import BundleError
 from semcore.flush import flush
+from semcore.item import ADDED, Item
 
 FORMAT_VERSION = 7
 MANIFEST = "manifest.json"
+ITEMS = "items.sqlite"
 TOKENS = "tokens.json"
+REPORT = "report.json"
 CALIBRATION = "calibration.json"
 CLUSTER_FILES = ("centroids.npy", "clusters.json", "frequencies.json")
 
@@ -46,12 +49,18 @@ class _Record(BaseModel):
 
 
 class CorpusRecord(_Record):
-    """Where the items came from. ``image_root`` is the folder that item images lie below."""
+    """Where the items came from. Item images lie below ``image_root``, those of items that were
+    added later below ``added_root``."""
 
     name: str
     fingerprint: str
     image_root: str
     held_out_rule: str
+    added_root: str = ""
+
+    def image_path(self, item: Item) -> Path:
+        """Where the picture of an item should lie."""
+        return Path(self.added_root if item.split == ADDED else self.image_root) / item.image
 
 
 class SettingsRecord(_Record):

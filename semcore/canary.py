@@ -23,7 +23,7 @@ _LOOKED_AT = 10_000
 
 class CanaryQuery(BaseModel):
     """Attributes:
-    query: the text, or the path of the picture below the bundle's image root.
+    query: the text, or the id of the item whose picture asks.
     pair: the picture that the query belongs to, and all that it should find.
     """
 
@@ -47,7 +47,11 @@ def choose_canary(store: ItemStore, gallery: Sequence[str], seed: int) -> list[C
         random.Random(seed).shuffle(items)
         items.sort(key=lambda item: not item.held_out)
         chosen += [
-            CanaryQuery(direction=direction, query=item.image or item.caption, pair=item.pair)
+            CanaryQuery(
+                direction=direction,
+                query=item.caption if asking == "text" else item.id,
+                pair=item.pair,
+            )
             for item in items[:_QUERIES]
         ]
     return chosen

@@ -19,6 +19,9 @@ from semcore.metadata import SCHEMA, listed, write_metadata
 Kind = Literal["image", "text"]
 KINDS: tuple[Kind, ...] = ("image", "text")
 
+ADDED = "added"
+"""The split of items that were added to an index later; it is always in the gallery."""
+
 _SEPARATOR = "\n"
 _SCHEMA = f"""
 CREATE TABLE items (

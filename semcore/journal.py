@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from semcore.errors import JournalError
 from semcore.filter import MetadataFields
 from semcore.flush import flush
-from semcore.item import Item, Kind
+from semcore.item import ADDED, Item, Kind
 
 _FILE, _PICTURES, _LOCK = "journal.sqlite", "pictures", "lock"
 _SCHEMA = """
@@ -39,8 +39,6 @@ CREATE TABLE IF NOT EXISTS changes (
 CREATE INDEX IF NOT EXISTS by_id ON changes (id, number);
 CREATE TABLE IF NOT EXISTS name (name TEXT NOT NULL);
 """
-SPLIT = "added"
-"""The split of all items that come from a journal; it is always in the gallery."""
 
 
 class Entry(BaseModel):
@@ -69,7 +67,7 @@ class Entry(BaseModel):
         """The item, with another identifier where the clusters have become others."""
         kind: Kind = self.kind
         return Item(
-            self.id, kind, SPLIT, self.pair, False, " ".join(self.captions), self.image,
+            self.id, kind, ADDED, self.pair, False, " ".join(self.captions), self.image,
             identifier or self.identifier, metadata=self.metadata,
         )  # fmt: skip
 

@@ -48,11 +48,16 @@ async def canary_recall(
 
 
 def _asked(index: Index, query: CanaryQuery) -> str | Picture | None:
-    """None for a picture that is gone."""
+    """None where the items or their pictures are gone."""
+    snapshot = index.snapshot
     if query.direction == "text-to-image":
-        return query.query
+        return query.query if snapshot.get(query.pair) is not None else None
+    item = snapshot.get(query.query)
+    path = None if item is None else snapshot.image_path(item)
+    if item is None or path is None:
+        return None
     try:
-        with Image.open(index.image_root / query.query) as file:
-            return Picture(file.convert("RGB"), f"canary:{index.version}:{query.query}")
+        with Image.open(path) as file:
+            return Picture(file.convert("RGB"), snapshot.picture_key(item))
     except OSError:
         return None

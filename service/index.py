@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semcore.bundle import CLUSTER_FILES, Manifest, check_bundle
+from semcore.bundle import CLUSTER_FILES, ITEMS, Manifest, check_bundle
 from semcore.calibration import read_calibration
 from semcore.canary import read_canary
 from semcore.errors import BundleError
@@ -64,10 +64,12 @@ class Index:
         self.calibration = read_calibration(bundle)
         self.canary = read_canary(bundle)
         self.image_root = image_root or Path(self.manifest.corpus.image_root)
+        added = self.manifest.corpus.added_root
+        self.added_root = Path(added) if added else None
         self.folder = Path(tempfile.mkdtemp(prefix="semcore-index-"))
         try:
             walks = [name for kind in KINDS for name in file_names(kind)]
-            names = ["items.sqlite", *CLUSTER_FILES, *walks, *PICTURE_FILES]
+            names = [ITEMS, *CLUSTER_FILES, *walks, *PICTURE_FILES]
             for name in names:
                 if name in self.manifest.files:
                     _link(bundle / name, self.folder / name)
@@ -78,10 +80,9 @@ class Index:
             }
             has_pictures = PICTURE_FILES[0] in self.manifest.files
             self.pictures = PictureTable(self.folder) if has_pictures else None
-            self.store = ItemStore(self.folder / "items.sqlite", self.manifest.settings.gallery)
+            self.store = ItemStore(self.folder / ITEMS, self.manifest.settings.gallery)
             self.count = self._next = len(self.store)
             self.snapshot = Snapshot(self, self.version, {}, None, {})
-            self.journal_pictures: Path | None = None
             self.held = self.applied = 0
             if journal is not None:
                 self.held = self.applied = self.manifest.holds(journal.name)
@@ -103,7 +104,7 @@ class Index:
 
     def catch_up(self, journal: Journal) -> None:
         """Apply the changes that were appended since, all at once."""
-        self.journal_pictures = journal.pictures
+        self.added_root = journal.pictures
         last = journal.last
         if last == self.applied:
             return

@@ -18,7 +18,7 @@ from torch import Tensor
 from semcore.calibration import Calibration
 from semcore.filter import Filter
 from semcore.identifier import Identifier
-from semcore.item import KINDS, Item, Kind
+from semcore.item import ADDED, KINDS, Item, Kind
 from semcore.layers import Layer, Layers, bury, live_edges
 from semcore.prompt import Direction
 from semcore.tokens import trie_walk
@@ -127,8 +127,7 @@ class Snapshot:
 
     def image_path(self, item: Item) -> Path | None:
         """Where the picture of an item lies; None if it is gone or lies outside of the root."""
-        added = item.id in self._numbers
-        root = self._index.journal_pictures if added else self._index.image_root
+        root = self._index.added_root if item.split == ADDED else self._index.image_root
         if root is None or not item.image:
             return None
         path = (root / item.image).resolve()

@@ -1,0 +1,83 @@
+"""Compaction: a new bundle that holds what was added to another one and deleted from it since."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from offline.binding import write_model_files
+from offline.build import count_items, write_item_files
+from semcore.bundle import (
+    CALIBRATION,
+    CLUSTER_FILES,
+    ITEMS,
+    REPORT,
+    TOKENS,
+    JournalRecord,
+    Manifest,
+    ModelRecord,
+    check_bundle,
+    read_manifest,
+    staged,
+)
+from semcore.errors import BundleError
+from semcore.item import ADDED, ItemStore
+from semcore.journal import Entry, Journal
+from semcore.naming import Namer
+
+_KEPT = (*CLUSTER_FILES, TOKENS, REPORT, CALIBRATION)
+
+
+def compact_bundle(bundle: Path, journal: Path, out: Path) -> Manifest:
+    """Write the bundle ``out``, which may be the same; the service may go on writing meanwhile.
+
+    The pictures of added items stay in the folder of the journal.
+
+    Raises:
+        BundleError: the bundle is missing, damaged or not trained.
+        JournalError: the journal cannot be read.
+        ModelError: the model is missing.
+    """
+    manifest = check_bundle(bundle)
+    if manifest.model is None:
+        raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
+    model = manifest.model.folder(bundle)
+    changes = Journal(journal)
+    last = changes.last
+    changed = {change.id: change.entry for change in changes.since(manifest.holds(changes.name))}
+    namer: Namer | None = None
+
+    def named(entry: Entry) -> str:
+        nonlocal namer
+        if entry.clusters == manifest.clusters:
+            return entry.identifier
+        namer = namer or Namer(bundle, manifest.settings)
+        return namer.name(entry.kind, entry.captions).text
+
+    store = ItemStore(bundle / ITEMS, manifest.settings.gallery)
+    items = [item for item in store if item.id not in changed]
+    items += [entry.item(named(entry)) for entry in changed.values() if entry is not None]
+    gallery = tuple(dict.fromkeys((*manifest.settings.gallery, ADDED)))
+    compacted = manifest.model_copy(
+        update={
+            "created": datetime.now(UTC),
+            "corpus": manifest.corpus.model_copy(update={"added_root": str(changes.pictures)}),
+            "settings": manifest.settings.model_copy(update={"gallery": gallery}),
+            "counts": count_items(items, gallery),
+            "journal": JournalRecord(name=changes.name, last=last),
+            "model": ModelRecord(
+                path=os.path.relpath(model, out.resolve()), fingerprint=manifest.model.fingerprint
+            ),
+        }
+    )
+    with staged(out, compacted) as stage:
+        for name in _KEPT:
+            if name in manifest.files:
+                shutil.copy2(bundle / name, stage / name)
+        write_item_files(stage, items, gallery)
+        write_model_files(stage, compacted, model)
+    store.close()
+    changes.close()
+    return read_manifest(out)

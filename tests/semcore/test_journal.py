@@ -1,0 +1,127 @@
+"""What was acknowledged is there, whatever becomes of the process; nothing is there by half."""
+
+import os
+import random
+import resource
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from semcore.errors import JournalError
+from semcore.item import ADDED
+from semcore.journal import Change, Entry, Journal
+
+ROUNDS = 200
+
+
+def addition(item_id: str, caption: str = "a boat") -> Change:
+    entry = Entry(
+        id=item_id,
+        kind="text",
+        pair=item_id,
+        captions=(caption,),
+        image="",
+        metadata={"year": 1990, "tags": ["a", "b"]},
+        identifier="<g1> boat",
+        clusters="c",
+    )
+    return Change(item_id, entry)
+
+
+def test_keeps_the_last_change_of_each_item(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    assert journal.last == 0
+    assert list(journal.since(0)) == []
+    assert not (tmp_path / "journal").exists()
+    assert journal.append([addition("a"), addition("b")]) == 2
+    assert journal.append([Change("a", None), addition("b", "a ship")]) == 4
+    again = Journal(tmp_path / "journal")
+    assert again.name == journal.name != ""
+    for one in (journal, again):
+        assert list(one.since(0)) == [Change("a", None), addition("b", "a ship")]
+        assert list(one.since(3)) == [addition("b", "a ship")]
+        assert one.last == 4
+    item = addition("b").entry
+    assert item is not None
+    assert (item.item().split, item.item("<g2> ship").identifier) == (ADDED, "<g2> ship")
+    journal.prune(4)
+    assert list(journal.since(0)) == []
+    assert journal.last == 4
+    assert journal.append([addition("c")]) == 5
+    journal.close()
+    again.close()
+
+
+def test_keeps_pictures_by_content(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    name = journal.keep_picture(b"one", ".png")
+    assert journal.keep_picture(b"one", ".png") == name
+    assert (journal.pictures / name).read_bytes() == b"one"
+    assert [file.name for file in journal.pictures.iterdir()] == [name]
+    journal.close()
+
+
+def test_refuses_what_is_no_journal(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").write_bytes(b"no database, surely" * 100)
+    with pytest.raises(JournalError, match="cannot be read"):
+        Journal(tmp_path)
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk."""
+    journal = Journal(tmp_path / "journal")
+    journal.append([addition("kept")])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(JournalError, match="cannot be written"):
+            journal.append([addition(f"lost {n}", "boat " * 1000) for n in range(100)])
+        with pytest.raises(JournalError, match="cannot be written"):
+            journal.keep_picture(b"0" * 200_000, ".png")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(journal.pictures.iterdir()) == []
+    journal.append([addition("later")])
+    assert [change.id for change in journal.since(0)] == ["kept", "later"]
+    journal.close()
+
+
+def test_survives_being_killed(tmp_path: Path) -> None:
+    """Killed at a random moment of writing, again and again."""
+    rng = random.Random(0)
+    acknowledged: set[str] = set()
+    for number in range(ROUNDS):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            _write_until_killed(tmp_path / "journal", number, writer)
+        os.close(writer)
+        time.sleep(rng.uniform(0.002, 0.03))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with os.fdopen(reader) as told:
+            acknowledged |= {line.strip() for line in told if line.endswith("\n")}
+        journal = Journal(tmp_path / "journal")
+        found = {change.id for change in journal.since(0)}
+        journal.close()
+        batches = {name.rsplit(":", 1)[0] for name in found}
+        assert acknowledged <= batches
+        for batch in batches:
+            size = int(batch.rsplit("/", 1)[1])
+            assert {f"{batch}:{part}" for part in range(size)} <= found
+    assert len(acknowledged) > ROUNDS
+
+
+def _write_until_killed(folder: Path, number: int, told: int) -> None:
+    try:
+        journal = Journal(folder)
+        for batch in range(1_000_000):
+            size = batch % 4 + 1
+            name = f"{number}.{batch}/{size}"
+            journal.append([addition(f"{name}:{part}") for part in range(size)])
+            os.write(told, f"{name}\n".encode())
+    finally:
+        os._exit(1)
