@@ -23,6 +23,7 @@ from benchmarks.scale import save_walks
 from benchmarks.throughput import searches_a_second
 from cli.demo import demo_bundle
 from semcore.prompt import identifier_prompt
+from service.admission import Admission
 from service.answer import Verify
 from service.search import Searcher, SearchParameters
 from service.settings import Settings
@@ -163,7 +164,7 @@ async def _steps(demo: DemoEngine, stem: Path, rounds: int) -> dict[str, float]:
 
 async def _latency(demo: DemoEngine, verify: Verify, searches: int) -> dict[str, float]:
     """Seconds, one search after the other."""
-    searcher = Searcher(demo.engine, verified=10, concurrent=1)
+    searcher = Searcher(demo.engine, 10, Admission(1, 0))
     parameters = SearchParameters(10, 20, verify=verify, constrained=True)
     seconds = []
     for _ in range(searches):

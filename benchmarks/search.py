@@ -15,6 +15,7 @@ from benchmarks.measure import argument_parser, interleaved_async, medians, reco
 from benchmarks.plot import bars
 from benchmarks.rivals import HuggingFaceBeams, RequestBeams, StockBeams
 from semcore.prompt import identifier_prompt
+from service.admission import Admission
 from service.search import Searcher, SearchParameters
 
 BEAM_WIDTHS = (20, 50)
@@ -67,7 +68,7 @@ async def _measure(demo: DemoEngine, width: int, rounds: int) -> dict[str, float
     (layer,) = side.layers
     stock, requests = StockBeams(engine.llm), RequestBeams(engine.llm)
     hugging_face = HuggingFaceBeams(index.model, index.image_root)
-    searcher = Searcher(engine, VERIFIED, concurrent=1)
+    searcher = Searcher(engine, VERIFIED, Admission(1, 0))
 
     def tokens(caption: str) -> list[int]:
         return list(engine.prompt(identifier_prompt("text-to-image", caption)).tokens)

@@ -40,6 +40,16 @@ class SearchOptions(BaseModel):
         default=True, description="spell existing identifiers only; off for experiments"
     )
     profile: bool = Field(default=False, description="say where the search spent its time")
+    timeout_ms: int | None = Field(
+        default=None,
+        ge=1,
+        le=600_000,
+        description="milliseconds until the answer has to be there; what there is no time for is "
+        "left out",
+    )
+    cursor: str | None = Field(
+        default=None, max_length=500, description="that of the page before, for the next one"
+    )
     filter: Filter | None = Field(
         default=None, description="only items whose metadata pass are spelled"
     )
@@ -114,6 +124,13 @@ class TraceAnswer(BaseModel):
     )
 
 
+class Degraded(BaseModel):
+    """What there was time for, where that was less than was asked for."""
+
+    beam_width: int = Field(description="beams of the search")
+    verified: int = Field(description="candidates that the model has judged")
+
+
 class SearchAnswer(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_ANSWER]})
 
@@ -122,6 +139,11 @@ class SearchAnswer(BaseModel):
     cached: bool = False
     verified: bool = Field(default=False, description="the model has judged the best")
     illegal: int = Field(default=0, description="identifiers spelled that do not exist")
+    degraded: Degraded | None = Field(
+        default=None, description="the deadline left time for this only; null: for everything"
+    )
+    more: bool = Field(default=False, exclude=True)
+    cursor: str | None = Field(default=None, description="names the next page; null: there is none")
     timings: dict[str, float] = Field(
         description="milliseconds of each stage; none of an answer from the cache"
     )

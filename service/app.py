@@ -62,12 +62,15 @@ def _noted(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-def _answer(status: int, sentence: str) -> JSONResponse:
-    return JSONResponse({"error": sentence}, status_code=status)
+def _answer(status: int, sentence: str, retry_after: int | None = None) -> JSONResponse:
+    headers = None if retry_after is None else {"Retry-After": str(retry_after)}
+    return JSONResponse({"error": sentence}, status_code=status, headers=headers)
 
 
 async def _failed(_request: Request, error: Exception) -> JSONResponse:
-    return _answer(error.status if isinstance(error, RequestError) else 503, str(error))
+    if isinstance(error, RequestError):
+        return _answer(error.status, str(error), error.retry_after)
+    return _answer(503, str(error))
 
 
 async def _plain(_request: Request, error: Exception) -> JSONResponse:

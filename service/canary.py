@@ -30,7 +30,7 @@ async def canary_recall(
         if asked is None:
             return None
         snapshot = index.snapshot
-        answer = await searcher.search(snapshot, query.direction, asked, parameters)
+        answer = await searcher.search(snapshot, query.direction, asked, parameters, patient=True)
         items = filter(None, (snapshot.get(item.id) for item in answer.items))
         return any(item.pair == query.pair for item in items)
 

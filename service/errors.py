@@ -4,9 +4,17 @@ from semcore.errors import SemcoreError
 
 
 class RequestError(SemcoreError):
-    """The request cannot be served as it is."""
+    """The request cannot be served as it is.
+
+    Attributes:
+        retry_after: whole seconds after which it may be; None where waiting does not help.
+    """
 
     status = 400
+
+    def __init__(self, sentence: str, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 class BadImageError(RequestError):
@@ -43,6 +51,30 @@ class NotReadyError(RequestError):
     """The service is still warming up."""
 
     status = 503
+
+
+class OverloadedError(RequestError):
+    """There is no room for another request now."""
+
+    status = 429
+
+
+class DeadlineError(RequestError):
+    """The time that the client gave was not enough for any answer."""
+
+    status = 504
+
+
+class ClientGoneError(RequestError):
+    """The client has closed its connection; nobody reads this."""
+
+    status = 499
+
+
+class StaleCursorError(RequestError):
+    """The index has changed since the page before."""
+
+    status = 409
 
 
 class ReloadError(RequestError):

@@ -150,7 +150,9 @@ class Lifecycle:
         searches: list[Awaitable[SearchAnswer]] = []
         for direction in DIRECTIONS:
             query = "warm up" if direction == "text-to-image" else blank
-            searches.append(self._searcher.search(index.snapshot, direction, query, parameters))
+            searches.append(
+                self._searcher.search(index.snapshot, direction, query, parameters, patient=True)
+            )
         await asyncio.gather(*searches)
 
     async def _ask_canary(self, index: Index) -> None:

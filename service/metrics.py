@@ -23,4 +23,11 @@ INDEX = Gauge("semcore_index_info", "1 for the index version that serves", ["ver
 CANARY = Gauge("semcore_canary_recall", "Recall at 10 of the index's canary queries", ["direction"])
 CHANGES = Counter("semcore_item_changes_total", "Items added (or replaced) and deleted", ["change"])
 READY = Gauge("semcore_ready", "1 once warmed up")
+QUEUE = Gauge("semcore_queue_depth", "Searches that wait for a turn in the engine")
+REFUSED = Counter("semcore_refused_total", "Requests sent away, by reason", ["reason"])
+DEGRADED = Counter(
+    "semcore_degraded_total",
+    "Answers with fewer beams or verified candidates for lack of time",
+    ["direction"],
+)
 IN_FLIGHT = Gauge("semcore_searches_in_flight", "Searches under way, waiting ones included")

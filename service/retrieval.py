@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from semcore.errors import EngineError
 from semcore.item import Item
 from semcore.journal import Journal
 from semcore.prompt import Direction, normalise_query
 from service import metrics
+from service.admission import Admission
 from service.answer import SearchAnswer, SearchOptions
 from service.cache import Cache, cache_key, open_cache
+from service.cursor import Cursor, fingerprint
+from service.deadline import Deadline
 from service.engine import Engine, Picture, VllmEngine
-from service.errors import InvalidQueryError, NotReadyError
+from service.errors import DeadlineError, InvalidQueryError, NotReadyError, OverloadedError
 from service.lifecycle import Lifecycle
 from service.search import Searcher, SearchParameters
 from service.settings import Settings
@@ -26,7 +31,21 @@ from service.upload import content_key, read_upload
 from service.writer import Writer
 
 EngineStarter = Callable[[Path, Settings], Engine]
+_OUTCOMES: dict[type[Exception], str] = {OverloadedError: "refused", DeadlineError: "late"}
 _log = logging.getLogger("semcore")
+
+_Answer = TypeVar("_Answer")
+
+
+class Presence(Protocol):
+    """Awaits work for as long as somebody waits for it."""
+
+    async def __call__(self, work: Awaitable[_Answer], /) -> _Answer: ...
+
+
+async def present(work: Awaitable[_Answer]) -> _Answer:
+    """For those who always wait."""
+    return await work
 
 
 class Retrieval:
@@ -57,9 +76,8 @@ class Retrieval:
         model = self.lifecycle.current.model
         try:
             self._engine = await asyncio.to_thread(self._start_engine, model, self.settings)
-            self._searcher = Searcher(
-                self._engine, self.settings.verified, self.settings.concurrent_searches
-            )
+            admission = Admission(self.settings.concurrent_searches, self.settings.queued_searches)
+            self._searcher = Searcher(self._engine, self.settings.verified, admission)
             await self.lifecycle.start(self._searcher)
         except Exception as error:
             self.failure = error
@@ -85,29 +103,42 @@ class Retrieval:
             await self._engine.check()
 
     async def search(
-        self, direction: Direction, query: str | bytes, options: SearchOptions
+        self,
+        direction: Direction,
+        query: str | bytes,
+        options: SearchOptions,
+        presence: Presence = present,
     ) -> bytes:
         """The JSON of a :class:`SearchAnswer`: from the cache, else from the index that is current
         now. Equal searches at the same time share one.
 
         Args:
             query: a text, or the bytes of a picture's file.
+            presence: ends work that nobody waits for any more.
         """
         await self.check()
         parameters = self._parameters(query, options)
+        name = normalise_query(query) if isinstance(query, str) else content_key(query)
         with self.lifecycle.lease() as index, metrics.IN_FLIGHT.track_inprogress():
             snapshot = index.snapshot
-            search = partial(self._search, snapshot, direction, query, parameters, options)
+            asked = fingerprint(direction, name, parameters)
+            if options.cursor is not None:
+                cursor = Cursor.read(options.cursor, snapshot.version, asked)
+                parameters = self._next_page(parameters, cursor.offset)
+            search = partial(self._search, snapshot, direction, query, parameters, options, asked)
             if options.profile or options.trace:
-                return _json(await search())
-            name = normalise_query(query) if isinstance(query, str) else content_key(query)
+                return _json(await presence(search()))
             key = cache_key(snapshot.version, index.model_fingerprint, direction, name, parameters)
             kept = await self._cache.get(key)
             if kept is not None:
                 metrics.CACHE.labels("hit").inc()
                 metrics.SEARCHES.labels(direction, "cached").inc()
                 return kept
-            answer, shared = await self._flights.run(key, partial(self._kept_search, key, search))
+            # Those with another deadline may be content with less.
+            flight = self._flights.run(
+                f"{key}:{options.timeout_ms}", partial(self._kept_search, key, search)
+            )
+            answer, shared = await presence(flight)
         metrics.CACHE.labels("shared" if shared else "miss").inc()
         return answer
 
@@ -140,8 +171,17 @@ class Retrieval:
             wanted=options.filter,
         )
 
+    def _next_page(self, parameters: SearchParameters, offset: int) -> SearchParameters:
+        if offset + parameters.top_k > self.settings.max_top_k:
+            raise InvalidQueryError(
+                f"pages end with item {self.settings.max_top_k} (SEMCORE_MAX_TOP_K)"
+            )
+        return replace(parameters, offset=offset)
+
     async def _kept_search(self, key: str, search: Callable[[], Awaitable[SearchAnswer]]) -> bytes:
         answer = await search()
+        if answer.degraded is not None:
+            return _json(answer)
         self._cache.put(key, _json(answer.model_copy(update={"cached": True, "timings": {}})))
         return _json(answer)
 
@@ -152,8 +192,11 @@ class Retrieval:
         query: str | bytes,
         parameters: SearchParameters,
         options: SearchOptions,
+        asked: str,
     ) -> SearchAnswer:
         assert self._searcher is not None
+        milliseconds = options.timeout_ms or self.settings.timeout_ms
+        deadline = Deadline(milliseconds / 1000 if milliseconds else None)
         read: str | Picture
         if isinstance(query, str):
             read = query
@@ -161,12 +204,22 @@ class Retrieval:
             read = await asyncio.to_thread(read_upload, query, self.settings.max_image_pixels)
         try:
             answer = await self._searcher.search(
-                snapshot, direction, read, parameters, profile=options.profile, trace=options.trace
+                snapshot,
+                direction,
+                read,
+                parameters,
+                deadline=deadline,
+                profile=options.profile,
+                trace=options.trace,
             )
-        except EngineError:
-            metrics.SEARCHES.labels(direction, "failed").inc()
+        except (EngineError, OverloadedError, DeadlineError) as error:
+            metrics.SEARCHES.labels(direction, _OUTCOMES.get(type(error), "failed")).inc()
             raise
         _count(direction, answer)
+        end = parameters.offset + parameters.top_k
+        if answer.more and end + parameters.top_k <= self.settings.max_top_k:
+            cursor = Cursor(offset=end, version=snapshot.version, query=asked)
+            answer = answer.model_copy(update={"cursor": cursor.text})
         return answer
 
 
@@ -177,6 +230,8 @@ def _json(answer: SearchAnswer) -> bytes:
 def _count(direction: Direction, answer: SearchAnswer) -> None:
     metrics.SEARCHES.labels(direction, "answered").inc()
     metrics.ILLEGAL.inc(answer.illegal)
+    if answer.degraded is not None:
+        metrics.DEGRADED.labels(direction).inc()
     metrics.VERIFIED.labels(direction, str(answer.verified).lower()).inc()
     for stage, milliseconds in answer.timings.items():
         metrics.STAGE.labels(direction, stage).observe(milliseconds / 1000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from service.answer import (
     SearchOptions,
     TextQuery,
 )
+from service.departure import unless_gone
 from service.errors import (
     BadImageError,
     ForbiddenError,
@@ -81,16 +83,18 @@ _IMAGE_BODY: dict[str, Any] = {
 
 
 @router.post("/search/text-to-image", response_model=SearchAnswer)
-async def text_to_image(query: TextQuery, retrieval: _Retrieval) -> Response:
+async def text_to_image(query: TextQuery, request: Request, retrieval: _Retrieval) -> Response:
     """Find images by a text."""
-    return _json(await retrieval.search("text-to-image", query.query, query))
+    waits = partial(unless_gone, request)
+    return _json(await retrieval.search("text-to-image", query.query, query, waits))
 
 
 @router.post("/search/image-to-text", response_model=SearchAnswer, openapi_extra=_IMAGE_BODY)
 async def image_to_text(request: Request, retrieval: _Retrieval) -> Response:
     """Find texts by an image: a multipart upload ``image``, or JSON with the image in base64."""
     content, options = await _image_query(request, retrieval)
-    return _json(await retrieval.search("image-to-text", content, options))
+    waits = partial(unless_gone, request)
+    return _json(await retrieval.search("image-to-text", content, options, waits))
 
 
 @router.get("/items/{item_id:path}/image", response_class=FileResponse)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from semcore.calibration import Calibration
 from semcore.filter import Filter
 from semcore.identifier import Identifier
-from semcore.item import Item
+from semcore.item import Item, Kind
 from semcore.layers import Layers, Positions
 from semcore.prompt import Direction, identifier_prompt, target_kind
+from service.admission import Admission
 from service.answer import (
+    Degraded,
     IdentifierAnswer,
     ItemAnswer,
     RankedItem,
@@ -23,7 +26,9 @@ from service.answer import (
     TraceAnswer,
     Verify,
 )
+from service.deadline import Deadline, Pace, Plan
 from service.engine import Engine, Found, Picture
+from service.errors import DeadlineError
 from service.gsv import Verdict, verify
 from service.snapshot import Side, Snapshot
 from service.stopwatch import Stopwatch
@@ -36,6 +41,7 @@ class SearchParameters:
     verify: Verify
     constrained: bool
     wanted: Filter | None = None
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,12 @@ class Candidate:
 class Searcher:
     """Runs searches on one engine, a bounded number at a time."""
 
-    def __init__(self, engine: Engine, verified: int, concurrent: int) -> None:
+    def __init__(self, engine: Engine, verified: int, admission: Admission) -> None:
+        """``verified``: candidates that verification judges."""
         self._engine = engine
         self._verified = verified
-        self._turns = asyncio.Semaphore(concurrent)
+        self._admission = admission
+        self._pace = Pace()
 
     async def search(
         self,
@@ -59,63 +67,60 @@ class Searcher:
         query: str | Picture,
         parameters: SearchParameters,
         *,
+        deadline: Deadline | None = None,
+        patient: bool = False,
         profile: bool = False,
         trace: Sequence[str] = (),
     ) -> SearchAnswer:
         """Search what can be found in ``snapshot``.
 
         Args:
+            deadline: as it comes near, fewer candidates are verified and fewer beams go on.
+            patient: wait for a turn however many wait already.
             profile: say of every part how long it took.
             trace: ids of items to follow through the beams; one that cannot be found is left out.
 
-        Raises :class:`semcore.errors.EngineError` if the engine fails.
+        Raises:
+            EngineError: the engine failed.
+            OverloadedError: too many searches wait.
+            DeadlineError: there was no time for any answer.
         """
-        watch = Stopwatch()
+        watch, deadline = Stopwatch(), deadline or Deadline()
         with watch.span("filter"):
-            side = (
-                snapshot.side(target_kind(direction))
-                if parameters.wanted is None
-                else (
-                    await asyncio.to_thread(
-                        snapshot.side, target_kind(direction), parameters.wanted
-                    )
-                )
-            )
+            side = await _side(snapshot, target_kind(direction), parameters.wanted)
         if side is None:
             return SearchAnswer(items=[], index_version=snapshot.version, timings={"total": 0.0})
-        with watch.span("queue"):
-            await self._turns.acquire()
-        try:
-            found = await self._find(watch, direction, query, side, parameters, bool(trace))
+        wanted = Plan(parameters.beam_width, 0 if parameters.verify == "never" else self._verified)
+        async with AsyncExitStack() as turn:
+            with watch.span("queue"):
+                await turn.enter_async_context(self._admission.turn(deadline, patient=patient))
+            plan = self._pace.plan(wanted, deadline.left)
+            found = await self._find(
+                watch, direction, query, side, parameters, plan.beam_width, deadline, bool(trace)
+            )
             with watch.span("items"):
-                most = max(parameters.top_k, self._verified)
-                candidates = _candidates(snapshot, side, found, most)
-            verdicts = None
-            top = candidates[: self._verified]
+                end = parameters.offset + parameters.top_k
+                candidates = _candidates(snapshot, side, found, max(end + 1, self._verified))
             calibration = snapshot.calibration.get(direction, Calibration())
-            if parameters.verify == "always" or (
-                parameters.verify == "auto" and not _leads(top, calibration.margin)
-            ):
-                with watch.span("verify"):
-                    verdicts = await verify(
-                        self._engine,
-                        snapshot,
-                        query,
-                        [candidate.item for candidate in top],
-                        [candidate.logprob for candidate in top],
-                        calibration,
-                        watch,
-                    )
-        finally:
-            self._turns.release()
+            if parameters.verify == "auto" and _leads(candidates, calibration.margin):
+                plan = wanted = replace(plan, verified=0)
+            top = candidates[: self._pace.verified(plan.verified, deadline.left)]
+            verdicts = await self._judge(snapshot, query, top, calibration, watch, deadline)
         with watch.span("rank"):
-            items = _ranked(candidates, verdicts or [])[: parameters.top_k]
+            items = _ranked(candidates, verdicts or [])[parameters.offset : end]
+        due = min(wanted.verified, len(candidates))
+        is_late = verdicts is None and deadline.left == 0
+        fewer = plan.beam_width < parameters.beam_width or (due > 1 and (len(top) < due or is_late))
         stages = ("filter", "queue", "tokenise", "beams", "items", "verify", "rank")
         return SearchAnswer(
             items=items,
             index_version=snapshot.version,
-            verified=verdicts is not None,
+            verified=bool(verdicts),
             illegal=sum(not beam.leaves for beam in found.beams),
+            more=len(candidates) > end,
+            degraded=Degraded(beam_width=plan.beam_width, verified=len(verdicts or ()))
+            if fewer
+            else None,
             traces=[
                 trace_answer(item, map(self._engine.spell, item.identifiers), side.layers, found)
                 for item in filter(None, map(snapshot.get, trace))
@@ -139,6 +144,8 @@ class Searcher:
         query: str | Picture,
         side: Side,
         parameters: SearchParameters,
+        beam_width: int,
+        deadline: Deadline,
         traced: bool,
     ) -> Found:
         """The beams, and spans of each of their steps."""
@@ -146,14 +153,22 @@ class Searcher:
         pictures = () if isinstance(query, str) else (query,)
         with watch.span("tokenise"):
             prompt = self._engine.prompt(identifier_prompt(direction, text), pictures)
-        with watch.span("beams") as start:
-            found = await self._engine.find(
-                prompt,
-                side,
-                parameters.beam_width,
-                constrained=parameters.constrained,
-                traced=traced,
-            )
+        try:
+            with watch.span("beams") as start:
+                async with asyncio.timeout(deadline.left):
+                    found = await self._engine.find(
+                        prompt,
+                        side,
+                        beam_width,
+                        constrained=parameters.constrained,
+                        traced=traced,
+                    )
+        except TimeoutError as error:
+            raise DeadlineError(
+                "the deadline passed before the beams had ended; allow the search more time, or "
+                "search with fewer beams"
+            ) from error
+        self._pace.searched(beam_width, watch.elapsed - start)
         # What of the time was not the engine's was the way there and back.
         inside = found.queued + sum(step.seconds for step in found.steps)
         at = start + max(0.0, watch.elapsed - start - inside) / 2
@@ -166,6 +181,35 @@ class Searcher:
             watch.add(f"{path}/masks", at - step.merge - step.masks, step.masks)
             watch.add(f"{path}/merge", at - step.merge, step.merge)
         return found
+
+    async def _judge(
+        self,
+        snapshot: Snapshot,
+        query: str | Picture,
+        candidates: Sequence[Candidate],
+        calibration: Calibration,
+        watch: Stopwatch,
+        deadline: Deadline,
+    ) -> list[Verdict] | None:
+        """Verdicts on the candidates; None where there are none, or no time was left."""
+        if len(candidates) < 2:
+            return None
+        try:
+            with watch.span("verify") as start:
+                async with asyncio.timeout(deadline.left):
+                    verdicts = await verify(
+                        self._engine,
+                        snapshot,
+                        query,
+                        [candidate.item for candidate in candidates],
+                        [candidate.logprob for candidate in candidates],
+                        calibration,
+                        watch,
+                    )
+        except TimeoutError:
+            verdicts = None
+        self._pace.judged(len(candidates), watch.elapsed - start)
+        return verdicts
 
 
 def item_answer(item: Item) -> ItemAnswer:
@@ -210,6 +254,12 @@ def _lost_at(tokens: Sequence[int], layers: Layers, found: Found) -> int | None:
             return step
         positions = following[0]
     return len(tokens)
+
+
+async def _side(snapshot: Snapshot, kind: Kind, wanted: Filter | None) -> Side | None:
+    if wanted is None:
+        return snapshot.side(kind)
+    return await asyncio.to_thread(snapshot.side, kind, wanted)
 
 
 def _candidates(snapshot: Snapshot, side: Side, found: Found, most: int) -> list[Candidate]:

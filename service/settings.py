@@ -62,6 +62,12 @@ class Settings(BaseSettings):
         le=1,
         description="by how much recall of the canary queries may fall with a new index",
     )
+    queued_searches: int = Field(
+        default=256, ge=0, description="searches that wait for a turn; further ones get 429"
+    )
+    timeout_ms: int = Field(
+        default=30_000, ge=0, description="deadline of searches that name none; 0: there is none"
+    )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
         default="auto", description="number format of the engine"
     )

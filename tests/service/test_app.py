@@ -1,5 +1,6 @@
 """Each kind of bad input gets its status and one sentence; good input goes on being served."""
 
+import asyncio
 import base64
 import io
 import json
@@ -121,6 +122,7 @@ async def test_ranks_by_verification_and_keeps_the_beam_score(client: httpx.Asyn
     logprobs = [item["logprob"] for item in by_beam]
     assert logprobs == sorted(logprobs, reverse=True)
     assert set(answer["timings"]) == {
+        "filter",
         "queue",
         "tokenise",
         "beams",
@@ -203,3 +205,56 @@ async def test_a_dead_engine_shows(client: httpx.AsyncClient) -> None:
     assert_one_sentence(await search(client, query="unheard"), 503)
     assert_one_sentence(await client.get("/healthz"), 503)
     retrieval._engine.dead = False
+
+
+async def test_pages_are_one_answer_in_parts(client: httpx.AsyncClient) -> None:
+    options = {"beam_width": 30, "verify": "always"}
+    whole = (await search(client, top_k=25, **options)).json()["items"]
+    pages, cursor = [], None
+    while len(pages) < 3:
+        page = (await search(client, top_k=10, **options, cursor=cursor)).json()
+        pages.append(page["items"])
+        cursor = page["cursor"]
+        if cursor is None:
+            break
+    items = [item for page in pages for item in page]
+    assert [item["id"] for item in items[:25]] == [item["id"] for item in whole]
+    assert [item["rank"] for item in items] == list(range(1, len(items) + 1))
+    assert_one_sentence(await search(client, top_k=10, **options, cursor="none"), 422)
+    first = (await search(client, top_k=10, **options)).json()["cursor"]
+    assert_one_sentence(await search(client, top_k=11, **options, cursor=first), 422)
+
+
+async def test_little_time_gives_less_and_says_so(client: httpx.AsyncClient) -> None:
+    engine = client.app.state.retrieval._engine  # type: ignore[attr-defined]
+    engine.seconds_a_beam = 0.005
+    for number in range(10):  # from which the service learns how long it takes
+        whole = (await search(client, beam_width=40, query=f"slow boat {number}")).json()
+        assert whole["degraded"] is None
+    response = await search(client, beam_width=40, query="a hasty boat", timeout_ms=170)
+    assert response.status_code == 200, response.text
+    degraded = response.json()["degraded"]
+    assert degraded["beam_width"] < 40
+    assert degraded["verified"] < 10
+    assert response.json()["items"]
+    # What there was no time for is not kept for those who have it.
+    again = (await search(client, beam_width=40, query="a hasty boat")).json()
+    assert again["degraded"] is None
+    assert not again["cached"]
+    engine.seconds_a_beam = 1.0
+    assert_one_sentence(await search(client, query="too late a boat", timeout_ms=50), 504)
+    engine.seconds_a_beam = 0.0
+    await assert_serves(client)
+
+
+async def test_too_many_are_sent_away_at_once(client: httpx.AsyncClient) -> None:
+    engine = client.app.state.retrieval._engine  # type: ignore[attr-defined]
+    engine.seconds_a_beam = 0.01
+    responses = await asyncio.gather(*(search(client, query=f"boat {n}") for n in range(300)))
+    refused = [response for response in responses if response.status_code != 200]
+    assert 0 < len(refused) < 300
+    for response in refused:
+        assert_one_sentence(response, 429)
+        assert int(response.headers["Retry-After"]) >= 1
+    engine.seconds_a_beam = 0.0
+    await assert_serves(client)

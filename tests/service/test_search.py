@@ -9,6 +9,7 @@ from fake_engine import FakeEngine
 
 from semcore.calibration import Calibration
 from semcore.item import Item
+from service.admission import Admission
 from service.index import Index
 from service.search import Searcher, SearchParameters, item_answer
 from service.settings import Settings
@@ -26,7 +27,7 @@ def index(trained: Path) -> Iterator[Index]:
 
 @pytest.fixture
 def searcher(trained: Path) -> Searcher:
-    return Searcher(FakeEngine(trained / "model", Settings()), VERIFIED, concurrent=1)
+    return Searcher(FakeEngine(trained / "model", Settings()), VERIFIED, Admission(1, 0))
 
 
 async def test_ranks_by_score_without_verification(index: Index, searcher: Searcher) -> None:

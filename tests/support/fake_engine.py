@@ -1,5 +1,6 @@
 """A tiny engine for tests of HTTP and faults: its probabilities come from a hash."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ class FakeEngine:
     def __init__(self, model: Path, _settings: Settings) -> None:
         self._spelling = IdentifierTokenizer(load_tokenizer(model))
         self.dead = False
+        self.seconds_a_beam = 0.0
+        self.under_way = 0
 
     def prompt(self, text: str, pictures: Sequence[Picture] = ()) -> Prompt:
         return Prompt(tuple(text.encode()), tuple(pictures))
@@ -37,6 +40,11 @@ class FakeEngine:
         traced: bool = False,
     ) -> Found:
         await self.check()
+        self.under_way += 1
+        try:
+            await asyncio.sleep(self.seconds_a_beam * beam_width)
+        finally:
+            self.under_way -= 1
         beams = BeamSearch(side.layers, beam_width, constrained=constrained)
         while beams.rows:
             rows = beams.rows.items()
