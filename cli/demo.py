@@ -118,7 +118,7 @@ def _calibrate(url: str, bundle: Path, queries: int, key: str) -> None:
 
     typer.echo("\ncalibrating")
     asyncio.run(calibrate(url, bundle, limit=queries))
-    path, headers = f"{url}/admin/index/reload", {"X-Admin-Key": key}
+    path, headers = f"{url}/admin/index/reload", {"X-API-Key": key}
     httpx.post(path, json={}, headers=headers, timeout=60).raise_for_status()
 
 

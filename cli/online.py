@@ -30,9 +30,8 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port; default: SEMCORE_PORT.")] = None,
 ) -> None:
     """Serve a trained bundle over HTTP. All settings are environment variables; see README."""
-    import uvicorn
-
     from service.app import create_app
+    from service.server import run
     from service.settings import Settings
 
     given: dict[str, Any] = {"bundle": bundle, "host": host, "port": port}
@@ -41,7 +40,7 @@ def serve(
 
     check_bundle(settings.bundle)
     typer.echo(f"serving {settings.bundle} at http://{settings.host}:{settings.port}")
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning")
+    run(create_app(settings), settings)
 
 
 def search(

@@ -155,10 +155,22 @@ class SearchAnswer(BaseModel):
     )
 
 
+class BatchQuery(BaseModel):
+    """Searches in both directions."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    queries: list[TextQuery | ImageQuery] = Field(min_length=1, max_length=100)
+
+
 class ErrorAnswer(BaseModel):
     error: str = Field(description="what is wrong and how to mend it, in one sentence")
+    status: int | None = Field(default=None, description="of one of several searches")
 
 
-ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorAnswer} for status in (400, 401, 404, 413, 415, 422, 503)
-}
+class BatchAnswer(BaseModel):
+    answers: list[SearchAnswer | ErrorAnswer] = Field(description="in the order of the queries")
+
+
+_STATUSES = (400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 504)
+ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorAnswer} for status in _STATUSES}

@@ -13,11 +13,13 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from semcore.errors import SemcoreError
+from service import admin_routes, probe_routes, routes
 from service.body_limit import BodyLimit
 from service.engine import VllmEngine
 from service.errors import RequestError
+from service.keys import Keyring
 from service.retrieval import EngineStarter, Retrieval
-from service.routes import admin, router
+from service.server import LastAnswer
 from service.settings import Settings
 
 
@@ -47,8 +49,11 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
         version="0.1.0",
         lifespan=lifespan,
     )
-    app.include_router(router)
-    app.include_router(admin)
+    admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
+    app.state.keyring = Keyring.read(settings.keys, admin_key)
+    for routes_of in (routes, admin_routes, probe_routes):
+        app.include_router(routes_of.router)
+    app.add_middleware(LastAnswer, state=app.state)
     app.add_middleware(BodyLimit, max_bytes=2 * settings.max_image_bytes)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(SemcoreError, _failed)

@@ -41,10 +41,16 @@ class NotFoundError(RequestError):
     status = 404
 
 
-class ForbiddenError(RequestError):
-    """The admin key is missing or wrong."""
+class UnauthorizedError(RequestError):
+    """The key is missing or wrong."""
 
     status = 401
+
+
+class ForbiddenError(RequestError):
+    """The key is for other things."""
+
+    status = 403
 
 
 class NotReadyError(RequestError):

@@ -54,6 +54,7 @@ class Retrieval:
     Attributes:
         lifecycle: swaps the index.
         writer: changes what it holds.
+        draining: the service is about to end, and still answers.
     """
 
     def __init__(self, settings: Settings, start_engine: EngineStarter = VllmEngine.start) -> None:
@@ -62,6 +63,7 @@ class Retrieval:
         self.settings = settings
         self.ready = asyncio.Event()
         self.failure: Exception | None = None
+        self.draining = False
         self._journal = Journal(settings.journal_folder)
         self.lifecycle = Lifecycle(settings, self._journal)
         self.writer = Writer(self.lifecycle, self._journal, settings.max_image_pixels)

@@ -28,7 +28,17 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8080, ge=0, le=65535, description="port to listen on; 0: any free")
     admin_key: SecretStr | None = Field(
-        default=None, description="key of the admin routes; without it they are closed"
+        default=None, description="a key for administration, beside those of the file"
+    )
+    keys: Path | None = Field(
+        default=None,
+        description="file of API keys (see 'semcore key'); without one everybody may search, and "
+        "without any key nobody administers",
+    )
+    drain_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="after SIGTERM, how long searches are served while /readyz says no",
     )
     redis_url: str | None = Field(
         default=None,

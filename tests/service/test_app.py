@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-KEY = {"X-Admin-Key": "a-key"}
+KEY = {"X-API-Key": "a-key"}
 
 
 def picture(size: tuple[int, int] = (64, 64), kind: str = "PNG", frames: int = 1) -> bytes:
@@ -151,7 +151,7 @@ async def test_reload_needs_the_key_and_a_sound_bundle(
 ) -> None:
     address = "/admin/index/reload"
     assert_one_sentence(await client.post(address, json={}), 401)
-    assert_one_sentence(await client.post(address, json={}, headers={"X-Admin-Key": "b"}), 401)
+    assert_one_sentence(await client.post(address, json={}, headers={"X-API-Key": "b"}), 401)
     before = (await client.get("/readyz")).json()["index_version"]
 
     missing = await client.post(address, json={"bundle": str(tmp_path / "none")}, headers=KEY)
@@ -258,3 +258,21 @@ async def test_too_many_are_sent_away_at_once(client: httpx.AsyncClient) -> None
         assert int(response.headers["Retry-After"]) >= 1
     engine.seconds_a_beam = 0.0
     await assert_serves(client)
+
+
+async def test_many_searches_in_one_request(client: httpx.AsyncClient) -> None:
+    image = base64.b64encode(picture()).decode()
+    queries = [
+        {"query": "two red boats", "top_k": 3},
+        {"image": image, "top_k": 2},
+        {"query": "a boat", "top_k": 10**6},
+        {"image": "AAAA"},
+    ]
+    response = await client.post("/search/batch", json={"queries": queries})
+    assert response.status_code == 200, response.text
+    answers = response.json()["answers"]
+    assert [len(answer.get("items", ())) for answer in answers] == [3, 2, 0, 0]
+    assert [answer.get("status") for answer in answers] == [None, None, 422, 415]
+    assert answers[0]["items"] == (await search(client, top_k=3)).json()["items"]
+    assert_one_sentence(await client.post("/search/batch", json={"queries": []}), 422)
+    assert_one_sentence(await client.post("/search/batch", json={"queries": [{"a": 1}]}), 422)

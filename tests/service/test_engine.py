@@ -154,7 +154,7 @@ async def test_reloads_while_clients_search(service_url: str, trained: Path, sma
             response = await client.post(
                 "/admin/index/reload",
                 json={"bundle": str(bundle)},
-                headers={"X-Admin-Key": "secret"},
+                headers={"X-API-Key": "secret"},
             )
             assert response.status_code == 200, response.text
             assert response.json()["index_version"] == read_manifest(bundle).version

@@ -1,0 +1,42 @@
+"""What routes depend on: the running service, and a key for what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from service.keys import Keyring, Scope
+from service.retrieval import Retrieval
+
+_header = APIKeyHeader(name="X-API-Key", auto_error=False)
+_bearer = HTTPBearer(auto_error=False)
+
+
+def _retrieval(request: Request) -> Retrieval:
+    retrieval: Retrieval = request.app.state.retrieval
+    return retrieval
+
+
+Serving = Annotated[Retrieval, Depends(_retrieval)]
+"""The service behind the routes."""
+
+
+def require(scope: Scope) -> Callable[..., None]:
+    """A dependency that lets those pass who have a key for ``scope``.
+
+    It raises what :meth:`service.keys.Keyring.check` raises.
+    """
+
+    def check(
+        request: Request,
+        header: Annotated[str | None, Depends(_header)] = None,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
+    ) -> None:
+        keyring: Keyring = request.app.state.keyring
+        sent = header or (bearer.credentials if bearer is not None else None)
+        request.state.key = keyring.check(sent, scope)
+
+    return check

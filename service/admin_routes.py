@@ -1,0 +1,47 @@
+"""The routes of administration: index and items."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Depends
+
+from service.access import Serving, require
+from service.admin import AddRequest, ChangeAnswer, IndexStatus, ReloadAnswer, ReloadRequest
+from service.answer import ERRORS
+
+router = APIRouter(prefix="/admin", responses=ERRORS, dependencies=[Depends(require("admin"))])
+
+
+@router.get("/index")
+async def index(retrieval: Serving) -> IndexStatus:
+    """The current index, the one before it, and the one that is being loaded."""
+    return retrieval.lifecycle.status()
+
+
+@router.post("/index/reload")
+async def reload(body: ReloadRequest, retrieval: Serving) -> ReloadAnswer:
+    """Serve another bundle; searches under way finish on the one before."""
+    await retrieval.check()
+    return await retrieval.lifecycle.reload(Path(body.bundle) if body.bundle else None)
+
+
+@router.post("/index/rollback")
+async def rollback(retrieval: Serving) -> ReloadAnswer:
+    """Serve the index before the current one again."""
+    await retrieval.check()
+    return await retrieval.lifecycle.rollback()
+
+
+@router.post("/items")
+async def add_items(body: AddRequest, retrieval: Serving) -> ChangeAnswer:
+    """Add items, or replace those of the same id; answered once they are on the disk."""
+    await retrieval.check()
+    return await retrieval.writer.add(body.items)
+
+
+@router.delete("/items/{item_id:path}")
+async def delete_item(item_id: str, retrieval: Serving) -> ChangeAnswer:
+    """Delete an item for good; answered once that is on the disk."""
+    await retrieval.check()
+    return await retrieval.writer.delete(item_id)

@@ -1,0 +1,68 @@
+"""The server: on SIGTERM it says that it is not ready, serves on for a while, and ends.
+
+A load balancer needs a moment to notice. Until it has, requests are answered as before, but each
+connection is closed after its answer, so that none is open when the server ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.settings import Settings
+
+
+def run(app: FastAPI, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; a second signal ends at once."""
+    config = uvicorn.Config(
+        app, host=settings.host, port=settings.port, log_level="warning", access_log=False
+    )
+    DrainingServer(config, app, settings.drain_seconds).run()
+
+
+class DrainingServer(uvicorn.Server):
+    """Uvicorn with a while between the signal and the end."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._seconds = drain_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told = False
+
+    async def serve(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)  # type: ignore[arg-type]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        retrieval = getattr(self._app.state, "retrieval", None)
+        # A person at the terminal does not wait for load balancers.
+        if self._told or sig == signal.SIGINT or self._loop is None or retrieval is None:
+            super().handle_exit(sig, frame)
+            return
+        self._told = True
+        retrieval.draining = True
+        end = super().handle_exit
+        self._loop.call_soon_threadsafe(self._loop.call_later, self._seconds, end, sig, frame)
+
+
+class LastAnswer:
+    """ASGI middleware that closes connections with their next answer while the service drains."""
+
+    def __init__(self, app: ASGIApp, state: object) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def closing(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        draining = getattr(getattr(self._state, "retrieval", None), "draining", False)
+        await self._app(scope, receive, closing if draining else send)
