@@ -18,9 +18,11 @@ from service.body_limit import BodyLimit
 from service.engine import VllmEngine
 from service.errors import RequestError
 from service.keys import Keyring
+from service.logs import RequestLog
 from service.retrieval import EngineStarter, Retrieval
 from service.server import LastAnswer
 from service.settings import Settings
+from service.tracing import TraceRequests
 
 
 def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.start) -> FastAPI:
@@ -53,7 +55,10 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
     app.state.keyring = Keyring.read(settings.keys, admin_key)
     for routes_of in (routes, admin_routes, probe_routes):
         app.include_router(routes_of.router)
+    # The last one added is the outermost.
     app.add_middleware(LastAnswer, state=app.state)
+    app.add_middleware(TraceRequests)
+    app.add_middleware(RequestLog)
     app.add_middleware(BodyLimit, max_bytes=2 * settings.max_image_bytes)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(SemcoreError, _failed)

@@ -32,6 +32,7 @@ from service.errors import DeadlineError
 from service.gsv import Verdict, verify
 from service.snapshot import Side, Snapshot
 from service.stopwatch import Stopwatch
+from service.tracing import record_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ class Searcher:
         due = min(wanted.verified, len(candidates))
         is_late = verdicts is None and deadline.left == 0
         fewer = plan.beam_width < parameters.beam_width or (due > 1 and (len(top) < due or is_late))
+        record_spans(watch, direction=direction, index=snapshot.version, beam_width=plan.beam_width)
         stages = ("filter", "queue", "tokenise", "beams", "items", "verify", "rank")
         return SearchAnswer(
             items=items,

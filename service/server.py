@@ -14,13 +14,18 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.logs import configure_logs
 from service.settings import Settings
+from service.tracing import configure_tracing
 
 
 def run(app: FastAPI, settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; a second signal ends at once."""
+    configure_logs(settings.log_level, as_json=settings.log_format == "json")
+    if settings.otlp_endpoint:
+        configure_tracing(settings.otlp_endpoint)
     config = uvicorn.Config(
-        app, host=settings.host, port=settings.port, log_level="warning", access_log=False
+        app, host=settings.host, port=settings.port, log_config=None, access_log=False
     )
     DrainingServer(config, app, settings.drain_seconds).run()
 

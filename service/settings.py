@@ -35,6 +35,13 @@ class Settings(BaseSettings):
         description="file of API keys (see 'semcore key'); without one everybody may search, and "
         "without any key nobody administers",
     )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="of the logs; info says a line a request"
+    )
+    log_format: Literal["json", "plain"] = Field(default="json", description="of the logs")
+    otlp_endpoint: str | None = Field(
+        default=None, description="OTLP collector for traces, http://host:4318/v1/traces"
+    )
     drain_seconds: float = Field(
         default=5.0,
         ge=0,
