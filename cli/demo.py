@@ -29,6 +29,9 @@ SERVICE = {
     "SEMCORE_DTYPE": "float32",
     "SEMCORE_ENFORCE_EAGER": "1",
     "SEMCORE_ONE_PROCESS": "1",
+    "SEMCORE_DRAIN_SECONDS": "0",
+    "SEMCORE_LOG_FORMAT": "plain",
+    "SEMCORE_LOG_LEVEL": "warning",
 }
 
 

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from cli import demo, offline_job, online, profile, reproduce
+from cli import demo, key, offline_job, online, profile, reproduce
 from semcore.errors import SemcoreError
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -48,6 +48,7 @@ for _command in (
     online.calibrate,
     online.serve,
     online.search,
+    key.key,
     profile.profile,
     demo.demo,
     reproduce.reproduce,

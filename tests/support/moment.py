@@ -11,5 +11,7 @@ SERVICE = {
     "SEMCORE_DTYPE": "float32",
     "SEMCORE_ENFORCE_EAGER": "1",
     "SEMCORE_ONE_PROCESS": "1",
+    "SEMCORE_DRAIN_SECONDS": "0",
+    "SEMCORE_LOG_LEVEL": "warning",
     "REDIS_URL": "",
 }
