@@ -157,13 +157,11 @@ class Lifecycle:
 
     async def _ask_canary(self, index: Index) -> None:
         assert self._searcher is not None
-        recall = await canary_recall(self._searcher, index, self._settings.beam_width)
-        self._recall = {
-            version: known
-            for version, known in self._recall.items()
-            if version in {self.current.version, getattr(self._slot.previous, "version", "")}
-        }
-        self._recall[index.version] = recall
+        kept = {self.current.version, getattr(self._slot.previous, "version", "")}
+        self._recall = {name: known for name, known in self._recall.items() if name in kept}
+        if index.version not in self._recall:  # else it holds the same, for the same model
+            width = self._settings.beam_width
+            self._recall[index.version] = await canary_recall(self._searcher, index, width)
 
     def _compare(self, index: Index) -> None:
         """Raises :class:`ReloadError` if an index finds its canaries worse than the current one."""

@@ -48,7 +48,8 @@ def smaller(trained: Path, corpus: Corpus) -> Path:
 @pytest.fixture(scope="session")
 def service_url(trained: Path) -> Iterator[str]:
     """The real service with vLLM, in a process of its own."""
-    with serving(trained / "bundle", environment=SERVICE) as url:
+    own = {**SERVICE, "SEMCORE_JOURNAL": str(trained / "journal of the service")}
+    with serving(trained / "bundle", environment=own) as url:
         yield url
 
 

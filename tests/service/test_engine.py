@@ -1,7 +1,9 @@
 """The real service: vLLM, float32, over HTTP."""
 
 import asyncio
+import base64
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -212,3 +214,49 @@ async def test_verification_and_experiments_without_the_constraint(
             assert sum(verified) == pytest.approx(1.0, abs=1e-6)
             free = await ask(client, query, root, constrained=False)
             assert free["illegal"] <= BEAM_WIDTH
+
+
+async def test_items_come_and_go_and_searches_are_filtered(service_url: str, trained: Path) -> None:
+    """What the fake engine is tested with at length, once on the real one."""
+    key = {"X-API-Key": "secret"}
+    captions = ["zebras on a purple bridge", "three zebras cross a bridge", "a zebra and a kite"]
+    items = [
+        {"id": f"new {n}", "kind": "text", "captions": [caption], "metadata": {"number": n}}
+        for n, caption in enumerate(captions)
+    ]
+    picture = next((trained.parent).glob("corpus*/images/**/*.png")).read_bytes()
+
+    async def found(wanted: dict[str, object] | None = None) -> list[str]:
+        options = {"top_k": 60, "beam_width": 60, **({"filter": wanted} if wanted else {})}
+        body = {"image": base64.b64encode(picture).decode(), **options}
+        response = await client.post("/search/image-to-text", json=body)
+        assert response.status_code == 200, response.text
+        return [item["id"] for item in response.json()["items"]]
+
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        before = await illegal_identifiers(client)
+        version = (await client.get("/admin/index", headers=key)).json()["current"]["version"]
+        response = await client.post("/admin/items", json={"items": items}, headers=key)
+        assert response.status_code == 200, response.text
+        assert set(response.json()["identifiers"]) == {"new 0", "new 1", "new 2"}
+        high = {"field": "number", "gte": 1}
+        assert set(await found(high)) == {"new 1", "new 2"}
+        others = await found({"not": {"field": "number", "gte": 0}})
+        assert len(others) == 60
+        assert not any(name.startswith("new") for name in others)
+        await client.delete("/admin/items/new%201", headers=key)
+        assert await found(high) == ["new 2"]
+        assert (await client.get("/items/new%201")).status_code == 404
+        gone = others[0]
+        response = await client.delete(f"/admin/items/{quote(gone, safe='')}", headers=key)
+        assert response.status_code == 200, response.text
+        assert gone not in await found()
+        for name in ("new 0", "new 2"):
+            await client.delete(f"/admin/items/{quote(name)}", headers=key)
+        assert await found(high) == []
+        assert await illegal_identifiers(client) == before
+        text = {"id": gone, "kind": "text", "captions": ["a boat"], "metadata": {}}
+        await client.post("/admin/items", json={"items": [text]}, headers=key)
+        after = (await client.get("/admin/index", headers=key)).json()["current"]
+        assert after["version"] != version
+        assert (after["added"], after["deleted"]) == (1, 1)

@@ -12,6 +12,7 @@ SERVICE = {
     "SEMCORE_ENFORCE_EAGER": "1",
     "SEMCORE_ONE_PROCESS": "1",
     "SEMCORE_DRAIN_SECONDS": "0",
+    "SEMCORE_CANARY_MARGIN": "1",
     "SEMCORE_LOG_LEVEL": "warning",
     "REDIS_URL": "",
 }
