@@ -34,10 +34,11 @@ from semcore.item import ADDED, Item, Kind
 _FILE, _PICTURES, _LOCK = "journal.sqlite", "pictures", "lock"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS changes (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, entry TEXT
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, entry TEXT, told INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS by_id ON changes (id, number);
-CREATE TABLE IF NOT EXISTS name (name TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS untold ON changes (number) WHERE NOT told;
+CREATE TABLE IF NOT EXISTS own (name TEXT NOT NULL, place TEXT NOT NULL);
 """
 
 
@@ -124,10 +125,14 @@ class Journal:
         )
         with _faults(self._folder, "cannot be read"):
             for item_id, entry in self._connection.execute(statement, (number,)).fetchall():
-                yield Change(item_id, None if entry is None else Entry.model_validate_json(entry))
+                yield _change(item_id, entry)
 
-    def append(self, changes: Sequence[Change]) -> int:
+    def append(self, changes: Sequence[Change], place: str | None = None) -> int:
         """Write changes, all or none of them, to the disk; the number of the last one.
+
+        Args:
+            place: up to where other replicas' changes have been read with these; None for changes
+                of this replica, which others are to be told.
 
         Raises :class:`JournalError` if that is impossible, or another process writes.
         """
@@ -135,13 +140,39 @@ class Journal:
             connection = self._writable()
             with connection:
                 connection.executemany(
-                    "INSERT INTO changes (id, entry) VALUES (?, ?)",
+                    "INSERT INTO changes (id, entry, told) VALUES (?, ?, ?)",
                     (
-                        (change.id, change.entry and change.entry.model_dump_json())
+                        (change.id, change.entry and change.entry.model_dump_json(), bool(place))
                         for change in changes
                     ),
                 )
+                if place is not None:
+                    connection.execute("UPDATE own SET place = ?", (place,))
         return self.last
+
+    @property
+    def place(self) -> str:
+        """Up to where the changes of other replicas have been read; "0" at first."""
+        if self._connection is None:
+            return "0"
+        with _faults(self._folder, "cannot be read"):
+            (place,) = self._connection.execute("SELECT place FROM own").fetchone()
+        return str(place)
+
+    def untold(self, most: int) -> list[tuple[int, Change]]:
+        """The first changes that other replicas were not told yet, with their numbers."""
+        if self._connection is None:
+            return []
+        statement = "SELECT number, id, entry FROM changes WHERE NOT told ORDER BY number LIMIT ?"
+        with _faults(self._folder, "cannot be read"):
+            rows = self._connection.execute(statement, (most,)).fetchall()
+            return [(number, _change(item_id, entry)) for number, item_id, entry in rows]
+
+    def tell(self, number: int) -> None:
+        """Other replicas know of all changes up to a number."""
+        with _faults(self._folder, "cannot be written"), self._writable() as connection:
+            statement = "UPDATE changes SET told = 1 WHERE number <= ? AND NOT told"
+            connection.execute(statement, (number,))
 
     def keep_picture(self, content: bytes, suffix: str) -> str:
         """Write a picture's file to the disk; its path below :attr:`pictures`."""
@@ -163,11 +194,16 @@ class Journal:
                 flush(self.pictures)
         return target.name
 
-    def prune(self, number: int) -> None:
-        """Forget the changes up to a number, which all bundles in use hold."""
+    def prune(self, number: int, *, untold: bool = True) -> None:
+        """Forget the changes up to a number, which all bundles in use hold.
+
+        Args:
+            untold: also those that other replicas were not told, since there are none.
+        """
         if self._lock is not None and self._connection is not None:
             with _faults(self._folder, "cannot be written"), self._connection:
-                self._connection.execute("DELETE FROM changes WHERE number <= ?", (number,))
+                statement = "DELETE FROM changes WHERE number <= ? AND (told OR ?)"
+                self._connection.execute(statement, (number, untold))
 
     def close(self) -> None:
         if self._connection is not None:
@@ -199,13 +235,17 @@ class Journal:
         connection.executescript(_SCHEMA)
         with connection:
             connection.execute(
-                "INSERT INTO name SELECT ? WHERE NOT EXISTS (SELECT 1 FROM name)",
+                "INSERT INTO own SELECT ?, '0' WHERE NOT EXISTS (SELECT 1 FROM own)",
                 (uuid.uuid4().hex[:8],),
             )
-        (self._name,) = connection.execute("SELECT name FROM name").fetchone()
+        (self._name,) = connection.execute("SELECT name FROM own").fetchone()
         flush(self._folder)
         self._connection = connection
         return connection
+
+
+def _change(item_id: str, entry: str | None) -> Change:
+    return Change(item_id, None if entry is None else Entry.model_validate_json(entry))
 
 
 @contextmanager

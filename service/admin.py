@@ -62,6 +62,19 @@ class IndexStatus(BaseModel):
     loading: LoadReport | None
     failed: LoadReport | None = Field(description="the last load that was refused")
     journal: int = Field(description="number of the last change of the journal")
+    replicas: list[ReplicaReport] = Field(
+        default=[], description="those that Redis knows of, this one included"
+    )
+
+
+class ReplicaReport(BaseModel):
+    """A replica that was there a moment ago."""
+
+    name: str
+    index_version: str
+    bundle: str
+    journal: int = Field(description="number of the last change of its journal")
+    ready: bool
 
 
 class NewItem(BaseModel):

@@ -16,21 +16,30 @@ router = APIRouter(prefix="/admin", responses=ERRORS, dependencies=[Depends(requ
 @router.get("/index")
 async def index(retrieval: Serving) -> IndexStatus:
     """The current index, the one before it, and the one that is being loaded."""
-    return retrieval.lifecycle.status()
+    status = retrieval.lifecycle.status()
+    if retrieval.replicas is None:
+        return status
+    return status.model_copy(update={"replicas": await retrieval.replicas.reports()})
 
 
 @router.post("/index/reload")
 async def reload(body: ReloadRequest, retrieval: Serving) -> ReloadAnswer:
     """Serve another bundle; searches under way finish on the one before."""
     await retrieval.check()
-    return await retrieval.lifecycle.reload(Path(body.bundle) if body.bundle else None)
+    answer = await retrieval.lifecycle.reload(Path(body.bundle) if body.bundle else None)
+    if retrieval.replicas is not None:
+        await retrieval.replicas.announce()
+    return answer
 
 
 @router.post("/index/rollback")
 async def rollback(retrieval: Serving) -> ReloadAnswer:
     """Serve the index before the current one again."""
     await retrieval.check()
-    return await retrieval.lifecycle.rollback()
+    answer = await retrieval.lifecycle.rollback()
+    if retrieval.replicas is not None:
+        await retrieval.replicas.announce()
+    return answer
 
 
 @router.post("/items")

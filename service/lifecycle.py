@@ -108,6 +108,17 @@ class Lifecycle:
                 raise ReloadError("there is no previous index; nothing was reloaded yet")
             return await self._switch(previous)
 
+    async def serve(self, bundle: Path, version: str) -> None:
+        """Serve the index of a version, by a rollback where it is the one before.
+
+        Raises :class:`ReloadError` if that is impossible.
+        """
+        previous = self._slot.previous
+        if previous is not None and previous.version == version:
+            await self.rollback()
+        else:
+            await self.reload(bundle)
+
     def status(self) -> IndexStatus:
         previous = self._slot.previous
         return IndexStatus(
@@ -130,7 +141,9 @@ class Lifecycle:
         async with self.writing:
             await asyncio.to_thread(index.catch_up, self._journal)
             self._slot.replace(index)
-            await asyncio.to_thread(self._journal.prune, min(before.held, index.held))
+            held = min(before.held, index.held)
+            has_replicas = self._settings.redis_url is not None
+            await asyncio.to_thread(self._journal.prune, held, untold=not has_replicas)
         metrics.RELOADS.labels("done").inc()
         self._tell()
         _log.info("the index %s serves in place of %s", index.version, before.version)

@@ -23,11 +23,13 @@ from service.deadline import Deadline
 from service.engine import Engine, Picture, VllmEngine
 from service.errors import DeadlineError, InvalidQueryError, NotReadyError, OverloadedError
 from service.lifecycle import Lifecycle
+from service.replicas import Replicas
 from service.search import Searcher, SearchParameters
 from service.settings import Settings
 from service.single_flight import SingleFlight
 from service.snapshot import Snapshot
 from service.upload import content_key, read_upload
+from service.watch import watch_bundle
 from service.writer import Writer
 
 EngineStarter = Callable[[Path, Settings], Engine]
@@ -54,6 +56,7 @@ class Retrieval:
     Attributes:
         lifecycle: swaps the index.
         writer: changes what it holds.
+        replicas: tell others, and are told; None without Redis.
         draining: the service is about to end, and still answers.
     """
 
@@ -64,9 +67,15 @@ class Retrieval:
         self.ready = asyncio.Event()
         self.failure: Exception | None = None
         self.draining = False
+        self._watch: asyncio.Task[None] | None = None
         self._journal = Journal(settings.journal_folder)
         self.lifecycle = Lifecycle(settings, self._journal)
         self.writer = Writer(self.lifecycle, self._journal, settings.max_image_pixels)
+        self.replicas = (
+            Replicas(settings.redis_url, self.lifecycle, self.writer, self._journal)
+            if settings.redis_url
+            else None
+        )
         self._start_engine = start_engine
         self._engine: Engine | None = None
         self._searcher: Searcher | None = None
@@ -87,10 +96,19 @@ class Retrieval:
             raise
         metrics.READY.set(1)
         self.ready.set()
+        if self.replicas is not None:
+            self.replicas.start()
+        if self.settings.watch_seconds:
+            watch = watch_bundle(self.lifecycle, self.settings.watch_seconds)
+            self._watch = asyncio.create_task(watch)
 
     async def stop(self) -> None:
         metrics.READY.set(0)
         self.ready.clear()
+        if self._watch is not None:
+            self._watch.cancel()
+        if self.replicas is not None:
+            await self.replicas.stop()
         if self._engine is not None:
             await self._engine.stop()
         await self._cache.close()

@@ -73,6 +73,12 @@ class Settings(BaseSettings):
     concurrent_searches: int = Field(
         default=8, ge=1, description="searches in the engine at a time; others wait"
     )
+    watch_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="how often the bundle's folder is looked at, to reload when it has changed; "
+        "0: never",
+    )
     canary_margin: float = Field(
         default=0.1,
         ge=0,

@@ -16,12 +16,17 @@ from service.upload import image_suffix, read_upload
 
 
 class Writer:
-    """Writes changes to the journal, and lets the current index follow."""
+    """Writes changes to the journal, and lets the current index follow.
+
+    Attributes:
+        written: set with each change of this replica; who tells others clears it.
+    """
 
     def __init__(self, lifecycle: Lifecycle, journal: Journal, max_image_pixels: int) -> None:
         self._lifecycle = lifecycle
         self._journal = journal
         self._max_image_pixels = max_image_pixels
+        self.written = asyncio.Event()
 
     async def add(self, items: Sequence[NewItem]) -> ChangeAnswer:
         """Name items by the clusters of the current index, and add all or none of them.
@@ -40,10 +45,16 @@ class Writer:
         journal cannot be written."""
         return await self._write(lambda index: [_deletion(index, item_id)])
 
-    async def _write(self, make: Callable[[Index], list[Change]]) -> ChangeAnswer:
+    async def follow(self, changes: Sequence[Change], place: str) -> None:
+        """Apply changes of replicas, read up to ``place``. Raises :class:`JournalError`."""
+        await self._write(lambda _: list(changes), place)
+
+    async def _write(
+        self, make: Callable[[Index], list[Change]], place: str | None = None
+    ) -> ChangeAnswer:
         def write(index: Index) -> list[Change]:
             changes = make(index)
-            self._journal.append(changes)
+            self._journal.append(changes, place)
             index.catch_up(self._journal)
             return changes
 
@@ -53,6 +64,8 @@ class Writer:
             changes = await asyncio.shield(asyncio.to_thread(write, index))
             for change in changes:
                 metrics.CHANGES.labels("deleted" if change.entry is None else "added").inc()
+            if place is None:
+                self.written.set()
             named = {change.id: change.entry.identifier for change in changes if change.entry}
             return ChangeAnswer(index_version=index.snapshot.version, identifiers=named)
 

@@ -3,31 +3,23 @@
 import io
 import json
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_engine import FakeEngine
+from living import new_item, running
 from PIL import Image
 
-from offline.binding import bind_bundle
-from offline.build import BuildSettings, build_bundle
-from offline.corpus import Corpus
 from semcore.errors import JournalError
 from semcore.filter import Filter
 from semcore.item import Kind
 from semcore.journal import Journal
 from semcore.prompt import DIRECTIONS, target_kind
-from service.admin import NewItem
 from service.answer import SearchOptions
 from service.errors import InvalidQueryError, NotFoundError
 from service.retrieval import Retrieval
-from service.settings import Settings
 
-WORDS = ("red", "blue", "green", "boat", "house", "dog", "tree", "night", "snow", "two", "three")
 FIELDS = ("year", "tags")
 QUERY = {"text-to-image": "two red boats"}
 
@@ -46,39 +38,6 @@ class Model:
         }
 
 
-@pytest.fixture(scope="session")
-def few(trained: Path, corpus: Corpus) -> Path:
-    """A bundle of a few items with metadata, for the trained model."""
-    pictures = [
-        replace(picture, captions=picture.captions[:2], metadata=metadata(random.Random(number)))
-        for number, picture in enumerate(corpus.pictures[:12])
-    ]
-    some = Corpus("few", corpus.image_root, pictures, [])
-    path = trained / "few"
-    build_bundle(some, path, BuildSettings(), like=trained / "bundle")
-    bind_bundle(path, trained / "model")
-    return path
-
-
-@asynccontextmanager
-async def running(bundle: Path, journal: Path) -> AsyncIterator[Retrieval]:
-    retrieval = Retrieval(Settings(bundle=bundle, journal=journal), FakeEngine)
-    await retrieval.start()
-    try:
-        yield retrieval
-    finally:
-        await retrieval.stop()
-
-
-def metadata(rng: random.Random) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if rng.random() < 0.8:
-        found["year"] = rng.randrange(1990, 1995)
-    if rng.random() < 0.6:
-        found["tags"] = rng.sample(["a", "b", "c"], rng.randrange(1, 3))
-    return found
-
-
 def a_filter(rng: random.Random, depth: int = 0) -> dict[str, Any]:
     kind = rng.randrange(5 if depth < 2 else 2)
     if kind == 0:
@@ -88,21 +47,6 @@ def a_filter(rng: random.Random, depth: int = 0) -> dict[str, Any]:
     if kind == 2:
         return {"not": a_filter(rng, depth + 1)}
     return {rng.choice(["and", "or"]): [a_filter(rng, depth + 1) for _ in range(2)]}
-
-
-def new_item(rng: random.Random, item_id: str) -> NewItem:
-    kind = rng.choice(["image", "text"])
-    picture = io.BytesIO()
-    Image.new("RGB", (8, 8), (rng.randrange(256), 0, 0)).save(picture, "PNG")
-    captions = [" ".join(rng.sample(WORDS, 5)) for _ in range(1 if kind == "text" else 2)]
-    return NewItem.model_construct(
-        id=item_id,
-        kind=kind,
-        captions=captions,
-        image=picture.getvalue() if kind == "image" else None,
-        pair=None,
-        metadata=metadata(rng),
-    )
 
 
 async def check(retrieval: Retrieval, model: Model, rng: random.Random) -> None:

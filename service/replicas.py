@@ -1,0 +1,206 @@
+"""Replicas: several services on the same bundle tell each other through Redis what has changed.
+
+* An index that one of them has loaded, the others load as well (publish and subscribe; what was
+  announced last is kept for those that were away).
+* Items that one of them has added or deleted, the others write to their own journals (a stream).
+  All apply all entries in the order of the stream, their own once more, so that they end up with
+  the same items even where two have changed one at the same time.
+* Each says now and then that it is there, and which index it serves.
+
+Without Redis a replica serves on by itself, and catches up afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import math
+import os
+import socket
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import redis.asyncio
+import redis.exceptions
+from pydantic import BaseModel, ValidationError
+
+from semcore.errors import SemcoreError
+from semcore.journal import Change, Entry, Journal
+from service.admin import ReplicaReport
+from service.errors import ReloadError
+from service.lifecycle import Lifecycle
+from service.writer import Writer
+
+_CHANNEL, _LATEST = "semcore:index", "semcore:index:latest"
+_STREAM = "semcore:items"
+_REPLICA = "semcore:replica:"
+_MOST = 100_000  # entries of the stream
+_BEAT = 5.0  # seconds between two signs of life
+_AWAY = 1.0  # seconds until Redis is tried again, doubled up to a minute
+_WAIT = 1_000  # milliseconds that a read of the stream blocks
+_BATCH = 100
+_PATIENCE = 1.0  # seconds
+_log = logging.getLogger("semcore")
+
+
+class Announcement(BaseModel):
+    """An index that a replica serves from now on."""
+
+    origin: str
+    bundle: str
+    version: str
+    created: datetime
+
+
+class Replicated(BaseModel):
+    """A change of one item, with its picture's file."""
+
+    id: str
+    entry: Entry | None
+    picture: str = ""
+
+
+class Replicas:
+    """This replica among the others."""
+
+    def __init__(self, url: str, lifecycle: Lifecycle, writer: Writer, journal: Journal) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:4]}"
+        self._redis = redis.asyncio.Redis.from_url(url, decode_responses=True)
+        self._lifecycle = lifecycle
+        self._writer = writer
+        self._journal = journal
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to listen, to tell, and to show that it is there; the service has to be ready."""
+        for work in (self._listen, self._follow, self._tell, self._beat):
+            self._tasks.append(asyncio.create_task(self._again(work)))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(redis.exceptions.RedisError, OSError):
+            await self._redis.delete(_REPLICA + self.name)
+        await self._redis.aclose()
+
+    async def announce(self) -> None:
+        """Tell the others to serve the index that is current here."""
+        index = self._lifecycle.current
+        told = Announcement(
+            origin=self.name,
+            bundle=str(index.bundle.resolve()),
+            version=index.version,
+            created=index.manifest.created,
+        ).model_dump_json()
+        try:
+            await self._redis.set(_LATEST, told)
+            await self._redis.publish(_CHANNEL, told)
+        except (redis.exceptions.RedisError, OSError) as error:
+            _log.warning("the other replicas were not told of %s: %s", index.version, error)
+
+    async def reports(self) -> list[ReplicaReport]:
+        """All replicas that were there a moment ago; none if Redis is away."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                names = sorted([name async for name in self._redis.scan_iter(f"{_REPLICA}*")])
+                found = await self._redis.mget(names) if names else []
+        except (redis.exceptions.RedisError, OSError, TimeoutError):
+            return []
+        return [ReplicaReport.model_validate_json(report) for report in found if report]
+
+    async def _again(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Work that goes on for good, begun anew where Redis fails."""
+        away = _AWAY
+        while True:
+            began = time.monotonic()
+            try:
+                await work()
+            except (redis.exceptions.RedisError, OSError, SemcoreError, ValidationError) as error:
+                _log.warning("replication: %s", error)
+            away = _AWAY if time.monotonic() - began > 60 else min(60.0, 2 * away)
+            await asyncio.sleep(away)
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub() as channel:
+            await channel.subscribe(_CHANNEL)
+            latest = await self._redis.get(_LATEST)
+            if latest is not None:
+                missed = Announcement.model_validate_json(latest)
+                # Not where an operator has started this one on a newer bundle.
+                if missed.created > self._lifecycle.current.manifest.created:
+                    await self._take_over(missed)
+            async for message in channel.listen():
+                if message["type"] == "message":
+                    await self._take_over(Announcement.model_validate_json(message["data"]))
+
+    async def _take_over(self, told: Announcement) -> None:
+        if told.origin == self.name or told.version == self._lifecycle.current.version:
+            return
+        try:
+            await self._lifecycle.serve(Path(told.bundle), told.version)
+        except ReloadError as error:
+            _log.warning(
+                "%s serves %s, which was refused here: %s", told.origin, told.bundle, error
+            )
+
+    async def _tell(self) -> None:
+        while True:
+            self._writer.written.clear()
+            while batch := await asyncio.to_thread(self._journal.untold, _BATCH):
+                for number, change in batch:
+                    await self._redis.xadd(
+                        _STREAM,
+                        {"change": (await asyncio.to_thread(self._packed, change))},
+                        maxlen=_MOST,
+                        approximate=True,
+                    )
+                    await asyncio.to_thread(self._journal.tell, number)
+            await self._writer.written.wait()
+
+    async def _follow(self) -> None:
+        while True:
+            place = await asyncio.to_thread(lambda: self._journal.place)
+            found: Any = await self._redis.xread({_STREAM: place}, count=_BATCH, block=_WAIT)
+            for _, entries in found:
+                changes = []
+                for number, fields in entries:
+                    try:
+                        changes.append(await asyncio.to_thread(self._unpacked, fields["change"]))
+                    except (KeyError, ValueError) as error:
+                        _log.warning("replication: entry %s is none of ours: %s", number, error)
+                await self._writer.follow(changes, entries[-1][0])
+
+    async def _beat(self) -> None:
+        while True:
+            index = self._lifecycle.current
+            report = ReplicaReport(
+                name=self.name,
+                index_version=index.snapshot.version,
+                bundle=str(index.bundle),
+                journal=self._journal.last,
+                ready=True,
+            )
+            seconds = math.ceil(3 * _BEAT)
+            await self._redis.set(_REPLICA + self.name, report.model_dump_json(), ex=seconds)
+            await asyncio.sleep(_BEAT)
+
+    def _packed(self, change: Change) -> str:
+        picture = ""
+        if change.entry is not None and change.entry.image:
+            content = (self._journal.pictures / change.entry.image).read_bytes()
+            picture = base64.b64encode(content).decode()
+        return Replicated(id=change.id, entry=change.entry, picture=picture).model_dump_json()
+
+    def _unpacked(self, text: str) -> Change:
+        told = Replicated.model_validate_json(text)
+        if told.entry is not None and told.picture:
+            content = base64.b64decode(told.picture)
+            self._journal.keep_picture(content, Path(told.entry.image).suffix)
+        return Change(told.id, told.entry)
