@@ -1,7 +1,8 @@
 # docker build --target cpu -t semcore:cpu .      docker build --target gpu -t semcore:gpu .
 
 FROM python:3.11-slim-bookworm AS cpu
-ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 SEMCORE_HOST=0.0.0.0 SEMCORE_BUNDLE=/data/bundle
+ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 SEMCORE_HOST=0.0.0.0 SEMCORE_BUNDLE=/data/bundle \
+    SEMCORE_JOURNAL=/journal
 # g++ compiles the kernels that torch generates; tcmalloc and OpenMP are what vLLM's CPU build uses.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++=4:12.* libgomp1=12.* libnuma1=2.0.* \
@@ -15,7 +16,9 @@ COPY service service
 RUN pip install --no-compile torch==2.13.0 \
     && pip install --no-compile '.[cpu,small]' torch==2.13.0 \
     && pip uninstall --yes torchaudio torchcodec \
-    && useradd --create-home --uid 10001 semcore
+    && useradd --create-home --uid 10001 semcore \
+    && install --directory --owner semcore /journal
+VOLUME /journal
 USER semcore
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=180s --retries=3 \
@@ -23,7 +26,8 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=180s --retries=3 \
 CMD ["semcore", "serve"]
 
 FROM vllm/vllm-openai:v0.32.0 AS gpu
-ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 SEMCORE_HOST=0.0.0.0 SEMCORE_BUNDLE=/data/bundle
+ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 SEMCORE_HOST=0.0.0.0 SEMCORE_BUNDLE=/data/bundle \
+    SEMCORE_JOURNAL=/journal
 WORKDIR /app
 COPY pyproject.toml README.md ./
 COPY cli cli
@@ -31,7 +35,9 @@ COPY offline offline
 COPY semcore semcore
 COPY service service
 RUN pip install --no-compile '.[small]' \
-    && useradd --create-home --uid 10001 semcore
+    && useradd --create-home --uid 10001 semcore \
+    && install --directory --owner semcore /journal
+VOLUME /journal
 USER semcore
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=600s --retries=3 \

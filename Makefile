@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := 2.13.0
+SERVERS := redis-server prometheus
 
 # Compiling vLLM's and torch's sources anew in each process makes a start three times as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -26,9 +27,9 @@ demo: install
 	$(BIN)/semcore demo $(ARGS)
 
 test: install
-	command -v redis-server >/dev/null || \
-	  { apt-get update -qq && apt-get install -y -qq redis-server; } || \
-	  { sudo apt-get update -qq && sudo apt-get install -y -qq redis-server; }
+	command -v redis-server >/dev/null && command -v prometheus >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq $(SERVERS); } || \
+	  { sudo apt-get update -qq && sudo apt-get install -y -qq $(SERVERS); }
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from offline.presets import SMALL, TINY, TrainSettings
 from offline.schemes import SCHEMES, SID
-from offline.tiny import SIZES
 from semcore.bundle import Order
 from semcore.errors import SemcoreError
 
@@ -127,9 +126,9 @@ _SHORT = Budget(
     shares=(0.0, 1.0), sizes=("half", "base"), beams=(10, 20, 30, 40, 50),
 )  # fmt: skip
 _FULL = Budget(
-    name="full", pictures=2000, warm_up=6000, limit=300, runs=3, train=TINY,
+    name="full", pictures=2000, warm_up=6000, limit=300, runs=2, train=TINY,
     clusters=20, keywords=4, beam_width=20, cluster_grid=(5, 20, 80), keyword_grid=(2, 4, 6),
-    shares=(0.0, 0.5, 1.0), sizes=tuple(SIZES), beams=(10, 20, 30, 40, 50),
+    shares=(0.0, 0.5, 1.0), sizes=("half", "base", "wide"), beams=(10, 20, 30, 40, 50),
 )  # fmt: skip
 _MOMENT = Budget(
     name="moment", pictures=100, warm_up=40, limit=4, runs=1,

@@ -182,7 +182,7 @@ class VllmEngine:
             "distributed_executor_backend": "uni" if settings.one_process else None,
             "enable_prefix_caching": True,
             "enforce_eager": settings.enforce_eager,
-            "disable_log_stats": True,
+            "disable_log_stats": False,  # they are metrics of Prometheus; nothing is logged
         }
         if adapter is not None:
             rank = next(rank for rank in _LORA_RANKS if rank >= adapter_rank(adapter))

@@ -1,6 +1,10 @@
-"""What Prometheus scrapes."""
+"""What Prometheus scrapes. All labels exist from the start, lest a rate lack its first step."""
+
+from itertools import product
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from semcore.prompt import DIRECTIONS
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -18,6 +22,12 @@ VERIFIED = Counter(
     ["direction", "verified"],
 )
 FLIPS = Counter("semcore_gsv_flips_total", "Searches whose first item verification changed")
+SURVIVAL = Histogram(
+    "semcore_beam_survival",
+    "Identifiers found, as a share of the beams of the search",
+    ["direction"],
+    buckets=(0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0),
+)
 RELOADS = Counter("semcore_index_reloads_total", "Index reloads by outcome", ["outcome"])
 INDEX = Gauge("semcore_index_info", "1 for the index version that serves", ["version"])
 CANARY = Gauge("semcore_canary_recall", "Recall at 10 of the index's canary queries", ["direction"])
@@ -31,3 +41,20 @@ DEGRADED = Counter(
     ["direction"],
 )
 IN_FLIGHT = Gauge("semcore_searches_in_flight", "Searches under way, waiting ones included")
+
+for _direction, _outcome in product(
+    DIRECTIONS, ("answered", "cached", "failed", "refused", "late")
+):
+    SEARCHES.labels(_direction, _outcome)
+for _direction in DIRECTIONS:
+    DEGRADED.labels(_direction)
+    SURVIVAL.labels(_direction)
+    for _verified in ("true", "false"):
+        VERIFIED.labels(_direction, _verified)
+for _result in ("hit", "miss", "shared"):
+    CACHE.labels(_result)
+for _outcome in ("done", "refused"):
+    RELOADS.labels(_outcome)
+for _change in ("added", "deleted"):
+    CHANGES.labels(_change)
+REFUSED.labels("rate")

@@ -15,6 +15,7 @@ from semcore.identifier import Identifier
 from semcore.item import Item, Kind
 from semcore.layers import Layers, Positions
 from semcore.prompt import Direction, identifier_prompt, target_kind
+from service import metrics
 from service.admission import Admission
 from service.answer import (
     Degraded,
@@ -99,6 +100,7 @@ class Searcher:
             found = await self._find(
                 watch, direction, query, side, parameters, plan.beam_width, deadline, bool(trace)
             )
+            metrics.SURVIVAL.labels(direction).observe(len(found.beams) / plan.beam_width)
             with watch.span("items"):
                 end = parameters.offset + parameters.top_k
                 candidates = _candidates(snapshot, side, found, max(end + 1, self._verified))
