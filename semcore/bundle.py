@@ -110,6 +110,16 @@ class Manifest(_Record):
     model: ModelRecord | None = None
     journal: JournalRecord | None = None
     files: dict[str, FileRecord] = {}
+    seal: str = ""
+
+    def sealed(self) -> Manifest:
+        """The same, with the checksum of all that it says."""
+        return self.model_copy(update={"seal": self._digest()})
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it says what it was sealed with."""
+        return self.seal == self._digest()
 
     def holds(self, journal: str) -> int:
         """The last change of the journal of this name that the bundle holds, 0 if none."""
@@ -129,6 +139,10 @@ class Manifest(_Record):
         content.append(self.model.fingerprint if self.model else "")
         return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
 
+    def _digest(self) -> str:
+        content = self.model_dump_json(exclude={"seal"})
+        return hashlib.sha256(content.encode()).hexdigest()
+
 
 @contextmanager
 def staged(out: Path, manifest: Manifest) -> Iterator[Path]:
@@ -143,7 +157,7 @@ def staged(out: Path, manifest: Manifest) -> Iterator[Path]:
     try:
         yield stage
         files = {path.name: _record(path) for path in sorted(stage.iterdir())}
-        sealed = manifest.model_copy(update={"files": files})
+        sealed = manifest.model_copy(update={"files": files}).sealed()
         (stage / MANIFEST).write_text(sealed.model_dump_json(indent=2) + "\n")
         for path in stage.iterdir():
             flush(path)
@@ -168,6 +182,8 @@ def read_manifest(path: Path) -> Manifest:
         ) from error
     except ValidationError as error:
         raise BundleError(f"{file} is damaged; build the bundle again") from error
+    if manifest.format_version == FORMAT_VERSION and not manifest.is_sound:
+        raise BundleError(f"{file} is damaged; build the bundle again")
     if manifest.format_version != FORMAT_VERSION:
         raise BundleError(
             f"{path} has format {manifest.format_version} and this program reads "

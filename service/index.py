@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from semcore.bundle import CLUSTER_FILES, ITEMS, Manifest, check_bundle
 from semcore.calibration import read_calibration
 from semcore.canary import read_canary
-from semcore.errors import BundleError
+from semcore.errors import BundleError, JournalError
 from semcore.item import KINDS, Item, ItemStore
 from semcore.journal import Entry, Journal
 from semcore.picture_table import PICTURE_FILES, PictureTable
@@ -103,7 +103,10 @@ class Index:
         return Namer(self.folder, self.manifest.settings)
 
     def catch_up(self, journal: Journal) -> None:
-        """Apply the changes that were appended since, all at once."""
+        """Apply the changes that were appended since, all at once.
+
+        Raises :class:`JournalError` if there is no room for the files of the walk.
+        """
         self.added_root = journal.pictures
         last = journal.last
         if last == self.applied:
@@ -121,7 +124,13 @@ class Index:
                 added[self._next] = self._item(change.entry)
                 self._next += 1
         version = f"{self.version}+{last}.{journal.name}"
-        self.snapshot = self.snapshot.changed(version, deleted, added)
+        try:
+            self.snapshot = self.snapshot.changed(version, deleted, added)
+        except OSError as error:
+            raise JournalError(
+                f"the changes are in the journal, but cannot be shown yet: {error}; make room in "
+                f"{self.folder.parent}"
+            ) from error
         self.applied = last
 
     def close(self) -> None:

@@ -3,12 +3,12 @@
 import asyncio
 import base64
 import io
-import json
 import shutil
 from pathlib import Path
 
 import httpx
 import pytest
+from manifests import copied
 from PIL import Image
 
 KEY = {"X-API-Key": "a-key"}
@@ -176,11 +176,7 @@ async def test_reload_needs_the_key_and_a_sound_bundle(
 async def test_a_bundle_for_another_model_is_refused(
     client: httpx.AsyncClient, trained: Path, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(trained / "bundle", other)
-    manifest = json.loads((other / "manifest.json").read_text())
-    manifest["model"]["fingerprint"] = "another"
-    (other / "manifest.json").write_text(json.dumps(manifest))
+    other = copied(trained / "bundle", tmp_path / "other", fingerprint="another")
     response = await client.post("/admin/index/reload", json={"bundle": str(other)}, headers=KEY)
     assert_one_sentence(response, 422)
     assert "another model" in response.json()["error"]

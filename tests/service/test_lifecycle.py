@@ -7,21 +7,11 @@ from pathlib import Path
 
 import pytest
 from living import running
+from manifests import copied
 
 from semcore.bundle import read_manifest, staged
 from service.errors import ReloadError
 from service.retrieval import Retrieval
-
-
-def copied(bundle: Path, to: Path) -> Path:
-    """A copy that names the same model."""
-    shutil.copytree(bundle, to)
-    manifest = json.loads((to / "manifest.json").read_text())
-    model = read_manifest(bundle).model
-    assert model is not None
-    manifest["model"]["path"] = str(model.folder(bundle))
-    (to / "manifest.json").write_text(json.dumps(manifest))
-    return to
 
 
 async def test_the_status_tells_what_happened(trained: Path, smaller: Path, tmp_path: Path) -> None:
