@@ -2,7 +2,7 @@
 
 FROM python:3.11-slim-bookworm AS cpu
 ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 SEMCORE_HOST=0.0.0.0 SEMCORE_BUNDLE=/data/bundle \
-    SEMCORE_JOURNAL=/journal
+    SEMCORE_JOURNAL=/journal SEMCORE_EXIT_WHEN_LOST=1
 # g++ compiles the kernels that torch generates; tcmalloc and OpenMP are what vLLM's CPU build uses.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++=4:12.* libgomp1=12.* libnuma1=2.0.* \
@@ -27,7 +27,7 @@ CMD ["semcore", "serve"]
 
 FROM vllm/vllm-openai:v0.32.0 AS gpu
 ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 SEMCORE_HOST=0.0.0.0 SEMCORE_BUNDLE=/data/bundle \
-    SEMCORE_JOURNAL=/journal
+    SEMCORE_JOURNAL=/journal SEMCORE_EXIT_WHEN_LOST=1
 WORKDIR /app
 COPY pyproject.toml README.md ./
 COPY cli cli

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -30,6 +31,7 @@ from service.single_flight import SingleFlight
 from service.snapshot import Snapshot
 from service.upload import content_key, read_upload
 from service.watch import watch_bundle
+from service.watchdog import WatchedEngine
 from service.writer import Writer
 
 EngineStarter = Callable[[Path, Settings], Engine]
@@ -77,7 +79,7 @@ class Retrieval:
             else None
         )
         self._start_engine = start_engine
-        self._engine: Engine | None = None
+        self._engine: WatchedEngine | None = None
         self._searcher: Searcher | None = None
         self._cache: Cache = open_cache(settings)
         self._flights: SingleFlight[bytes] = SingleFlight()
@@ -86,10 +88,12 @@ class Retrieval:
         """Load the model, warm it up, then be ready."""
         model = self.lifecycle.current.model
         try:
-            self._engine = await asyncio.to_thread(self._start_engine, model, self.settings)
+            engine = await asyncio.to_thread(self._start_engine, model, self.settings)
+            self._engine = WatchedEngine(engine, self.settings.stall_seconds, self._end)
             admission = Admission(self.settings.concurrent_searches, self.settings.queued_searches)
             self._searcher = Searcher(self._engine, self.settings.verified, admission)
             await self.lifecycle.start(self._searcher)
+            self._engine.watch()
         except Exception as error:
             self.failure = error
             _log.exception("the service cannot start")
@@ -197,6 +201,11 @@ class Retrieval:
                 f"pages end with item {self.settings.max_top_k} (SEMCORE_MAX_TOP_K)"
             )
         return replace(parameters, offset=offset)
+
+    def _end(self) -> None:
+        """The engine is lost: whoever watches over this process starts another one."""
+        if self.settings.exit_when_lost:
+            signal.raise_signal(signal.SIGTERM)
 
     async def _kept_search(self, key: str, search: Callable[[], Awaitable[SearchAnswer]]) -> bytes:
         answer = await search()

@@ -91,6 +91,15 @@ class Settings(BaseSettings):
     timeout_ms: int = Field(
         default=30_000, ge=0, description="deadline of searches that name none; 0: there is none"
     )
+    stall_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="after which an engine that owes an answer is asked once more, and after which "
+        "again it counts as stalled",
+    )
+    exit_when_lost: bool = Field(
+        default=False, description="end the service where the engine has died or stalled"
+    )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
         default="auto", description="number format of the engine"
     )

@@ -222,7 +222,7 @@ async def test_pages_are_one_answer_in_parts(client: httpx.AsyncClient) -> None:
 
 
 async def test_little_time_gives_less_and_says_so(client: httpx.AsyncClient) -> None:
-    engine = client.app.state.retrieval._engine  # type: ignore[attr-defined]
+    engine = client.app.state.retrieval._engine.engine  # type: ignore[attr-defined]
     engine.seconds_a_beam = 0.005
     for number in range(10):  # from which the service learns how long it takes
         whole = (await search(client, beam_width=40, query=f"slow boat {number}")).json()
@@ -244,7 +244,7 @@ async def test_little_time_gives_less_and_says_so(client: httpx.AsyncClient) -> 
 
 
 async def test_too_many_are_sent_away_at_once(client: httpx.AsyncClient) -> None:
-    engine = client.app.state.retrieval._engine  # type: ignore[attr-defined]
+    engine = client.app.state.retrieval._engine.engine  # type: ignore[attr-defined]
     engine.seconds_a_beam = 0.01
     responses = await asyncio.gather(*(search(client, query=f"boat {n}") for n in range(300)))
     refused = [response for response in responses if response.status_code != 200]

@@ -88,7 +88,7 @@ async def served(bundle: Path) -> AsyncIterator[tuple[FakeEngine, str]]:
     task = asyncio.create_task(server.serve())
     url = f"http://127.0.0.1:{config.port}"
     await until_ready(url)
-    yield app.state.retrieval._engine, url
+    yield app.state.retrieval._engine.engine, url
     server.should_exit = True
     await task
 
