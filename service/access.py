@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from service.keys import Keyring, Scope
@@ -34,6 +34,10 @@ def require(scope: Scope) -> Callable[..., None]:
         request: Request,
         header: Annotated[str | None, Depends(_header)] = None,
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
+        _request_id: Annotated[
+            str | None,
+            Header(alias="X-Request-ID", description="names the request in logs and answer"),
+        ] = None,
     ) -> None:
         keyring: Keyring = request.app.state.keyring
         sent = header or (bearer.credentials if bearer is not None else None)

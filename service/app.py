@@ -50,6 +50,7 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
         summary="Text finds images, an image finds texts, by generated identifiers.",
         version="0.1.0",
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,  # names of methods in clients
     )
     admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
     app.state.keyring = Keyring.read(settings.keys, admin_key)

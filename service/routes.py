@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
+from semcore.filter import Filter
 from semcore.item import Item
 from service.access import Serving, require
 from service.answer import (
@@ -41,18 +42,20 @@ from service.search import item_answer
 
 router = APIRouter(responses=ERRORS, dependencies=[Depends(require("search"))])
 
+_REFERENCE = "#/components/schemas/{model}"
 _IMAGE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": ImageQuery.model_json_schema()},
+            "application/json": {"schema": {"$ref": _REFERENCE.format(model="ImageQuery")}},
             "multipart/form-data": {
                 "schema": {
+                    "title": "ImageForm",
                     "type": "object",
                     "required": ["image"],
                     "properties": {
                         "image": {"type": "string", "format": "binary"},
-                        **SearchOptions.model_json_schema()["properties"],
+                        **SearchOptions.model_json_schema(ref_template=_REFERENCE)["properties"],
                     },
                 }
             },
@@ -138,6 +141,8 @@ async def _image_query(request: Request, retrieval: Retrieval) -> tuple[bytes, S
                 del fields["image"]
                 if "trace" in fields:
                     fields["trace"] = form.getlist("trace")
+                if "filter" in fields:
+                    fields["filter"] = Filter.model_validate_json(str(fields["filter"]))
                 options = SearchOptions.model_validate(fields)
         elif kind == "application/json":
             options = query = ImageQuery.model_validate_json(await request.body())
