@@ -9,6 +9,7 @@ from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, StringConstraint
 
 from semcore.filter import MetadataFields
 from semcore.prompt import Direction
+from service.answer import EXAMPLE_PICTURE
 
 ItemId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Caption = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
@@ -86,7 +87,7 @@ class NewItem(BaseModel):
             "examples": [
                 {
                     "id": "boats-17", "kind": "image", "captions": ["two red boats at night"],
-                    "image": "iVBORw0KGgo…", "metadata": {"year": 1990},
+                    "image": EXAMPLE_PICTURE, "metadata": {"year": 1990},
                 }
             ]
         },

@@ -10,6 +10,11 @@ from semcore.filter import Filter
 
 Verify = Literal["auto", "always", "never"]
 
+EXAMPLE_PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR42mM8ISfHwMDAxMDAwMDAAAAN"
+    "BAEIf62CUQAAAABJRU5ErkJggg=="
+)
+"""A red one of four pixels, in base64."""
 _EXAMPLE_ITEM: dict[str, Any] = {
     "id": "0001234", "kind": "image", "rank": 1,
     "identifier": {"global_id": 17, "keywords": ["boat", "red", "night", "two"],
@@ -71,7 +76,7 @@ class TextQuery(SearchOptions):
 
 class ImageQuery(SearchOptions):
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"image": "iVBORw0KGgo…", "top_k": 5}]}
+        extra="forbid", json_schema_extra={"examples": [{"image": EXAMPLE_PICTURE, "top_k": 5}]}
     )
 
     image: str = Field(min_length=1, description="the picture's bytes in base64")

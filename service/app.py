@@ -64,6 +64,7 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(SemcoreError, _failed)
     app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(Exception, _unforeseen)
     return app
 
 
@@ -84,9 +85,16 @@ async def _failed(_request: Request, error: Exception) -> JSONResponse:
     return _answer(503, str(error))
 
 
+async def _unforeseen(_request: Request, error: Exception) -> JSONResponse:
+    """The error itself goes on into the log."""
+    return _answer(500, f"the service has failed ({type(error).__name__}); its log says why")
+
+
 async def _plain(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return _answer(error.status_code, str(error.detail))
+    answer = _answer(error.status_code, str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -157,7 +156,7 @@ async def _image_query(request: Request, retrieval: Retrieval) -> tuple[bytes, S
 def _decoded(query: ImageQuery, retrieval: Retrieval) -> bytes:
     try:
         return _bounded(base64.b64decode(query.image, validate=True), retrieval)
-    except binascii.Error as error:
+    except ValueError as error:
         raise InvalidQueryError(f"image is no base64: {error}") from error
 
 
