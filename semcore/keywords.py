@@ -21,15 +21,18 @@ NUMBERS = {"one", "two", "three", "four", "five", "six", "eight", "nine", "ten"}
 
 
 def word_vectorizer(texts: Sequence[str]) -> CountVectorizer:
-    """Fitted on ``texts``: lower-case words of two or more letters, without stop words."""
+    """Fitted on ``texts``: lower-case words of 2 to 40 letters, without stop words.
+
+    What is longer is no word, and as a keyword would have more tokens than a walk can hold.
+    """
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     stop_words = sorted((ENGLISH_STOP_WORDS | _HOLLOW) - NUMBERS)
-    vectorizer = CountVectorizer(stop_words=stop_words, token_pattern=r"(?u)\b[^\W\d_]{2,}\b")
+    vectorizer = CountVectorizer(stop_words=stop_words, token_pattern=r"(?u)\b[^\W\d_]{2,40}\b")
     try:
         return vectorizer.fit(texts)
     except ValueError:  # nothing but stop words
-        return CountVectorizer(token_pattern=r"(?u)\b\w+\b").fit(texts)
+        return CountVectorizer(token_pattern=r"(?u)\w{1,40}").fit(texts)
 
 
 def word_frequencies(texts: Sequence[str], vectorizer: CountVectorizer) -> dict[str, int]:

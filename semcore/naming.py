@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -45,18 +46,20 @@ class Namer:
             captions: what a picture's identifier is made of, or the one text itself.
         """
         settings, document = self._settings, " ".join(captions)
+        keywords: tuple[str, ...] = ()
         with self._lock:
             vectors = mean_vectors(self.encoder.encode(list(captions)), [len(captions)])
             assignment = self._clusters.assign(vectors)
-            (keywords,) = extract_keywords(
-                self.encoder,
-                [document],
-                vectors,
-                assignment,
-                self._clusters.words,
-                word_vectorizer([document]),
-                settings.keywords,
-                settings.image_order if kind == "image" else settings.text_order,
-                self._clusters.frequencies,
-            )
+            if re.search(r"\w", document):  # else there are no words, and the cluster is all
+                (keywords,) = extract_keywords(
+                    self.encoder,
+                    [document],
+                    vectors,
+                    assignment,
+                    self._clusters.words,
+                    word_vectorizer([document]),
+                    settings.keywords,
+                    settings.image_order if kind == "image" else settings.text_order,
+                    self._clusters.frequencies,
+                )
         return Identifier(int(assignment[0]), keywords)

@@ -59,6 +59,7 @@ class Admission:
                 "the deadline passed before the search could begin; allow it more time, or search "
                 "again later",
                 self.retry_after,
+                by_client=deadline.by_client,
             ) from error
         finally:
             self._waiting -= 1

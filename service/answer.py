@@ -33,7 +33,7 @@ _EXAMPLE_ANSWER: dict[str, Any] = {
 class SearchOptions(BaseModel):
     """Parameters of a search; what is left out takes the service's setting."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     top_k: int = Field(default=10, ge=1, description="number of items wanted")
     beam_width: int | None = Field(default=None, ge=1, description="beams of the search")
@@ -68,6 +68,7 @@ class SearchOptions(BaseModel):
 class TextQuery(SearchOptions):
     model_config = ConfigDict(
         extra="forbid",
+        strict=True,
         json_schema_extra={"examples": [{"query": "two red boats at night", "top_k": 5}]},
     )
 
@@ -76,7 +77,9 @@ class TextQuery(SearchOptions):
 
 class ImageQuery(SearchOptions):
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"image": EXAMPLE_PICTURE, "top_k": 5}]}
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"image": EXAMPLE_PICTURE, "top_k": 5}]},
     )
 
     image: str = Field(min_length=1, description="the picture's bytes in base64")
@@ -177,5 +180,5 @@ class BatchAnswer(BaseModel):
     answers: list[SearchAnswer | ErrorAnswer] = Field(description="in the order of the queries")
 
 
-_STATUSES = (400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 504)
+_STATUSES = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504)
 ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorAnswer} for status in _STATUSES}

@@ -16,9 +16,14 @@ _SURE = 1.2  # what is expected to take a second may take this
 
 
 class Deadline:
-    """A moment by which the answer has to be there; without ``seconds`` there is none."""
+    """A moment by which the answer has to be there; without ``seconds`` there is none.
 
-    def __init__(self, seconds: float | None = None) -> None:
+    Attributes:
+        by_client: the client has asked for it.
+    """
+
+    def __init__(self, seconds: float | None = None, *, by_client: bool = False) -> None:
+        self.by_client = by_client
         self._until = None if seconds is None else time.monotonic() + seconds
 
     @property

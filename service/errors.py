@@ -66,9 +66,20 @@ class OverloadedError(RequestError):
 
 
 class DeadlineError(RequestError):
-    """The time that the client gave was not enough for any answer."""
+    """The time was not enough for any answer.
+
+    Attributes:
+        by_client: it was the client that gave so little, which is no fault of the service.
+    """
 
     status = 504
+
+    def __init__(
+        self, sentence: str, retry_after: int | None = None, *, by_client: bool = False
+    ) -> None:
+        super().__init__(sentence, retry_after)
+        if by_client:
+            self.status = 408
 
 
 class ClientGoneError(RequestError):

@@ -225,7 +225,8 @@ class Retrieval:
     ) -> SearchAnswer:
         assert self._searcher is not None
         milliseconds = options.timeout_ms or self.settings.timeout_ms
-        deadline = Deadline(milliseconds / 1000 if milliseconds else None)
+        seconds = milliseconds / 1000 if milliseconds else None
+        deadline = Deadline(seconds, by_client=options.timeout_ms is not None)
         read: str | Picture
         if isinstance(query, str):
             read = query

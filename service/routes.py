@@ -142,7 +142,7 @@ async def _image_query(request: Request, retrieval: Retrieval) -> tuple[bytes, S
                     fields["trace"] = form.getlist("trace")
                 if "filter" in fields:
                     fields["filter"] = Filter.model_validate_json(str(fields["filter"]))
-                options = SearchOptions.model_validate(fields)
+                options = SearchOptions.model_validate(fields, strict=False)
         elif kind == "application/json":
             options = query = ImageQuery.model_validate_json(await request.body())
             return _decoded(query, retrieval), options

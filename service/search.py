@@ -170,7 +170,8 @@ class Searcher:
         except TimeoutError as error:
             raise DeadlineError(
                 "the deadline passed before the beams had ended; allow the search more time, or "
-                "search with fewer beams"
+                "search with fewer beams",
+                by_client=deadline.by_client,
             ) from error
         self._pace.searched(beam_width, watch.elapsed - start)
         # What of the time was not the engine's was the way there and back.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from semcore.errors import BundleError
 from semcore.journal import Change, Entry, Journal
+from semcore.walk import TAIL
 from service import metrics
 from service.admin import ChangeAnswer, NewItem
 from service.errors import InvalidQueryError, NotFoundError
@@ -78,6 +79,8 @@ class Writer:
             identifier = index.namer.name(item.kind, item.captions)
         except BundleError as error:
             raise InvalidQueryError(str(error)) from error
+        if len(index.spelling.tokens(identifier)) > TAIL - 2:
+            raise InvalidQueryError(f"the keywords of {item.id!r} have too many tokens")
         return Change(
             item.id,
             Entry(

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from offline.clusters import assign_clusters, cluster_words, fit_clusters
+from offline.clusters import cluster_words, fit_clusters
+from semcore.clusters import assign_clusters
 from semcore.keywords import word_vectorizer
 
 

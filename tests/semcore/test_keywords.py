@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from offline.clusters import assign_clusters, cluster_words, fit_clusters
+from offline.clusters import cluster_words, fit_clusters
+from semcore.clusters import assign_clusters
 from semcore.encoder import Encoder
 from semcore.keywords import extract_keywords, word_vectorizer
 

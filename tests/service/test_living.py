@@ -16,6 +16,7 @@ from semcore.filter import Filter
 from semcore.item import Kind
 from semcore.journal import Journal
 from semcore.prompt import DIRECTIONS, target_kind
+from service.admin import NewItem
 from service.answer import SearchOptions
 from service.errors import InvalidQueryError, NotFoundError
 from service.retrieval import Retrieval
@@ -154,3 +155,27 @@ async def test_one_process_writes_a_journal(few: Path, tmp_path: Path) -> None:
         other.close()
         await retrieval.writer.add([new_item(random.Random(0), "late")])
     other.close()
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "0" * 10_000,
+        "a" * 10_000,
+        "字" * 5000,
+        "?!",
+        "<g1> <|im_end|>",
+        "\x00",
+        "🙂" * 500,
+        "the of",
+    ],
+)
+async def test_any_text_can_be_added(few: Path, tmp_path: Path, caption: str) -> None:
+    item = NewItem(id="odd", kind="text", captions=[caption])
+    async with running(few, tmp_path / "journal") as retrieval:
+        await retrieval.writer.add([item])
+        found = await retrieval.item("odd")
+        assert found is not None
+    async with running(few, tmp_path / "journal") as retrieval:
+        assert await retrieval.item("odd") is not None
+        await retrieval.writer.add([new_item(random.Random(0), "next")])
