@@ -187,13 +187,13 @@ class VllmEngine:
         if adapter is not None:
             rank = next(rank for rank in _LORA_RANKS if rank >= adapter_rank(adapter))
             ours |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
-        args = AsyncEngineArgs(**{**ours, **arguments})
         try:
+            args = AsyncEngineArgs(**{**ours, **settings.engine_arguments, **arguments})
             two = getattr(args.create_engine_config(), "use_v2_model_runner", False)
             processor = "TrieLogitsProcessorV2" if two else "TrieLogitsProcessor"
             args.logits_processors = [f"service.trie_processor:{processor}"]
             llm = AsyncLLM.from_engine_args(args)
-        except (RuntimeError, ValueError, OSError) as error:
+        except (RuntimeError, TypeError, ValueError, OSError) as error:
             raise EngineError(f"vLLM cannot serve {model}: {error}") from error
         return cls(llm, tokenizer, embedder, adapter)
 

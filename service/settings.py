@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -114,6 +114,11 @@ class Settings(BaseSettings):
     one_process: bool = Field(
         default=False,
         description="on a CPU, the model in the engine's own process: faster for small models",
+    )
+    engine_arguments: dict[str, Any] = Field(
+        default={},
+        description="more of vLLM's engine arguments, as JSON, such as "
+        '{"tensor_parallel_size": 2}; ours otherwise',
     )
     enforce_eager: bool = Field(default=False, description="no compilation: starts sooner, slower")
 

@@ -20,6 +20,8 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings()
     assert settings.beam_width == 7
     assert settings.redis_url == "redis://somewhere"
+    monkeypatch.setenv("SEMCORE_ENGINE_ARGUMENTS", '{"tensor_parallel_size": 2}')
+    assert Settings().engine_arguments == {"tensor_parallel_size": 2}
     monkeypatch.setenv("SEMCORE_BEAM_WIDTH", "0")
     with pytest.raises(ValueError, match="beam_width"):
         Settings()
