@@ -29,12 +29,17 @@ def open_layers(files: LayerFiles) -> Layers:
     if files in _opened:
         _opened.move_to_end(files)
         return _opened[files]
-    for older in [older for older in _opened if not all(map(_is_there, older))]:
+    for older in [older for older in _opened if are_gone(older)]:
         del _opened[older]
     if len(_opened) >= _KEPT:
         _opened.popitem(last=False)
     _opened[files] = Layers([Layer(_open_walk(stem), _open_live(live)) for stem, live in files])
     return _opened[files]
+
+
+def are_gone(files: LayerFiles) -> bool:
+    """Whether the layers were retired: nobody will ask for them any more."""
+    return not all(map(_is_there, files))
 
 
 def _open_walk(stem: str) -> Walk:

@@ -35,7 +35,7 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (
 
 from semcore.layers import Layer, Positions
 from semcore.walk import ABSENT, ROOT
-from service.layer_files import MOST_LAYERS, LayerFiles, open_layers
+from service.layer_files import MOST_LAYERS, LayerFiles, are_gone, open_layers
 from service.trie_mask import MaskLayer, WalkTensors, mask_logits
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class Slots:
         """
         argument: dict[str, Any] | None = (params.extra_args or {}).get(ARGUMENT)
         kind = _OTHER
+        self._kinds[slot] = kind  # whoever was there before uses no layers any more
         if argument is not None and "tokens" in argument:
             kind = _CHOICE
             self._choices[slot] = argument["tokens"]
@@ -185,8 +186,10 @@ class Slots:
             return self._open[files][0]
         used = set(self._walks[self._kinds == _WALK].tolist())
         unused = [name for name, (number, _) in self._open.items() if number not in used]
-        for name in unused[: max(0, len(self._open) - _KEPT + 1)]:
-            del self._open[name]
+        surplus = max(0, len(self._open) - _KEPT + 1)
+        for place, name in enumerate(unused):
+            if place < surplus or are_gone(name):
+                del self._open[name]
         self._opened += 1
         self._open[files] = (self._opened, [self._layer(one) for one in open_layers(files)])
         return self._opened

@@ -1,5 +1,6 @@
 """The processors follow requests through a batch that changes."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -165,3 +166,19 @@ def test_runner_2_keeps_requests_by_slot(tmp_path: Path) -> None:
     assert allowed(logits[1]) == walk.allowed(following[0]).tolist()
     assert not processor.add_request(4, params())
     assert torch.equal(step([4], [5]), torch.zeros(1, VOCABULARY))
+
+
+def test_retired_layers_are_let_go(tmp_path: Path) -> None:
+    processor = runner_1()
+    for number in range(5):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        walk_of([(3, 2), (4, 2)]).save(folder / "image")
+        added = [(0, params(position_argument(files(str(folder / "image")))), None, [])]
+        processor.update_state(update(1, added))
+        processor.apply(torch.zeros(1, VOCABULARY))
+        processor.update_state(update(0, removed=[0]))
+        shutil.rmtree(folder)
+    mapped = Path("/proc/self/maps").read_text()
+    kept = {number for number in range(5) if f"{tmp_path}/{number}/" in mapped}
+    assert kept <= {4}
