@@ -107,13 +107,12 @@ class Slots:
         """
         argument: dict[str, Any] | None = (params.extra_args or {}).get(ARGUMENT)
         kind = _OTHER
-        self._kinds[slot] = kind  # whoever was there before uses no layers any more
+        self._kinds[slot] = _OTHER  # whoever was there before uses no layers any more
         if argument is not None and "tokens" in argument:
             kind = _CHOICE
             self._choices[slot] = argument["tokens"]
         elif argument is not None:
             kind = _WALK if argument["files"] else _FREE
-        self._kinds[slot] = kind
         if argument is not None and kind == _WALK:
             files = tuple((stem, live) for stem, live in argument["files"])
             self._walks[slot] = self._number(files)
@@ -125,6 +124,7 @@ class Slots:
                 positions = followed[0]
             for place in range(MOST_LAYERS):  # number by number, for which no device waits
                 self._positions[slot, place] = positions[place] if place < len(files) else ABSENT
+        self._kinds[slot] = kind
         return kind != _OTHER
 
     def remove(self, slot: int) -> None:
