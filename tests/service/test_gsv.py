@@ -80,5 +80,8 @@ async def test_needs_two_candidates_with_their_pictures(trained: Path, tmp_path:
     )
     index.close()
     bare = Index(trained / "bundle", image_root=tmp_path)
-    assert await verify(Judging(), bare, "a boat", items, [-1.0] * 3, WEIGHTS, Stopwatch()) is None
+    assert (
+        await verify(Judging(), bare.snapshot, "a boat", items, [-1.0] * 3, WEIGHTS, Stopwatch())
+        is None
+    )
     bare.close()
