@@ -197,10 +197,10 @@ async def test_metrics_and_openapi(client: httpx.AsyncClient) -> None:
 
 async def test_a_dead_engine_shows(client: httpx.AsyncClient) -> None:
     retrieval = client._transport.app.state.retrieval  # type: ignore[attr-defined]
-    retrieval._engine.dead = True
+    retrieval._engine.engine.dead = True
     assert_one_sentence(await search(client, query="unheard"), 503)
     assert_one_sentence(await client.get("/healthz"), 503)
-    retrieval._engine.dead = False
+    retrieval._engine.engine.dead = False
 
 
 async def test_pages_are_one_answer_in_parts(client: httpx.AsyncClient) -> None:
