@@ -22,7 +22,7 @@ from semcore.frozen_vision import has_frozen_vision
 from semcore.item import KINDS, ItemStore
 from semcore.picture_embedder import PictureEmbedder
 from semcore.picture_table import PICTURE_FILES, write_picture_table
-from semcore.tokens import load_tokenizer, model_fingerprint, trie_walk
+from semcore.tokens import IdentifierTokenizer, load_tokenizer, model_fingerprint, trie_walk
 from semcore.trie import Trie
 from semcore.walk import file_names
 
@@ -52,13 +52,13 @@ def write_model_files(stage: Path, manifest: Manifest, model: Path) -> None:
 
     Raises :class:`ModelError` if the model is missing or lacks the tokens of the clusters.
     """
-    tokenizer = load_tokenizer(model)
+    spelling = IdentifierTokenizer(load_tokenizer(model))
     gallery = manifest.settings.gallery
     store = ItemStore(stage / ITEMS, gallery)
     for kind in KINDS:
         trie = Trie.load(stage / f"{kind}.marisa")
         if len(trie):
-            trie_walk(trie, tokenizer, store.identifiers(kind)).save(stage / kind)
+            trie_walk(trie, spelling, store.identifiers(kind)).save(stage / kind)
     write_canary(stage, choose_canary(store, gallery, manifest.settings.seed))
     if has_frozen_vision(model):
         _write_pictures(stage, store, manifest, model)

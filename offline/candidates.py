@@ -27,7 +27,7 @@ from semcore.prompt import (
     identifier_prompt,
     target_kind,
 )
-from semcore.tokens import end_token, trie_walk
+from semcore.tokens import IdentifierTokenizer, end_token, trie_walk
 from semcore.trie import Trie
 from semcore.walk import Walk
 
@@ -226,7 +226,7 @@ class _Gallery:
             if item.kind == kind
             for text in item.identifiers
         )
-        self.walk = trie_walk(trie, processor.tokenizer, numbered)
+        self.walk = trie_walk(trie, IdentifierTokenizer(processor.tokenizer), numbered)
 
     def items_of(self, beams: Sequence[tuple[int, float]]) -> Iterator[Item]:
         numbers = (number for leaf, _ in beams for number in self.walk.items_of(leaf).tolist())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from offline.binding import write_model_files
@@ -24,7 +25,7 @@ from semcore.bundle import (
 )
 from semcore.errors import BundleError
 from semcore.item import ADDED, ItemStore
-from semcore.journal import Entry, Journal
+from semcore.journal import Journal
 from semcore.naming import Namer
 
 _KEPT = (*CLUSTER_FILES, TOKENS, REPORT, CALIBRATION)
@@ -47,18 +48,19 @@ def compact_bundle(bundle: Path, journal: Path, out: Path) -> Manifest:
     changes = Journal(journal)
     last = changes.last
     changed = {change.id: change.entry for change in changes.since(manifest.holds(changes.name))}
-    namer: Namer | None = None
 
-    def named(entry: Entry) -> str:
-        nonlocal namer
-        if entry.clusters == manifest.clusters:
-            return entry.identifier
-        namer = namer or Namer(bundle, manifest.settings)
-        return namer.name(entry.kind, entry.captions).text
+    @cache
+    def namer() -> Namer:
+        """Loaded for the first item that was named by other clusters."""
+        return Namer(bundle, manifest.settings)
 
     store = ItemStore(bundle / ITEMS, manifest.settings.gallery)
     items = [item for item in store if item.id not in changed]
-    items += [entry.item(named(entry)) for entry in changed.values() if entry is not None]
+    items += [
+        entry.item_for(manifest.clusters, lambda *asked: namer().name(*asked))
+        for entry in changed.values()
+        if entry is not None
+    ]
     gallery = tuple(dict.fromkeys((*manifest.settings.gallery, ADDED)))
     compacted = manifest.model_copy(
         update={

@@ -18,7 +18,7 @@ import os
 import sqlite3
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from semcore.errors import JournalError
 from semcore.filter import MetadataFields
 from semcore.flush import flush
+from semcore.identifier import Identifier
 from semcore.item import ADDED, Item, Kind
 
 _FILE, _PICTURES, _LOCK = "journal.sqlite", "pictures", "lock"
@@ -71,6 +72,17 @@ class Entry(BaseModel):
             self.id, kind, ADDED, self.pair, False, " ".join(self.captions), self.image,
             identifier or self.identifier, metadata=self.metadata,
         )  # fmt: skip
+
+    def item_for(self, clusters: str, name: Callable[[Kind, Sequence[str]], Identifier]) -> Item:
+        """The item in an index, named anew where the clusters are others than they were.
+
+        Args:
+            clusters: fingerprint of the index's clusters.
+            name: names an item by them, see :meth:`semcore.naming.Namer.name`.
+        """
+        if self.clusters == clusters:
+            return self.item()
+        return self.item(name(self.kind, self.captions).text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class IdentifierTokenizer:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self.tokenizer = tokenizer
+        self._tokenizer = tokenizer
         self._parts: dict[str, list[int]] = {}
         self._end = end_token(tokenizer)
 
@@ -58,9 +58,9 @@ class IdentifierTokenizer:
 
     def _spelled(self, part: str) -> list[int]:
         if not is_token(part):
-            return list(self.tokenizer.encode(f" {part}", add_special_tokens=False))
-        token = self.tokenizer.convert_tokens_to_ids(part)
-        if token is None or token == self.tokenizer.unk_token_id:
+            return list(self._tokenizer.encode(f" {part}", add_special_tokens=False))
+        token = self._tokenizer.convert_tokens_to_ids(part)
+        if token is None or token == self._tokenizer.unk_token_id:
             raise ModelError(
                 f"the model has no token {part}; train it on this bundle, or build the bundle "
                 "with --like the one that the model was trained on"
@@ -82,15 +82,13 @@ def verdict_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
     return yes, no
 
 
-def trie_walk(
-    trie: Trie, tokenizer: PreTrainedTokenizerBase, items: Iterable[tuple[str, int]]
-) -> Walk:
+def trie_walk(trie: Trie, spelling: IdentifierTokenizer, items: Iterable[tuple[str, int]]) -> Walk:
     """The walk over all identifiers of a trie, as tokens.
 
     Args:
+        spelling: of the model; it knows the keywords that it has spelled before.
         items: identifier and number of each item.
     """
-    spelling = IdentifierTokenizer(tokenizer)
     tokens, lengths = array("i"), array("q")
     for text in trie:
         spelled = spelling.tokens(Identifier.parse(text))

@@ -15,8 +15,8 @@ from semcore.bundle import CLUSTER_FILES, ITEMS, Manifest, check_bundle
 from semcore.calibration import read_calibration
 from semcore.canary import read_canary
 from semcore.errors import BundleError, JournalError
-from semcore.item import KINDS, Item, ItemStore
-from semcore.journal import Entry, Journal
+from semcore.item import KINDS, ItemStore
+from semcore.journal import Journal
 from semcore.picture_table import PICTURE_FILES, PictureTable
 from semcore.tokens import IdentifierTokenizer, load_tokenizer
 from semcore.walk import file_names, load_walk
@@ -121,7 +121,10 @@ class Index:
             if stored is not None:
                 deleted.add(stored)
             if change.entry is not None:
-                added[self._next] = self._item(change.entry)
+                named = change.entry.item_for(
+                    self.manifest.clusters, lambda *asked: self.namer.name(*asked)
+                )
+                added[self._next] = named
                 self._next += 1
         version = f"{self.version}+{last}.{journal.name}"
         try:
@@ -137,11 +140,6 @@ class Index:
         self.store.close()
         self.walks.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _item(self, entry: Entry) -> Item:
-        if entry.clusters == self.manifest.clusters:
-            return entry.item()
-        return entry.item(self.namer.name(entry.kind, entry.captions).text)
 
 
 class IndexSlot:

@@ -223,7 +223,7 @@ class Snapshot:
         if mine:
             identifiers = [(item.identifier, number) for number, item in mine.items()]
             trie = Trie.build(identifier for identifier, _ in identifiers)
-            more = trie_walk(trie, self._index.spelling.tokenizer, identifiers)
+            more = trie_walk(trie, self._index.spelling, identifiers)
             more.save(stem)
             written += [folder / name for name in file_names(stem.name)]
             layers.append(Layer(more))

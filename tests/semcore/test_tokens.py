@@ -36,7 +36,7 @@ def test_walks_over_all_identifiers(trained: Path) -> None:
     tokenizer = load_tokenizer(trained / "model")
     trie = Trie.load(trained / "bundle/image.marisa")
     store = ItemStore(trained / "bundle/items.sqlite", ("train", "val", "test"))
-    walk = trie_walk(trie, tokenizer, store.identifiers("image"))
+    walk = trie_walk(trie, IdentifierTokenizer(tokenizer), store.identifiers("image"))
     spelling = IdentifierTokenizer(tokenizer)
     assert walk.identifiers == len(trie)
     for text in trie:
