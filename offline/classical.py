@@ -139,7 +139,7 @@ def _train_re_ranker(
     """On pairs, right and wrong, and on what the towers find for training queries."""
     model, processor = load_model(base)
     items, root = list(training_items(bundle)), _root(bundle)
-    if settings.compares:
+    if settings.keep_comparing:
         keep_comparing(model)
     queries = choose_queries(items, settings.gsv_queries, settings.seed)
     item_of = {as_query(item): item for item in items}
@@ -149,7 +149,7 @@ def _train_re_ranker(
         asked = [item_of[query] for query in queries if query.direction == direction]
         places, _ = exact_search(towers.encode(asked), towers.encode(gallery), _CANDIDATES)
         sets += [[gallery[at] for at in row] for row in places]
-    said = said_words(items) if settings.compares else None
+    said = said_words(items) if settings.checks else None
     candidates = CandidateDataset(queries, sets, root, said)
     pairs = VerificationDataset(items, root, settings.seed)
     data: Dataset[Sample] = ConcatDataset([candidates, pairs])

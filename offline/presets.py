@@ -28,9 +28,10 @@ class TrainSettings:
         merge_adapter: whether the adapter ends merged in the weights, or lies beside them.
         align_epochs: epochs of acquainting pictures with words; only for unpretrained models.
         check_epochs: epochs, over the texts, of asking at each word whether it is true of a
-            picture; only for models acquainted with words so. From then on the vision side and the
-            first layer's attention, which compare, stay as they are.
+            picture; only for models acquainted with words so.
         check_rehearsal: such samples in stage 1, for each text; stage 2 asks at each word as well.
+        keep_comparing: whether the vision side stays as the acquaintance left it, and the first
+            layer's attention, which was set to compare, as the checks left it.
     """
 
     epochs: float = 5.0
@@ -52,13 +53,14 @@ class TrainSettings:
     align_epochs: float = 0.0
     check_epochs: float = 0.0
     check_rehearsal: float = 0.0
+    keep_comparing: bool = False
     align_learning_rate: float = 2e-3
     warmup_steps: int = 60
     seed: int = 0
 
     @property
-    def compares(self) -> bool:
-        """Whether the base was asked at each word, and is to stay as it then was."""
+    def checks(self) -> bool:
+        """Whether it is asked at each word in verification, too."""
         return self.check_epochs > 0 or self.check_rehearsal > 0
 
 
@@ -75,6 +77,7 @@ TINY = TrainSettings(
     align_epochs=5.0,
     check_epochs=0.5,
     check_rehearsal=0.25,
+    keep_comparing=True,
 )
 SMALL = TrainSettings(
     epochs=1.0,

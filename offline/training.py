@@ -252,7 +252,8 @@ class _Run:
 
     def _check(self, source: Path, to: Path) -> None:
         model, processor, read = self._load(source)
-        keep_seeing(model)
+        if self._settings.keep_comparing:
+            keep_seeing(model)
         data = VerificationDataset(self._known, self._root, self._settings.seed)
         settings = self._fit_settings(self._settings.check_epochs)
         sampler = BlockSampler((data.sizes,), (1.0,), settings.batch_size, settings.seed)
@@ -261,7 +262,7 @@ class _Run:
     def _identifiers(self, source: Path, to: Path) -> None:
         settings = self._settings
         model, processor, read = self._load(source)
-        if settings.compares:
+        if settings.keep_comparing:
             keep_comparing(model)
         pairs = self._pairs()
         data: list[Dataset[Sample]] = [pairs]
@@ -296,10 +297,9 @@ class _Run:
     def _verification(self, source: Path, sets: Path, to: Path) -> None:
         settings = self._settings
         model, processor, read = self._load(source)
-        said = None
-        if settings.compares:
+        if settings.keep_comparing:
             keep_comparing(model)
-            said = said_words(self._fresh)
+        said = said_words(self._fresh) if settings.checks else None
         queries, found = read_candidates(sets, self._fresh)
         verification = CandidateDataset(queries, found, self._root, said)
         # Some of stage 1 is rehearsed, lest the identifiers be forgotten over the answers.
