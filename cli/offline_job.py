@@ -58,20 +58,31 @@ def build(
     ] = 2,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at bad rows.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the clustering.")] = 0,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Ray workers for captions, vectors and keywords, here or on the cluster that "
+            "RAY_ADDRESS names; 0: this process.",
+        ),
+    ] = 0,
 ) -> None:
     """Give every item an identifier and write the index bundle."""
     from offline.binding import bind_bundle, bound_model
     from offline.build import BuildSettings, build_bundle
     from offline.captioner import caption_corpus
     from offline.corpus import read_corpus
+    from offline.workers import RayWorkers
 
     found = read_corpus(source, strict=strict, source_captions=source_captions)
+    spread = RayWorkers(workers) if workers else None
     if captioner is not None:
-        found = caption_corpus(found, captioner, bundle.with_name(f"{bundle.name}.captions.jsonl"))
+        done = bundle.with_name(f"{bundle.name}.captions.jsonl")
+        found = caption_corpus(found, captioner, done, spread)
     settings = BuildSettings(
         clusters, keywords, cluster_words, encoder, seed, gallery=tuple(gallery or ())
     )
-    manifest = build_bundle(found, bundle, settings, like)
+    manifest = build_bundle(found, bundle, settings, like, workers=spread)
     if like is not None and (model := bound_model(like)) is not None:
         manifest = bind_bundle(bundle, model)
     typer.echo(f"{bundle}: {manifest.counts}")

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from offline.clusters import cluster_words, fit_clusters
 from offline.corpus import SPLITS, Corpus, Picture, held_out_rule
 from offline.schemes import SCHEMES, SID, Material, Scheme
+from offline.workers import SpreadEncoder, SpreadRanking, Workers
 from semcore.bundle import (
     ITEMS,
     REPORT,
@@ -33,7 +34,13 @@ from semcore.encoder import Encoder, Vectors, mean_vectors
 from semcore.errors import CorpusError
 from semcore.identifier import Identifier, global_token, is_token
 from semcore.item import KINDS, Item, write_items
-from semcore.keywords import extract_keywords, word_frequencies, word_vectorizer
+from semcore.keywords import (
+    KeywordRanker,
+    Ranking,
+    extract_keywords,
+    word_frequencies,
+    word_vectorizer,
+)
 from semcore.trie import Trie
 
 _WORST_COLLISIONS = 20
@@ -71,12 +78,14 @@ def build_bundle(
     settings: BuildSettings,
     like: Path | None = None,
     encoder: Encoder | None = None,
+    workers: Workers | None = None,
 ) -> Manifest:
     """Give every item an identifier and write the bundle ``out``; it has no model yet.
 
     Args:
         like: a bundle whose clusters are used again, so that its model fits this bundle too.
         encoder: in place of one loaded for this job.
+        workers: who make vectors and keywords, in place of this process.
 
     Raises:
         CorpusError: a picture has no caption, or there is no such scheme.
@@ -94,6 +103,9 @@ def build_bundle(
     gallery = settings.gallery or SPLITS
     entries = _entries(corpus.pictures, settings.views)
     # 1. Vectors: of each caption, and for a picture the mean of its sources.
+    rank: Ranking = KeywordRanker.__call__
+    if workers is not None:
+        encoder, rank = SpreadEncoder(settings.encoder, workers), SpreadRanking(workers)
     encoder = encoder or Encoder(settings.encoder)
     captions = encoder.encode([caption for entry in entries for caption in entry.sources])
     vectors = mean_vectors(captions, [len(entry.sources) for entry in entries])
@@ -121,7 +133,7 @@ def build_bundle(
     assignment = clusters.assign(vectors)
     # 3. Lexical IDs, or what another scheme has in their place.
     clustered = _Clustered(vectors, learned, assignment, clusters)
-    keywords = _Keywords(encoder, documents, clustered, vectorizer, settings.keywords)
+    keywords = _Keywords(encoder, documents, clustered, vectorizer, settings.keywords, rank)
     items = _folded(_identified(entries, documents, clustered, keywords, scheme, settings, corpus))
     # 4. Bundle.
     manifest = Manifest(
@@ -201,7 +213,7 @@ class _Clustered:
     clusters: Clusters
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Keywords:
     """Keywords of any of the entries, made only where a scheme wants them."""
 
@@ -210,6 +222,11 @@ class _Keywords:
     clustered: _Clustered
     vectorizer: CountVectorizer
     count: int
+    rank: Ranking
+
+    @cached_property
+    def _ranker(self) -> KeywordRanker:
+        return KeywordRanker.of(self.encoder, self.vectorizer, self.count)
 
     def of(
         self, rows: NDArray[np.int64], order: Order, deduplicated: bool
@@ -217,15 +234,15 @@ class _Keywords:
         clusters = self.clustered.clusters
         said = clusters.words
         return extract_keywords(
-            self.encoder,
+            self._ranker,
             [self.documents[row] for row in rows],
             self.clustered.vectors[rows],
             self.clustered.assignment[rows],
             said if deduplicated else [[]] * len(said),
             self.vectorizer,
-            self.count,
             order,
             clusters.frequencies,
+            self.rank,
         )
 
 

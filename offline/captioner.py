@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from offline.corpus import Corpus, Picture
 from offline.pictures import open_picture
-from offline.progress import progress
+from offline.workers import Here, Workers
 from semcore.errors import ModelError
 from semcore.prompt import IMAGE
 
@@ -22,13 +23,16 @@ _PROMPT = (
 )
 
 
-def caption_corpus(corpus: Corpus, model: str, done: Path) -> Corpus:
+def caption_corpus(
+    corpus: Corpus, model: str, done: Path, workers: Workers | None = None
+) -> Corpus:
     """The corpus with a generated caption for each picture that has none.
 
     Args:
         model: InternVL checkpoint in Hugging Face format, path or hub name.
         done: JSON-lines file of finished captions, appended to after each batch; pictures in it
             are not captioned again, so that an interrupted run goes on where it stopped.
+        workers: who write them, in place of this process.
 
     Raises:
         ModelError: vLLM cannot load the model.
@@ -36,7 +40,8 @@ def caption_corpus(corpus: Corpus, model: str, done: Path) -> Corpus:
     written = _read(done)
     todo = [p for p in corpus.pictures if not p.captions and p.id not in written]
     if todo:
-        written |= _generate(todo, corpus.image_root, model, done)
+        captioner = partial(_Captioner, model, corpus.image_root)
+        written |= _generate(todo, captioner, done, workers or Here())
     pictures = [
         picture if picture.captions else replace(picture, generated=written[picture.id])
         for picture in corpus.pictures
@@ -57,40 +62,51 @@ def _read(done: Path) -> dict[str, str]:
     return captions
 
 
-def _generate(pictures: Sequence[Picture], root: Path, model: str, done: Path) -> dict[str, str]:
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-    from vllm import LLM, SamplingParams
-    from vllm.platforms import current_platform
-
-    try:
-        llm = LLM(
-            model,
-            limit_mm_per_prompt={"image": 1, "video": 0},
-            block_size=32 if current_platform.is_cpu() else None,
-            max_num_seqs=_BATCH,
-        )
-    except (RuntimeError, ValueError, OSError) as error:
-        raise ModelError(f"vLLM cannot load the captioner {model}: {error}") from error
-    params = SamplingParams(temperature=0.0, max_tokens=_MAX_TOKENS)
+def _generate(
+    pictures: Sequence[Picture], captioner: partial[_Captioner], done: Path, workers: Workers
+) -> dict[str, str]:
+    batches = [pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH)]
     captions: dict[str, str] = {}
-    starts = range(0, len(pictures), _BATCH)
     with done.open("a") as file:
         file.write("\n")  # ends the half line of an interrupted run
-        for start in progress(starts, "captioning", total=len(starts)):
-            batch = pictures[start : start + _BATCH]
-            requests = [
-                {
-                    "prompt": _PROMPT,
-                    "multi_modal_data": {"image": open_picture(root / picture.image)},
-                }
-                for picture in batch
-            ]
-            for picture, output in zip(
-                batch, llm.generate(requests, params, use_tqdm=False), strict=True
-            ):
-                caption = " ".join(output.outputs[0].text.split()) or "a picture"
+        for batch, found in zip(
+            batches, workers.with_each(captioner, batches, "captioning"), strict=True
+        ):
+            for picture, caption in zip(batch, found, strict=True):
                 captions[picture.id] = caption
                 file.write(json.dumps({"id": picture.id, "caption": caption}) + "\n")
             file.flush()
     return captions
+
+
+class _Captioner:
+    """A model that is loaded in vLLM."""
+
+    def __init__(self, model: str, root: Path) -> None:
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        from vllm import LLM, SamplingParams
+        from vllm.platforms import current_platform
+
+        self._root = root
+        self._params = SamplingParams(temperature=0.0, max_tokens=_MAX_TOKENS)
+        try:
+            self._llm = LLM(
+                model,
+                limit_mm_per_prompt={"image": 1, "video": 0},
+                block_size=32 if current_platform.is_cpu() else None,
+                max_num_seqs=_BATCH,
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ModelError(f"vLLM cannot load the captioner {model}: {error}") from error
+
+    def __call__(self, pictures: Sequence[Picture]) -> list[str]:
+        requests = [
+            {
+                "prompt": _PROMPT,
+                "multi_modal_data": {"image": open_picture(self._root / picture.image)},
+            }
+            for picture in pictures
+        ]
+        outputs = self._llm.generate(requests, self._params, use_tqdm=False)
+        return [" ".join(one.outputs[0].text.split()) or "a picture" for one in outputs]

@@ -13,7 +13,7 @@ from semcore.encoder import Encoder, mean_vectors
 from semcore.errors import BundleError
 from semcore.identifier import Identifier
 from semcore.item import Kind
-from semcore.keywords import extract_keywords, word_vectorizer
+from semcore.keywords import KeywordRanker, extract_keywords, word_vectorizer
 
 _SCHEME = "sid"
 
@@ -51,14 +51,14 @@ class Namer:
             vectors = mean_vectors(self.encoder.encode(list(captions)), [len(captions)])
             assignment = self._clusters.assign(vectors)
             if re.search(r"\w", document):  # else there are no words, and the cluster is all
+                vectorizer = word_vectorizer([document])
                 (keywords,) = extract_keywords(
-                    self.encoder,
+                    KeywordRanker.of(self.encoder, vectorizer, settings.keywords),
                     [document],
                     vectors,
                     assignment,
                     self._clusters.words,
-                    word_vectorizer([document]),
-                    settings.keywords,
+                    vectorizer,
                     settings.image_order if kind == "image" else settings.text_order,
                     self._clusters.frequencies,
                 )

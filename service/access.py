@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
@@ -22,6 +22,15 @@ def _retrieval(request: Request) -> Retrieval:
 
 Serving = Annotated[Retrieval, Depends(_retrieval)]
 """The service behind the routes."""
+
+
+def sent_key(headers: Mapping[bytes, bytes]) -> str | None:
+    """What a request without a route sends as its key, by its headers' names in lower case."""
+    key = headers.get(b"x-api-key")
+    if key is not None:
+        return key.decode("latin-1")
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return token if token and scheme.lower() == "bearer" else None
 
 
 def require(scope: Scope) -> Callable[..., None]:

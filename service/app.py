@@ -16,9 +16,10 @@ from semcore.errors import SemcoreError
 from service import admin_routes, probe_routes, routes
 from service.body_limit import BodyLimit
 from service.engine import VllmEngine
-from service.errors import RequestError
+from service.failure import error_answer, failed
 from service.keys import Keyring
 from service.logs import RequestLog
+from service.repeats import AnswerRepeats
 from service.retrieval import EngineStarter, Retrieval
 from service.server import LastAnswer
 from service.settings import Settings
@@ -57,6 +58,7 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
     for routes_of in (routes, admin_routes, probe_routes):
         app.include_router(routes_of.router)
     # The last one added is the outermost.
+    app.add_middleware(AnswerRepeats, state=app.state, most=settings.cache_size)
     app.add_middleware(LastAnswer, state=app.state)
     app.add_middleware(TraceRequests)
     app.add_middleware(RequestLog)
@@ -74,25 +76,18 @@ def _noted(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-def _answer(status: int, sentence: str, retry_after: int | None = None) -> JSONResponse:
-    headers = None if retry_after is None else {"Retry-After": str(retry_after)}
-    return JSONResponse({"error": sentence}, status_code=status, headers=headers)
-
-
 async def _failed(_request: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, RequestError):
-        return _answer(error.status, str(error), error.retry_after)
-    return _answer(503, str(error))
+    return failed(error)
 
 
 async def _unforeseen(_request: Request, error: Exception) -> JSONResponse:
     """The error itself goes on into the log."""
-    return _answer(500, f"the service has failed ({type(error).__name__}); its log says why")
+    return error_answer(500, f"the service has failed ({type(error).__name__}); its log says why")
 
 
 async def _plain(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    answer = _answer(error.status_code, str(error.detail))
+    answer = error_answer(error.status_code, str(error.detail))
     answer.headers.update(error.headers or {})
     return answer
 
@@ -101,6 +96,6 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first: dict[str, Any] = error.errors()[0]
     if first["type"] == "json_invalid":
-        return _answer(400, "the body is no valid JSON")
+        return error_answer(400, "the body is no valid JSON")
     place = ".".join(str(part) for part in first["loc"] if part != "body")
-    return _answer(422, f"{place}: {first['msg']}" if place else str(first["msg"]))
+    return error_answer(422, f"{place}: {first['msg']}" if place else str(first["msg"]))

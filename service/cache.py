@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
-from semcore.prompt import PROMPT_VERSION, Direction
 from service.lifetime import Lifetime
 from service.redis_cache import RedisCache
 from service.settings import Settings
@@ -33,14 +30,6 @@ def open_cache(settings: Settings) -> Cache:
     if settings.redis_url:
         return RedisCache(settings.redis_url, lifetime)
     return ProcessCache(settings.cache_size, settings.cache_bytes, lifetime)
-
-
-def cache_key(
-    index_version: str, model: str, direction: Direction, query: str, parameters: object
-) -> str:
-    """SHA-256, in hex, of all that an answer depends on."""
-    parts = [index_version, model, PROMPT_VERSION, direction, query, repr(parameters)]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 class ProcessCache:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -45,8 +44,3 @@ class Cursor(BaseModel):
     @property
     def text(self) -> str:
         return base64.urlsafe_b64encode(self.model_dump_json().encode()).decode()
-
-
-def fingerprint(*parts: object) -> str:
-    """Sixteen hex digits that change with any of the parts."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

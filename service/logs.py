@@ -12,7 +12,7 @@ import uuid
 from contextvars import ContextVar
 from typing import Any
 
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.orjson import OrjsonFormatter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _request = ContextVar("request", default="")
@@ -26,7 +26,7 @@ def configure_logs(level: str, *, as_json: bool) -> None:
     handler = logging.StreamHandler()
     handler.addFilter(_add_request)
     handler.setFormatter(
-        JsonFormatter(
+        OrjsonFormatter(
             "%(asctime)s %(levelname)s %(name)s %(message)s %(request)s",
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
             defaults={"request": ""},

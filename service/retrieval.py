@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -14,22 +14,23 @@ from typing import Protocol, TypeVar
 from semcore.errors import EngineError
 from semcore.item import Item
 from semcore.journal import Journal
-from semcore.prompt import Direction, normalise_query
+from semcore.prompt import Direction
 from service import metrics
 from service.admission import Admission
 from service.answer import SearchAnswer, SearchOptions
-from service.cache import Cache, cache_key, open_cache
-from service.cursor import Cursor, fingerprint
+from service.cache import Cache, open_cache
+from service.cursor import Cursor
 from service.deadline import Deadline
 from service.engine import Engine, Picture, VllmEngine
 from service.errors import DeadlineError, InvalidQueryError, NotReadyError, OverloadedError
 from service.lifecycle import Lifecycle
+from service.question import Question, question
 from service.replicas import Replicas
-from service.search import Searcher, SearchParameters
+from service.search import Searcher
 from service.settings import Settings
 from service.single_flight import SingleFlight
 from service.snapshot import Snapshot
-from service.upload import content_key, read_upload
+from service.upload import read_upload
 from service.watch import watch_bundle
 from service.watchdog import WatchedEngine
 from service.writer import Writer
@@ -93,6 +94,9 @@ class Retrieval:
             admission = Admission(self.settings.concurrent_searches, self.settings.queued_searches)
             self._searcher = Searcher(self._engine, self.settings.verified, admission)
             await self.lifecycle.start(self._searcher)
+            # What stays for good is never looked through again: that takes half a second each time.
+            gc.collect()
+            gc.freeze()
             self._engine.watch()
         except Exception as error:
             self.failure = error
@@ -126,41 +130,53 @@ class Retrieval:
         if self._engine is not None:
             await self._engine.check()
 
+    def question(
+        self, direction: Direction, query: str | bytes, options: SearchOptions
+    ) -> Question:
+        """Raises :class:`InvalidQueryError` beyond what the settings allow."""
+        return question(direction, query, options, self.settings)
+
+    async def kept(self, asked: Question) -> bytes | None:
+        """The answer, if it is in the cache; counted as a search if so.
+
+        Raises :class:`NotReadyError` or :class:`EngineError` if searches cannot be served.
+        """
+        await self.check()
+        index = self.lifecycle.current
+        answer = await self._cache.get(asked.key(index.snapshot.version, index.model_fingerprint))
+        if answer is not None:
+            metrics.CACHE.labels("hit").inc()
+            metrics.SEARCHES.labels(asked.direction, "cached").inc()
+        return answer
+
     async def search(
-        self,
-        direction: Direction,
-        query: str | bytes,
-        options: SearchOptions,
-        presence: Presence = present,
+        self, asked: Question, query: str | bytes, presence: Presence = present
     ) -> bytes:
         """The JSON of a :class:`SearchAnswer`: from the cache, else from the index that is current
         now. Equal searches at the same time share one.
 
         Args:
-            query: a text, or the bytes of a picture's file.
+            query: what ``asked`` was made of.
             presence: ends work that nobody waits for any more.
         """
         await self.check()
-        parameters = self._parameters(query, options)
-        name = normalise_query(query) if isinstance(query, str) else content_key(query)
         with self.lifecycle.lease() as index, metrics.IN_FLIGHT.track_inprogress():
             snapshot = index.snapshot
-            asked = fingerprint(direction, name, parameters)
-            if options.cursor is not None:
-                cursor = Cursor.read(options.cursor, snapshot.version, asked)
-                parameters = self._next_page(parameters, cursor.offset)
-            search = partial(self._search, snapshot, direction, query, parameters, options, asked)
-            if options.profile or options.trace:
+            if asked.cursor is not None:
+                cursor = Cursor.read(asked.cursor, snapshot.version, asked.fingerprint)
+                asked = self._next_page(asked, cursor.offset)
+            search = partial(self._search, snapshot, asked, query)
+            if not asked.is_common:
                 return _json(await presence(search()))
-            key = cache_key(snapshot.version, index.model_fingerprint, direction, name, parameters)
+            key = asked.key(snapshot.version, index.model_fingerprint)
             kept = await self._cache.get(key)
             if kept is not None:
                 metrics.CACHE.labels("hit").inc()
-                metrics.SEARCHES.labels(direction, "cached").inc()
+                metrics.SEARCHES.labels(asked.direction, "cached").inc()
                 return kept
             # Those with another deadline may be content with less.
             flight = self._flights.run(
-                f"{key}:{options.timeout_ms}", partial(self._kept_search, key, search)
+                f"{key}:{asked.timeout_ms}", partial(self._kept_search, key, search)
             )
             answer, shared = await presence(flight)
         metrics.CACHE.labels("shared" if shared else "miss").inc()
@@ -172,35 +188,12 @@ class Retrieval:
             item = index.snapshot.get(item_id)
             return None if item is None else (item, index.snapshot.image_path(item))
 
-    def _parameters(self, query: str | bytes, options: SearchOptions) -> SearchParameters:
-        settings = self.settings
-        beam_width = options.beam_width or settings.beam_width
-        if options.top_k > settings.max_top_k:
-            raise InvalidQueryError(f"top_k may be at most {settings.max_top_k}")
-        if beam_width > settings.max_beam_width:
-            raise InvalidQueryError(f"beam_width may be at most {settings.max_beam_width}")
-        if isinstance(query, str):
-            words = len(normalise_query(query).split())
-            if not words:
-                raise InvalidQueryError("query holds no words")
-            if words > settings.max_query_words:
-                raise InvalidQueryError(
-                    f"query has {words} words and may have at most {settings.max_query_words}"
-                )
-        return SearchParameters(
-            top_k=options.top_k,
-            beam_width=max(beam_width, min(options.top_k, settings.max_beam_width)),
-            verify=options.verify,
-            constrained=options.constrained,
-            wanted=options.filter,
-        )
-
-    def _next_page(self, parameters: SearchParameters, offset: int) -> SearchParameters:
-        if offset + parameters.top_k > self.settings.max_top_k:
+    def _next_page(self, asked: Question, offset: int) -> Question:
+        if offset + asked.parameters.top_k > self.settings.max_top_k:
             raise InvalidQueryError(
                 f"pages end with item {self.settings.max_top_k} (SEMCORE_MAX_TOP_K)"
             )
-        return replace(parameters, offset=offset)
+        return asked.at(offset)
 
     def _end(self) -> None:
         """The engine is lost: whoever watches over this process starts another one."""
@@ -215,18 +208,13 @@ class Retrieval:
         return _json(answer)
 
     async def _search(
-        self,
-        snapshot: Snapshot,
-        direction: Direction,
-        query: str | bytes,
-        parameters: SearchParameters,
-        options: SearchOptions,
-        asked: str,
+        self, snapshot: Snapshot, asked: Question, query: str | bytes
     ) -> SearchAnswer:
         assert self._searcher is not None
-        milliseconds = options.timeout_ms or self.settings.timeout_ms
+        direction, parameters = asked.direction, asked.parameters
+        milliseconds = asked.timeout_ms or self.settings.timeout_ms
         seconds = milliseconds / 1000 if milliseconds else None
-        deadline = Deadline(seconds, by_client=options.timeout_ms is not None)
+        deadline = Deadline(seconds, by_client=asked.timeout_ms is not None)
         read: str | Picture
         if isinstance(query, str):
             read = query
@@ -239,8 +227,8 @@ class Retrieval:
                 read,
                 parameters,
                 deadline=deadline,
-                profile=options.profile,
-                trace=options.trace,
+                profile=asked.profile,
+                trace=asked.trace,
             )
         except (EngineError, OverloadedError, DeadlineError) as error:
             metrics.SEARCHES.labels(direction, _OUTCOMES.get(type(error), "failed")).inc()
@@ -248,7 +236,7 @@ class Retrieval:
         _count(direction, answer)
         end = parameters.offset + parameters.top_k
         if answer.more and end + parameters.top_k <= self.settings.max_top_k:
-            cursor = Cursor(offset=end, version=snapshot.version, query=asked)
+            cursor = Cursor(offset=end, version=snapshot.version, query=asked.fingerprint)
             answer = answer.model_copy(update={"cursor": cursor.text})
         return answer
 

@@ -16,6 +16,7 @@ from starlette.datastructures import UploadFile
 
 from semcore.filter import Filter
 from semcore.item import Item
+from semcore.prompt import Direction
 from service.access import Serving, require
 from service.answer import (
     ERRORS,
@@ -36,6 +37,7 @@ from service.errors import (
     NotFoundError,
     RequestError,
 )
+from service.repeats import remember_question
 from service.retrieval import Retrieval
 from service.search import item_answer
 
@@ -66,16 +68,14 @@ _IMAGE_BODY: dict[str, Any] = {
 @router.post("/search/text-to-image", response_model=SearchAnswer)
 async def text_to_image(query: TextQuery, request: Request, retrieval: Serving) -> Response:
     """Find images by a text."""
-    waits = partial(unless_gone, request)
-    return _json(await retrieval.search("text-to-image", query.query, query, waits))
+    return await _answered(request, retrieval, "text-to-image", query.query, query)
 
 
 @router.post("/search/image-to-text", response_model=SearchAnswer, openapi_extra=_IMAGE_BODY)
 async def image_to_text(request: Request, retrieval: Serving) -> Response:
     """Find texts by an image: a multipart upload ``image``, or JSON with the image in base64."""
     content, options = await _image_query(request, retrieval)
-    waits = partial(unless_gone, request)
-    return _json(await retrieval.search("image-to-text", content, options, waits))
+    return await _answered(request, retrieval, "image-to-text", content, options)
 
 
 @router.post("/search/batch", response_model=BatchAnswer)
@@ -87,9 +87,11 @@ async def batch(body: BatchQuery, request: Request, retrieval: Serving) -> Respo
         async with turns:
             try:
                 if isinstance(query, TextQuery):
-                    return await retrieval.search("text-to-image", query.query, query)
+                    asked = retrieval.question("text-to-image", query.query, query)
+                    return await retrieval.search(asked, query.query)
                 content = _decoded(query, retrieval)
-                return await retrieval.search("image-to-text", content, query)
+                asked = retrieval.question("image-to-text", content, query)
+                return await retrieval.search(asked, content)
             except RequestError as error:
                 failed = ErrorAnswer(error=str(error), status=error.status)
                 return failed.model_dump_json().encode()
@@ -112,6 +114,19 @@ async def item(item_id: str, retrieval: Serving) -> ItemAnswer:
     """One item with its identifier."""
     found, _ = await _found(retrieval, item_id)
     return item_answer(found)
+
+
+async def _answered(
+    request: Request,
+    retrieval: Retrieval,
+    direction: Direction,
+    query: str | bytes,
+    options: SearchOptions,
+) -> Response:
+    asked = retrieval.question(direction, query, options)
+    answer = await retrieval.search(asked, query, partial(unless_gone, request))
+    remember_question(request, asked)
+    return _json(answer)
 
 
 def _json(answer: bytes) -> Response:

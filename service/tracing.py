@@ -1,6 +1,6 @@
 """Traces: from the HTTP request down to each step of the beams, for OpenTelemetry.
 
-Without ``SEMCORE_OTLP_ENDPOINT`` no span is recorded, and making none costs next to nothing.
+Without ``SEMCORE_OTLP_ENDPOINT`` no span is made.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class TraceRequests:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not _is_configured():
             await self._app(scope, receive, send)
             return
         headers = {
@@ -57,6 +57,10 @@ class TraceRequests:
             if route is not None:
                 span.update_name(f"{scope['method']} {route}")
                 span.set_attribute("http.route", route)
+
+
+def _is_configured() -> bool:
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 def record_spans(watch: Stopwatch, **attributes: str | int | bool) -> None:

@@ -6,7 +6,7 @@ import pytest
 from offline.clusters import cluster_words, fit_clusters
 from semcore.clusters import assign_clusters
 from semcore.encoder import Encoder
-from semcore.keywords import extract_keywords, word_vectorizer
+from semcore.keywords import KeywordRanker, extract_keywords, word_vectorizer
 
 TEXTS = [
     "Two red boats and a yellow sun on the beach.",
@@ -24,8 +24,9 @@ def test_keywords_leave_out_what_the_cluster_says(encoder: Encoder) -> None:
     vectors = encoder.encode(TEXTS)
     vectorizer = word_vectorizer(TEXTS)
     assignment = np.zeros(3, dtype=np.int64)
+    ranker = KeywordRanker.of(encoder, vectorizer, 4)
     found = extract_keywords(
-        encoder, TEXTS, vectors, assignment, [["boat"]], vectorizer, 4, "relevance", {}
+        ranker, TEXTS, vectors, assignment, [["boat"]], vectorizer, "relevance", {}
     )
     assert all(len(words) == 4 for words in found[:2])
     assert "boat" not in found[1]

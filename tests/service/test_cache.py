@@ -1,6 +1,6 @@
 """The cache of the process keeps to its limits; keys tell all apart that answers depend on."""
 
-from service.cache import ProcessCache, cache_key, open_cache
+from service.cache import ProcessCache, open_cache
 from service.lifetime import Lifetime
 from service.redis_cache import RedisCache
 from service.settings import Settings
@@ -38,15 +38,3 @@ def test_lifetimes_differ_and_are_no_longer_than_said() -> None:
 def test_redis_serves_where_it_is_configured() -> None:
     assert isinstance(open_cache(Settings(redis_url="redis://127.0.0.1:1/0")), RedisCache)
     assert isinstance(open_cache(Settings(redis_url=None)), ProcessCache)
-
-
-def test_key_tells_everything_apart() -> None:
-    keys = {
-        cache_key("v1", "m", "text-to-image", "a boat", (10, 20)),
-        cache_key("v2", "m", "text-to-image", "a boat", (10, 20)),
-        cache_key("v1", "n", "text-to-image", "a boat", (10, 20)),
-        cache_key("v1", "m", "image-to-text", "a boat", (10, 20)),
-        cache_key("v1", "m", "text-to-image", "a car", (10, 20)),
-        cache_key("v1", "m", "text-to-image", "a boat", (10, 30)),
-    }
-    assert len(keys) == 6

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import asked
 from living import new_item, running
 from PIL import Image
 
@@ -57,7 +58,7 @@ async def check(retrieval: Retrieval, model: Model, rng: random.Random) -> None:
         query = "two red boats" if direction == "text-to-image" else picture.getvalue()
         wanted = Filter.model_validate(a_filter(rng)) if rng.random() < 0.6 else None
         options = SearchOptions(top_k=100, beam_width=100, verify="never", filter=wanted)
-        answer = json.loads(await retrieval.search(direction, query, options))
+        answer = json.loads(await asked(retrieval, direction, query, options))
         ids = [item["id"] for item in answer["items"]]
         assert len(ids) == len(set(ids))
         assert set(ids) == model.found(target_kind(direction), wanted), wanted
@@ -124,7 +125,7 @@ async def test_a_deleted_item_does_not_come_back_from_the_cache(few: Path, tmp_p
         options = SearchOptions(top_k=50, verify="never")
 
         async def ids() -> list[str]:
-            answer = json.loads(await retrieval.search("text-to-image", "a boat", options))
+            answer = json.loads(await asked(retrieval, "text-to-image", "a boat", options))
             return [item["id"] for item in answer["items"]]
 
         before = await ids()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from asking import asked
 from living import new_item, running
 
 from service.answer import SearchOptions
@@ -31,7 +32,7 @@ async def found(retrieval: Retrieval) -> set[str]:
     ids = set()
     for query in ("a boat", "two dogs"):
         options = SearchOptions(top_k=100, beam_width=100, verify="never")
-        answer = json.loads(await retrieval.search("text-to-image", query, options))
+        answer = json.loads(await asked(retrieval, "text-to-image", query, options))
         ids |= {item["id"] for item in answer["items"]}
     return ids
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import asked
 from fake_engine import FakeEngine
 from PIL import Image
 
@@ -24,7 +25,7 @@ async def search(
     retrieval: Retrieval, query: str | bytes, options: SearchOptions = OPTIONS
 ) -> SearchAnswer:
     direction = "text-to-image" if isinstance(query, str) else "image-to-text"
-    return SearchAnswer.model_validate_json(await retrieval.search(direction, query, options))
+    return SearchAnswer.model_validate_json(await asked(retrieval, direction, query, options))
 
 
 async def _fail(*_: object, **__: object) -> SearchAnswer:
@@ -42,7 +43,7 @@ async def retrieval(trained: Path) -> AsyncIterator[Retrieval]:
 async def test_refuses_searches_until_it_is_warm(trained: Path) -> None:
     cold = Retrieval(Settings(bundle=trained / "bundle"), FakeEngine)
     with pytest.raises(NotReadyError, match="readyz"):
-        await cold.search("text-to-image", "a boat", OPTIONS)
+        await asked(cold, "text-to-image", "a boat", OPTIONS)
     await cold.stop()
 
 

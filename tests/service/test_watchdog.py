@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import asked
 from fake_engine import FakeEngine
 from living import running
 
@@ -46,10 +47,10 @@ async def test_a_stalled_engine_is_found_out(few: Path, tmp_path: Path) -> None:
 
         engine.judge = never  # type: ignore[method-assign]
         with pytest.raises(DeadlineError):
-            await retrieval.search("text-to-image", "a boat", PLAIN)
+            await asked(retrieval, "text-to-image", "a boat", PLAIN)
         assert "has not answered" in await is_lost(retrieval)
         with pytest.raises(EngineError, match="restart it"):
-            await retrieval.search("text-to-image", "a boat", PLAIN)
+            await asked(retrieval, "text-to-image", "a boat", PLAIN)
 
 
 async def test_a_client_that_went_is_no_stall(few: Path, tmp_path: Path) -> None:
@@ -57,11 +58,11 @@ async def test_a_client_that_went_is_no_stall(few: Path, tmp_path: Path) -> None
         engine = engine_of(retrieval)
         engine.seconds_a_beam = 100.0
         with pytest.raises(DeadlineError):
-            await retrieval.search("text-to-image", "a boat", PLAIN)
+            await asked(retrieval, "text-to-image", "a boat", PLAIN)
         engine.seconds_a_beam = 0.0
         await asyncio.sleep(4 * STALL)  # it owes an answer, and is asked once more
         await retrieval.check()
-        assert await retrieval.search("text-to-image", "a boat", PLAIN)
+        assert await asked(retrieval, "text-to-image", "a boat", PLAIN)
 
 
 @pytest.mark.parametrize("ends", [False, True])
