@@ -70,6 +70,26 @@ def lines(
     _save(figure, name, out)
 
 
+def timeline(
+    name: str,
+    title: str,
+    labels: tuple[str, str],
+    points: Sequence[tuple[float, float]],
+    shaded: tuple[float, float],
+    out: Path | None = None,
+) -> None:
+    """One curve over time from 0 up, a part of it shaded; ``labels``: of the two axes."""
+    figure, axis = plt.subplots(figsize=(7.5, 3.4), layout="constrained")
+    axis.plot(*zip(*points, strict=True))
+    axis.axvspan(*shaded, alpha=0.15)
+    axis.set_ylim(bottom=0)
+    axis.set_xlabel(labels[0])
+    axis.set_ylabel(labels[1])
+    axis.set_title(title)
+    axis.grid(alpha=0.3)
+    _save(figure, name, out)
+
+
 def _save(figure: Figure, name: str, out: Path | None) -> None:
     folder = out or RESULTS
     folder.mkdir(parents=True, exist_ok=True)

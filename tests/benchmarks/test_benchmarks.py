@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 
-def last_line(name: str, out: Path, *arguments: object) -> dict[str, float]:
+def last_line(name: str, out: Path, *arguments: object, plotted: bool = True) -> dict[str, float]:
     command = [sys.executable, "-m", f"benchmarks.{name}", "--out", str(out), *map(str, arguments)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
     ratios: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
     assert ratios.pop("benchmark") == name
     assert json.loads((out / f"{name}.json").read_text())["ratios"] == ratios
-    assert (out / f"{name}.png").stat().st_size > 5000
+    if plotted:
+        assert (out / f"{name}.png").stat().st_size > 5000
     return ratios
 
 
@@ -44,3 +45,15 @@ def test_searches(
 ) -> None:
     bundle = ["--bundle", trained / "bundle", "--eager", "--rounds", 1]
     assert last_line(name, tmp_path, *bundle, *arguments)[ratio] > 0
+
+
+def test_service(trained: Path, tmp_path: Path) -> None:
+    bundle = ["--bundle", trained / "bundle", "--eager", "--rounds", 1]
+    cached = last_line("cached", tmp_path, *bundle, "--seconds", 1, plotted=False)
+    assert cached["cached_to_bare_quiet"] > 0
+    soak = last_line("soak", tmp_path, *bundle, "--minutes", 0.1, "--reloads", 2)
+    assert soak["errors"] == 0
+    assert soak["answered"] > 0
+    assert soak["memory_at_end_to_warm"] > 0
+    lookups = last_line("redis_faults", tmp_path, "--seconds", 0.1, "--rounds", 1, plotted=False)
+    assert lookups.keys() >= {"most_ms_healthy", "most_ms_hung", "most_ms_dead", "most_ms_garbage"}

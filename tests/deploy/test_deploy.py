@@ -35,6 +35,27 @@ def test_compose_names_real_settings_files_and_targets() -> None:
     assert stages == ["cpu", "gpu"]
 
 
+def test_replicas_share_redis_and_the_bundle_alone() -> None:
+    class Loader(yaml.SafeLoader):
+        """Knows compose's own tags."""
+
+    Loader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node))
+    text = (ROOT / "deploy/compose/replicas.yml").read_text()
+    overlay = yaml.load(text, Loader)
+    base = compose()["services"]
+    second, proxy = overlay["services"]["second"], overlay["services"]["proxy"]
+    assert second["extends"] == {"file": "docker-compose.yml", "service": "service"}
+    assert second["volumes"] == ["second-journal:/journal"]
+    assert "journal:/journal" in base["service"]["volumes"]
+    assert "second-journal" in overlay["volumes"]
+    assert overlay["services"]["service"]["ports"] == second["ports"] == []
+    assert proxy["ports"] == base["service"]["ports"]
+    folder = proxy["volumes"][0].split(":")[0]
+    config = (ROOT / folder / "haproxy.cfg").read_text()
+    names = re.findall(r"^    server \w+ (\w+):8080$", config, re.MULTILINE)
+    assert names == ["service", "second"] == proxy["depends_on"]
+
+
 def test_images_are_pinned_and_run_without_root() -> None:
     text = (ROOT / "Dockerfile").read_text()
     for stage in text.split("\nFROM ")[1:]:
