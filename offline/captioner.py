@@ -13,14 +13,10 @@ from offline.corpus import Corpus, Picture
 from offline.pictures import open_picture
 from offline.workers import Here, Workers
 from semcore.errors import ModelError
-from semcore.prompt import IMAGE
+from semcore.prompt import description_prompt
 
 _BATCH = 64
 _MAX_TOKENS = 48
-_PROMPT = (
-    f"<|im_start|>user\n{IMAGE}\nDescribe the image in one sentence: what is seen, how many, in "
-    "which colours, where.<|im_end|>\n<|im_start|>assistant\n"
-)
 
 
 def caption_corpus(
@@ -103,7 +99,7 @@ class _Captioner:
     def __call__(self, pictures: Sequence[Picture]) -> list[str]:
         requests = [
             {
-                "prompt": _PROMPT,
+                "prompt": description_prompt(),
                 "multi_modal_data": {"image": open_picture(self._root / picture.image)},
             }
             for picture in pictures

@@ -13,7 +13,7 @@ from offline.pairs import Sample
 from offline.pictures import PictureReader
 from semcore.identifier import Identifier
 from semcore.prompt import ANSWERS, IMAGE
-from semcore.tokens import IdentifierTokenizer, verdict_tokens
+from semcore.tokens import IdentifierTokenizer, end_token, verdict_tokens
 
 
 class Collator:
@@ -45,7 +45,7 @@ class Collator:
     def _encode(self, sample: Sample) -> tuple[list[int], list[int]]:
         encoded = self._tokenizer(self._expanded(sample.prompt), add_special_tokens=False)
         prompt: list[int] = encoded["input_ids"]
-        answer = self._answer(sample.answer)
+        answer = self._answer(sample)
         labels = [IGNORED] * len(prompt) + answer
         yes, no = self._verdicts
         for place, true in sample.checks:
@@ -54,11 +54,15 @@ class Collator:
             labels[encoded.char_to_token(last) + 1] = yes if true else no
         return prompt + answer, labels
 
-    def _answer(self, answer: str) -> list[int]:
-        """The tokens of an identifier, with the end token, or the one token of a verdict."""
-        if answer in ANSWERS:
-            return [self._verdicts[ANSWERS.index(answer)]]
-        return self._spelling.tokens(Identifier.parse(answer))
+    def _answer(self, sample: Sample) -> list[int]:
+        """The tokens of an identifier or of prose, with the end token, or the one token of a
+        verdict."""
+        if sample.is_prose:
+            tokens: list[int] = self._tokenizer.encode(sample.answer, add_special_tokens=False)
+            return [*tokens, end_token(self._tokenizer)]
+        if sample.answer in ANSWERS:
+            return [self._verdicts[ANSWERS.index(sample.answer)]]
+        return self._spelling.tokens(Identifier.parse(sample.answer))
 
     def _expanded(self, text: str) -> str:
         return text.replace(IMAGE, self._tokens_of_image)

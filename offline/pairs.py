@@ -22,12 +22,14 @@ class Sample:
     Attributes:
         checks: places in the prompt, as the character behind a word, at which the model is asked
             as well, with the right answer.
+        is_prose: the answer is neither an identifier nor a verdict.
     """
 
     prompt: str
     images: tuple[Path, ...]
     answer: str
     checks: tuple[tuple[int, bool], ...] = ()
+    is_prose: bool = False
 
 
 class SampleDataset(Dataset[Sample], ABC):

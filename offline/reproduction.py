@@ -162,7 +162,7 @@ class Reproduction:
         (folder / _SYSTEM).write_text(json.dumps(asdict(cost)))
 
     def _base(self, size: str, seed: int) -> Path:
-        """A model acquainted with pictures and checked, for all systems of a size and seed."""
+        """A model acquainted with pictures, for all systems of a size and seed."""
         folder = self._folder / str(seed) / f"base-{size}"
         if not folder.exists():
             bundle = folder.with_name(f"base-{size}-bundle")
@@ -177,7 +177,12 @@ class Reproduction:
     def _settings(self, system: System, seed: int) -> TrainSettings:
         """Those of stages 1 and 2; without the second, the first takes its samples as well."""
         settings = replace(
-            self._budget.train, seed=seed, align_epochs=0.0, check_epochs=0.0, **system.train
+            self._budget.train,
+            seed=seed,
+            align_epochs=0.0,
+            describe_epochs=0.0,
+            check_epochs=0.0,
+            **system.train,
         )
         if system.verified and system.family == "generative":
             return settings

@@ -1,9 +1,9 @@
 """Training: base model → stage 1 (identifiers) → stage 2 (verification) → model folder.
 
 Paper 3.4 and A.1. A model that was never pretrained learns to see before that: pictures are
-acquainted with words, and then it is asked, word by word, what is true of a picture. Each stage
-ends as a folder below ``OUT.work``, so that a run that was stopped goes on with the stage that it
-was in, from its last checkpoint.
+acquainted with words, and then it describes them, or is asked, word by word, what is true of a
+picture. Each stage ends as a folder below ``OUT.work``, so that a run that was stopped goes on with
+the stage that it was in, from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from offline.candidates import (
     write_candidates,
 )
 from offline.corpus import Corpus
+from offline.description import DescriptionDataset
 from offline.fitting import LOSS_LOG, FitSettings, fit
 from offline.hard_negatives import with_hard_negatives
 from offline.lora import merge_adapter
@@ -56,7 +57,7 @@ from semcore.item import ItemStore
 
 RECORD = "training.json"
 """What a model folder says of its training."""
-_STAGES = ("checked", "stage1", "stage2")
+_STAGES = ("described", "checked", "stage1", "stage2")
 
 
 def train_model(
@@ -156,7 +157,8 @@ class _Run:
         self._processes.wait_for_everyone()
 
     def prepared(self, base: str, warm_up: Corpus | None) -> Path:
-        """The base model, acquainted with pictures and asked what is true of them."""
+        """The base model, acquainted with pictures; it has described them, or was asked what is
+        true of them."""
         settings = self._settings
         model = self._stage(
             "base", lambda to: create_base(base, self._captions(), settings.seed, to)
@@ -165,6 +167,9 @@ class _Run:
         if settings.align_epochs:
             source = model
             model = self._stage("aligned", lambda to: self._align(source, to, base, warm_up))
+        if settings.describe_epochs:
+            seeing = model
+            model = self._stage("described", lambda to: self._describe(seeing, to), together=True)
         if settings.check_epochs:
             acquainted = model
             model = self._stage("checked", lambda to: self._check(acquainted, to), together=True)
@@ -249,6 +254,13 @@ class _Run:
             embeddings=base.startswith("tiny"),
         )
         save_model(model, processor, to)
+
+    def _describe(self, source: Path, to: Path) -> None:
+        model, processor, read = self._load(source)
+        data = DescriptionDataset(self._known, self._root, self._settings.seed)
+        settings = self._fit_settings(self._settings.describe_epochs)
+        sampler = BlockSampler((data.sizes,), (1.0,), settings.batch_size, settings.seed)
+        self._fit(model, processor, read, data, sampler, settings, to)
 
     def _check(self, source: Path, to: Path) -> None:
         model, processor, read = self._load(source)

@@ -71,8 +71,10 @@ class RayWorkers(Workers):
             import ray
         except ImportError as error:
             raise SemcoreError("--workers needs Ray: pip install 'semcore[ray]'") from error
-        own = None if os.environ.get("RAY_ADDRESS") else count
-        ray.init(num_cpus=own, log_to_driver=False, include_dashboard=False)
+        if os.environ.get("RAY_ADDRESS"):
+            ray.init(log_to_driver=False)
+        else:
+            ray.init("local", num_cpus=count, log_to_driver=False, include_dashboard=False)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.execution_options.preserve_order = True

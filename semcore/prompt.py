@@ -52,6 +52,14 @@ def verification_prompt(keywords: Sequence[str], text: str) -> str:
     return _chat(f"{IMAGE} {normalise_query(text)} ({' '.join(keywords)})\nMatch?")
 
 
+def description_prompt() -> str:
+    """Asks for a caption of a picture."""
+    return _chat(
+        f"{IMAGE}\nDescribe the image in one sentence: what is seen, how many, in which colours, "
+        "where."
+    )
+
+
 def _asking(content: str, kind: Kind) -> str:
     return _chat(f"{content}\nIdentifier of the {kind}:")
 

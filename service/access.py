@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from service.keys import Keyring, Scope
 from service.retrieval import Retrieval
@@ -24,13 +25,14 @@ Serving = Annotated[Retrieval, Depends(_retrieval)]
 """The service behind the routes."""
 
 
-def sent_key(headers: Mapping[bytes, bytes]) -> str | None:
-    """What a request without a route sends as its key, by its headers' names in lower case."""
-    key = headers.get(b"x-api-key")
-    if key is not None:
-        return key.decode("latin-1")
-    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    return token if token and scheme.lower() == "bearer" else None
+def admit(request: HTTPConnection, header: str | None, bearer: str | None, scope: Scope) -> None:
+    """Check the key that a request sends, once, and note its name for the logs.
+
+    Raises what :meth:`service.keys.Keyring.check` raises.
+    """
+    if getattr(request.state, "key", None) is None:
+        keyring: Keyring = request.app.state.keyring
+        request.state.key = keyring.check(header or bearer, scope)
 
 
 def require(scope: Scope) -> Callable[..., None]:
@@ -48,8 +50,6 @@ def require(scope: Scope) -> Callable[..., None]:
             Header(alias="X-Request-ID", description="names the request in logs and answer"),
         ] = None,
     ) -> None:
-        keyring: Keyring = request.app.state.keyring
-        sent = header or (bearer.credentials if bearer is not None else None)
-        request.state.key = keyring.check(sent, scope)
+        admit(request, header, bearer.credentials if bearer is not None else None, scope)
 
     return check

@@ -139,6 +139,7 @@ class Index:
     def close(self) -> None:
         self.store.close()
         self.walks.clear()
+        del self.snapshot  # which holds this: a circle that may be out of the collector's sight
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

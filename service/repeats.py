@@ -11,22 +11,31 @@ from collections import OrderedDict
 from contextlib import suppress
 
 from fastapi import Request, Response
+from fastapi.security.utils import get_authorization_scheme_param
 from starlette.datastructures import State
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from semcore.errors import SemcoreError
-from service.access import sent_key
+from service.access import admit
+from service.errors import ClientGoneError
 from service.failure import failed
 from service.question import Question
 from service.retrieval import Retrieval
 
 _PATHS = frozenset(["/search/text-to-image", "/search/image-to-text"])
 _LONGEST = 64 * 1024  # bytes of a body: hashing takes no longer than reading a short one
+_MOST_BYTES = 4 * 2**20  # of the bodies remembered, which may be 30 times as large once read
 
 
 def remember_question(request: Request, asked: Question) -> None:
     """Tell what a request asked, once it has an answer."""
     request.state.question = asked
+
+
+def was_looked_up(request: Request) -> bool:
+    """Whether the answer was looked for in the cache already, in vain."""
+    return getattr(request.state, "looked", False)
 
 
 class AnswerRepeats:
@@ -43,60 +52,85 @@ class AnswerRepeats:
         """
         self._app = app
         self._state = state
-        self._most = most
-        self._known: OrderedDict[bytes, tuple[Question, object]] = OrderedDict()
+        self._known = _Known(most)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("path") not in _PATHS or scope["method"] != "POST":
+        is_search = scope["type"] == "http" and scope["path"] in _PATHS
+        if not is_search or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        length = headers.get(b"content-length", b"")
+        request = HTTPConnection(scope)
+        length = request.headers.get("content-length", "")
         if not length.isdigit() or int(length) > _LONGEST:
             await self._app(scope, receive, send)
             return
-        body = await _body(receive)
-        if body is None:
-            return  # nobody is there any more
-        kind = headers.get(b"content-type", b"")
-        parts = (scope["path"].encode(), kind, body)
-        name = hashlib.sha256(b"\0".join(parts)).digest()
-        asked, route = self._known.get(name, (None, None))
-        answer = None if asked is None else await self._kept(asked)
-        if answer is not None:
-            self._known.move_to_end(name)
-            scope["route"] = route
-            await self._response(scope, headers, answer)(scope, receive, send)
-            return
-        await self._app(scope, _again(body, receive), send)
-        asked = scope.get("state", {}).get("question")
-        if asked is not None and asked.is_common and asked.cursor is None:
-            self._known[name] = asked, scope.get("route")
-            if len(self._known) > self._most:
-                self._known.popitem(last=False)
-
-    async def _kept(self, asked: Question) -> bytes | None:
-        retrieval: Retrieval = self._state.retrieval
-        with suppress(SemcoreError):  # which the application will meet, too
-            return await retrieval.kept(asked)
-        return None
-
-    def _response(self, scope: Scope, headers: dict[bytes, bytes], answer: bytes) -> Response:
         try:
-            key = self._state.keyring.check(sent_key(headers), "search")
+            body = await _body(receive)
+        except SemcoreError as error:
+            await failed(error)(scope, receive, send)
+            return
+        kind = request.headers.get("content-type", "").encode()
+        name = hashlib.sha256(b"\0".join((scope["path"].encode(), kind, body))).digest()
+        known = self._known.get(name)
+        if known is not None:
+            asked, scope["route"] = known  # the route is for the logs
+            response = await self._response(request, asked)
+            if response is not None:
+                await response(scope, receive, send)
+                return
+            request.state.looked = True
+        await self._app(scope, _again(body, receive), send)
+        found: Question | None = getattr(request.state, "question", None)
+        if found is not None and found.is_common and found.cursor is None:
+            self._known.put(name, (found, scope.get("route")), len(body))
+
+    async def _response(self, request: HTTPConnection, asked: Question) -> Response | None:
+        """None if the cache has no answer, or the application is to say what is wrong."""
+        header = request.headers.get("x-api-key")
+        scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+        try:
+            admit(request, header, token if scheme.lower() == "bearer" else None, "search")
         except SemcoreError as error:
             return failed(error)
-        scope.setdefault("state", {})["key"] = key  # for the logs, as is the route
-        return Response(answer, media_type="application/json")
+        retrieval: Retrieval = self._state.retrieval
+        with suppress(SemcoreError):
+            answer = await retrieval.kept(asked)
+            return None if answer is None else Response(answer, media_type="application/json")
+        return None
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """Whole; None if the client goes before its end."""
+class _Known:
+    """Questions and their routes by the hash of the request: those used last, at most so many, and
+    with bodies of at most :data:`_MOST_BYTES` together."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._bytes = 0
+        self._kept: OrderedDict[bytes, tuple[tuple[Question, object], int]] = OrderedDict()
+
+    def get(self, name: bytes) -> tuple[Question, object] | None:
+        found = self._kept.get(name)
+        if found is None:
+            return None
+        self._kept.move_to_end(name)
+        return found[0]
+
+    def put(self, name: bytes, known: tuple[Question, object], size: int) -> None:
+        _, before = self._kept.pop(name, (None, 0))
+        self._kept[name] = known, size
+        self._bytes += size - before
+        while len(self._kept) > self._most or self._bytes > _MOST_BYTES:
+            _, (_, gone) = self._kept.popitem(last=False)
+            self._bytes -= gone
+
+
+async def _body(receive: Receive) -> bytes:
+    """Whole. Raises :class:`ClientGoneError` if the client goes before its end."""
     parts = []
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return None
+            raise ClientGoneError("the client has gone")
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)

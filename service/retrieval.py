@@ -122,6 +122,7 @@ class Retrieval:
         await self._cache.close()
         self.lifecycle.close()
         self._journal.close()
+        gc.unfreeze()
 
     async def check(self) -> None:
         """Raises :class:`NotReadyError` or :class:`EngineError` if searches cannot be served."""
@@ -143,14 +144,15 @@ class Retrieval:
         """
         await self.check()
         index = self.lifecycle.current
-        answer = await self._cache.get(asked.key(index.snapshot.version, index.model_fingerprint))
-        if answer is not None:
-            metrics.CACHE.labels("hit").inc()
-            metrics.SEARCHES.labels(asked.direction, "cached").inc()
-        return answer
+        return await self._kept(asked, asked.key(index.snapshot.version, index.model_fingerprint))
 
     async def search(
-        self, asked: Question, query: str | bytes, presence: Presence = present
+        self,
+        asked: Question,
+        query: str | bytes,
+        presence: Presence = present,
+        *,
+        looked: bool = False,
     ) -> bytes:
         """The JSON of a :class:`SearchAnswer`: from the cache, else from the index that is current
         now. Equal searches at the same time share one.
@@ -158,6 +160,7 @@ class Retrieval:
         Args:
             query: what ``asked`` was made of.
             presence: ends work that nobody waits for any more.
+            looked: the answer was looked for in the cache just now, in vain.
         """
         await self.check()
         with self.lifecycle.lease() as index, metrics.IN_FLIGHT.track_inprogress():
@@ -169,10 +172,8 @@ class Retrieval:
             if not asked.is_common:
                 return _json(await presence(search()))
             key = asked.key(snapshot.version, index.model_fingerprint)
-            kept = await self._cache.get(key)
+            kept = None if looked else await self._kept(asked, key)
             if kept is not None:
-                metrics.CACHE.labels("hit").inc()
-                metrics.SEARCHES.labels(asked.direction, "cached").inc()
                 return kept
             # Those with another deadline may be content with less.
             flight = self._flights.run(
@@ -199,6 +200,13 @@ class Retrieval:
         """The engine is lost: whoever watches over this process starts another one."""
         if self.settings.exit_when_lost:
             signal.raise_signal(signal.SIGTERM)
+
+    async def _kept(self, asked: Question, key: str) -> bytes | None:
+        answer = await self._cache.get(key)
+        if answer is not None:
+            metrics.CACHE.labels("hit").inc()
+            metrics.SEARCHES.labels(asked.direction, "cached").inc()
+        return answer
 
     async def _kept_search(self, key: str, search: Callable[[], Awaitable[SearchAnswer]]) -> bytes:
         answer = await search()

@@ -37,7 +37,7 @@ from service.errors import (
     NotFoundError,
     RequestError,
 )
-from service.repeats import remember_question
+from service.repeats import remember_question, was_looked_up
 from service.retrieval import Retrieval
 from service.search import item_answer
 
@@ -124,7 +124,8 @@ async def _answered(
     options: SearchOptions,
 ) -> Response:
     asked = retrieval.question(direction, query, options)
-    answer = await retrieval.search(asked, query, partial(unless_gone, request))
+    waits, looked = partial(unless_gone, request), was_looked_up(request)
+    answer = await retrieval.search(asked, query, waits, looked=looked)
     remember_question(request, asked)
     return _json(answer)
 

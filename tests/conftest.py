@@ -1,12 +1,15 @@
 """A small corpus, its bundle and a model trained for a moment; all real, shared by the tests."""
 
 import os
+import random
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from living import metadata
 from moment import MOMENT, SERVICE
 
 from cli.service_process import free_port, serving
@@ -41,6 +44,20 @@ def smaller(trained: Path, corpus: Corpus) -> Path:
     """Another bundle for the same model: of the training split only."""
     path = trained / "smaller"
     build_bundle(corpus, path, BuildSettings(gallery=("train",)), like=trained / "bundle")
+    bind_bundle(path, trained / "model")
+    return path
+
+
+@pytest.fixture(scope="session")
+def few(trained: Path, corpus: Corpus) -> Path:
+    """A bundle of a few items with metadata, for the trained model."""
+    pictures = [
+        replace(picture, captions=picture.captions[:2], metadata=metadata(random.Random(number)))
+        for number, picture in enumerate(corpus.pictures[:12])
+    ]
+    some = Corpus("few", corpus.image_root, pictures, [])
+    path = trained / "few"
+    build_bundle(some, path, BuildSettings(), like=trained / "bundle")
     bind_bundle(path, trained / "model")
     return path
 

@@ -12,8 +12,10 @@ from fake_engine import FakeEngine
 from PIL import Image
 from prometheus_client import REGISTRY
 
+from service.answer import SearchOptions
 from service.app import create_app
-from service.repeats import AnswerRepeats
+from service.question import question
+from service.repeats import AnswerRepeats, _Known
 from service.settings import Settings
 from tests.service.test_keys import write_keys
 
@@ -115,5 +117,33 @@ async def test_a_repeat_needs_a_key(guarded: httpx.AsyncClient) -> None:
     assert await status() == 401
     assert await status(Authorization="Basic seeker") == 401
     assert await status(**{"X-API-Key": "none"}) == 401
+    for sound in (
+        {"Authorization": "bearer  seeker"},
+        {"X-API-Key": "seeker"},
+        {"X-API-Key": "", "Authorization": "Bearer seeker"},
+    ):
+        assert await status(**sound) == 200
     # Each counts against the rate once.
     assert [await status(**{"X-API-Key": "rare"}) for _ in range(4)] == [200, 200, 200, 429]
+
+
+async def test_memory_is_bounded() -> None:
+    known = _Known(most=3)
+    asked = question("text-to-image", "a boat", SearchOptions(), Settings())
+    for number in range(5):
+        known.put(bytes([number]), (asked, None), 10)
+        known.get(b"\x01")
+    assert [known.get(bytes([number])) is not None for number in range(5)] == [
+        False, True, False, True, True,
+    ]  # fmt: skip
+    known.put(b"large", (asked, None), 4 * 2**20)
+    assert known.get(b"large") is not None
+    assert known.get(b"\x04") is None
+
+
+async def test_a_body_beyond_the_limit_is_told_so(trained: Path) -> None:
+    app = create_app(Settings(bundle=trained / "bundle", max_image_bytes=1000), FakeEngine)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
+            assert (await opened.post(PATH, json={"query": 3000 * "a"})).status_code == 413

@@ -34,11 +34,11 @@ def fake_service(
 
 async def until_ready(url: str) -> None:
     async with httpx.AsyncClient(base_url=url) as client:
-        for _ in range(600):
+        for _ in range(2000):
             try:
                 if (await client.get("/readyz")).status_code == 200:
                     return
-            except httpx.ConnectError:
+            except httpx.HTTPError:
                 pass
             await asyncio.sleep(0.1)
     raise AssertionError("not ready")
