@@ -117,10 +117,11 @@ def calibrate(
     for one in found:
         weights, margin = one.calibration, one.margin
         typer.echo(
-            f"{one.direction}: log-probability times {weights.prior:.2f} and log-odds times "
-            f"{weights.evidence:.2f}; from a lead of {margin.margin:.3g} nats on, "
-            f"{100 * margin.left_out:.0f} % of the searches, no verification; of all, "
-            f"{100 * margin.changed:.1f} % would have had another first item"
+            f"{one.direction}: log-probability, less {weights.commonness:.2f} of that without a "
+            f"query, times {weights.prior:.2f} and log-odds times {weights.evidence:.2f}; from a "
+            f"lead of {margin.margin:.3g} nats on, {100 * margin.left_out:.0f} % of the searches, "
+            f"no verification; of all, {100 * margin.changed:.1f} % would have had another first "
+            "item"
         )
 
 

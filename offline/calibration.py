@@ -57,7 +57,7 @@ async def calibrate(
     found = []
     async with httpx.AsyncClient(base_url=url, timeout=600) as client:
         for direction in DIRECTIONS:
-            questions = Questions(direction, split, limit, beam_width)
+            questions = Questions(direction, split, limit, beam_width, commonness=True)
             answered = await ask(client, bundle, questions)
             weights = fit_weights(answered)
             margin = choose_margin([fused(one, weights) for one in answered], tolerance)

@@ -1,8 +1,9 @@
-"""How much what the beams found and what verification says should each weigh."""
+"""How much the beams, the commonness of identifiers, and verification should each weigh."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,61 +14,101 @@ from offline.questions import Answered, Shown, pair_of
 from semcore.calibration import Calibration
 
 _PENALTY = 1e-3
+_Case = tuple[NDArray[np.float64], NDArray[np.bool_]]
+"""Features of candidates, float [candidates, features], and which of these are right."""
 
 
 def fit_weights(answered: Sequence[Answered]) -> Calibration:
     """The weights under which the right candidates are the likeliest (conditional logit).
 
-    1. Of each answer that shows a right item among the candidates verified, the log-probabilities
-       and the log-odds of all of them.
-    2. Both weights at once, by maximum likelihood of the right ones, with a slight pull to zero.
+    1. How much of an identifier's commonness is subtracted, from all that the beams found: none
+       unless that makes the right ones likelier by as much as one more weight must
+       (Schwarz's criterion).
+    2. How much the score and the log-odds weigh, from the candidates that were verified.
 
     The defaults where there is nothing to learn from.
     """
-    cases = [case for one in answered if (case := _case(one)) is not None]
-    if not cases:
-        return Calibration()
+    common = [one for one in answered if all(i.commonness is not None for i in one.items)]
+    found = _cases(common, lambda item: (item.logprob,), verified=False)
+    corrected = _cases(common, lambda i: (i.logprob, i.commonness or 0.0), verified=False)
+    weights = Calibration()
+    if found:
+        _, plain = _fit(found, [0.5])
+        (after, without), better = _fit(corrected, [0.5, 0.0])
+        if after > 0 and 2 * len(found) * (plain - better) > math.log(len(found)):
+            weights = replace(weights, commonness=min(1.0, max(0.0, -without / after)))
+    judged = _cases(
+        answered,
+        lambda item: (weights.score(item.logprob, item.commonness), item.odds or 0.0),
+        verified=True,
+    )
+    if not judged:
+        return weights
+    (prior, evidence), _ = _fit(judged, [0.5, 1.0])
+    return replace(weights, prior=max(0.0, prior), evidence=max(0.0, evidence))
+
+
+def fused(answered: Answered, weights: Calibration) -> Answered:
+    """The answer that other weights would have given.
+
+    Candidates that came among the first only by these weights, and were not verified, stand behind
+    those that were.
+    """
+    items = sorted(answered.items, key=lambda item: -weights.score(item.logprob, item.commonness))
+    scores = {item.id: weights.score(item.logprob, item.commonness) for item in items}
+    count = sum(item.odds is not None for item in items)
+    judged = [item for item in items[:count] if item.odds is not None]
+    weighed = np.array(
+        [weights.prior * scores[i.id] + weights.evidence * (i.odds or 0.0) for i in judged]
+    )
+    if len(judged) < 2:
+        order, confidence = items, answered.confidence
+    else:
+        first = [judged[place] for place in np.argsort(-weighed, kind="stable")]
+        order = [*first, *(item for item in items if item not in first)]
+        confidence = float(np.exp(weighed.max() - np.logaddexp.reduce(weighed)))
+    return replace(
+        answered,
+        verified=_rank(order, answered.query),
+        beam=_rank(items, answered.query),
+        lead=scores[items[0].id] - scores[items[1].id] if len(items) > 1 else math.inf,
+        items=order,
+        first_changed=bool(items) and order[0] != items[0],
+        confidence=confidence,
+    )
+
+
+def _rank(items: Sequence[Shown], query: str) -> int | None:
+    right = (rank for rank, item in enumerate(items, 1) if pair_of(item.id) == pair_of(query))
+    return next(right, None)
+
+
+def _cases(
+    answered: Sequence[Answered],
+    features: Callable[[Shown], tuple[float, ...]],
+    *,
+    verified: bool,
+) -> list[_Case]:
+    """One of each answer in which there are right candidates and wrong ones."""
+    cases = []
+    for one in answered:
+        items = [item for item in one.items if item.odds is not None or not verified]
+        right = np.array([pair_of(item.id) == pair_of(one.query) for item in items], dtype=bool)
+        if right.any() and not right.all():
+            cases.append((np.array([features(item) for item in items], dtype=np.float64), right))
+    return cases
+
+
+def _fit(cases: Sequence[_Case], start: Sequence[float]) -> tuple[list[float], float]:
+    """Weights of the features by maximum likelihood of the right ones, with a slight pull to zero,
+    and the mean surprise that is left, in nats."""
 
     def loss(weights: NDArray[np.float64]) -> float:
         total = sum(_surprise(features @ weights, right) for features, right in cases)
         return total / len(cases) + _PENALTY * float(weights @ weights)
 
-    found = minimize(loss, np.array([0.5, 1.0]), method="Nelder-Mead")
-    prior, evidence = np.maximum(found.x, 0.0).tolist()
-    return Calibration(prior, evidence)
-
-
-def fused(answered: Answered, weights: Calibration) -> Answered:
-    """The answer that other weights would have given; one that was not verified stays as it is."""
-    shown = [item for item in answered.items if item.odds is not None]
-    if len(shown) < 2:
-        return answered
-    scores = _features(shown) @ np.array([weights.prior, weights.evidence])
-    order = np.argsort(-scores, kind="stable")
-    items = [*(shown[place] for place in order), *answered.items[len(shown) :]]
-    right = [pair_of(item.id) == pair_of(answered.query) for item in items[: len(shown)]]
-    rank = right.index(True) + 1 if True in right else answered.verified
-    best = max(answered.items, key=lambda item: item.logprob)
-    return replace(
-        answered,
-        verified=rank,
-        items=items,
-        first_changed=items[0].logprob < best.logprob,
-        confidence=float(np.exp(scores[order[0]] - np.logaddexp.reduce(scores))),
-    )
-
-
-def _case(answered: Answered) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
-    shown = [item for item in answered.items if item.odds is not None]
-    right = np.array([pair_of(item.id) == pair_of(answered.query) for item in shown], dtype=bool)
-    if not right.any() or right.all():
-        return None
-    return _features(shown), right
-
-
-def _features(shown: Sequence[Shown]) -> NDArray[np.float64]:
-    """Float [items, 2]: log-probability and log-odds."""
-    return np.array([[item.logprob, item.odds] for item in shown], dtype=np.float64)
+    found = minimize(loss, np.array(start), method="Nelder-Mead")
+    return found.x.tolist(), float(found.fun)
 
 
 def _surprise(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:

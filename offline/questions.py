@@ -23,8 +23,6 @@ from semcore.errors import CorpusError, SemcoreError
 from semcore.item import Item, ItemStore
 from semcore.prompt import Direction, target_kind
 
-SHOWN = 10
-"""Items kept of each answer."""
 _CONCURRENT = 8
 
 
@@ -42,6 +40,7 @@ class Questions:
     beam_width: int = 20
     constrained: bool = True
     verified: bool = True
+    commonness: bool = False
     seed: int = 0
 
     @property
@@ -51,11 +50,13 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One of the first items of an answer: log-probability, and log-odds where it was verified."""
+    """An item of an answer: log-probability, log-odds where it was verified, and its identifier's
+    log-probability without the query where that was asked for."""
 
     id: str
     logprob: float
     odds: float | None
+    commonness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,12 @@ class Answered:
     Attributes:
         query: id of the item that was the query.
         verified, beam: rank of the first right item, after and before verification.
-        lead: nats by which the first candidate led before verification.
+        lead: by how much the score of the first candidate led before verification, in nats.
         first_changed: verification has put another item in the first place.
         illegal: share of the spelled identifiers that do not exist.
         confidence: the probability that the first item was given among the candidates.
         lost_at: the step after which no beam led to a right item any more; None if one was found.
-        items: the first ones, in order.
+        items: all that were found, in order.
     """
 
     query: str
@@ -187,12 +188,12 @@ def _answered(query: Item, answer: dict[str, Any], beam_width: int) -> Answered:
         query=query.id,
         verified=min((item["rank"] for item in right), default=None),
         beam=min((item["beam_rank"] for item in right), default=None),
-        lead=before[0]["logprob"] - before[1]["logprob"] if len(before) > 1 else math.inf,
+        lead=before[0]["score"] - before[1]["score"] if len(before) > 1 else math.inf,
         first_changed=bool(items) and items[0]["beam_rank"] > 1,
         illegal=answer["illegal"] / beam_width,
         confidence=_confidence(items),
         lost_at=None if None in steps else max(steps, default=None),
-        items=[Shown(i["id"], i["logprob"], i["odds"]) for i in items[:SHOWN]],
+        items=[Shown(i["id"], i["logprob"], i["odds"], i["commonness"]) for i in items],
     )
 
 
@@ -212,7 +213,8 @@ async def _post(
     options: dict[str, Any] = {
         "beam_width": questions.beam_width, "top_k": questions.beam_width,
         "verify": "always" if questions.verified else "never",
-        "constrained": questions.constrained, "trace": list(right),
+        "constrained": questions.constrained, "commonness": questions.commonness,
+        "trace": list(right),
     }  # fmt: skip
     path = f"/search/{questions.direction}"
     if questions.direction == "text-to-image":

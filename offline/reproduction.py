@@ -229,6 +229,7 @@ class Reproduction:
             constrained=view.constrained,
             # Answers that were verified tell the beams' ranks as well.
             verified=view.verified or replace(view, verified=True) in views,
+            commonness=view.weights == "fitted",
         )
         answered = await ask(client, bundle, questions, log)
         if view.weights is None:

@@ -15,19 +15,18 @@ from offline import charts
 from offline.corpus import Corpus, held_out_rule
 from offline.diagnosis import survival
 from offline.metrics import Estimate, recall_difference, recall_table
-from offline.questions import SHOWN
 from offline.recipes import Budget, Recipe
 from offline.reproduction import Outcome
 from semcore.prompt import DIRECTIONS, Direction
 
+_FIRST = 10
 _FOREWORD = """\
-All systems have the same backbone, made from nothing and acquainted with the pictures' words in the
-same way, and see the same number of samples. The pictures that are searched were never trained on.
-Rival identifiers that say nothing of an item must have been learned, so these systems also learn
-each item to be found, by its own content, with its identifier: an advantage over SemCORE and the
-two towers, which see nothing of it. Queries are captions of which no identifier was made, and the
-pictures themselves. Per cent with 95 % bootstrap intervals over the queries; of several seeds a
-query counts with its mean.
+All systems have the same backbone, prepared for pictures in the same way, and see the same number
+of samples. The pictures that are searched were never trained on. Rival identifiers that say nothing
+of an item must have been learned, so these systems also learn each item to be found, by its own
+content, with its identifier: an advantage over SemCORE and the two towers, which see nothing of it.
+Queries are captions of which no identifier was made, and the pictures themselves. Per cent with 95
+% bootstrap intervals over the queries; of several seeds a query counts with its mean.
 """
 
 
@@ -126,16 +125,16 @@ def _losses(outcomes: Sequence[Outcome]) -> list[str]:
     }
     lines = [
         "Per cent of the queries a right item of which the beams can still reach, token by token, "
-        f"and of those that have one among the {SHOWN} best beams, before verification:",
+        f"and of those that have one among the {_FIRST} best beams, before verification:",
         "",
-        f"| direction | system | after each token | {SHOWN} best |",
+        f"| direction | system | after each token | {_FIRST} best |",
         "|---" * 4 + "|",
     ]
     for direction in DIRECTIONS:
         for one in reversed(by_system.values()):
             answers = [each for run in one.answers[direction] for each in run]
             kept = " ".join(f"{100 * share:.0f}" for share in survival(answers)[1:])
-            shown = sum(each.beam is not None and each.beam <= SHOWN for each in answers)
+            shown = sum(each.beam is not None and each.beam <= _FIRST for each in answers)
             cells = [direction, one.line.title, kept, f"{100 * shown / len(answers):.1f}"]
             lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]

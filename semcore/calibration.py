@@ -20,13 +20,25 @@ class Calibration:
         prior: weight of an identifier's log-probability. A product over many tokens is surer than
             it should be, hence less than one.
         evidence: weight of the log-odds that the candidate matches.
+        commonness: weight of the identifier's log-probability without a query, which is subtracted
+            from that after the query; where it is 0 the model is not asked for it.
         margin: by how many nats the first candidate must lead for verification to be left out;
             None as long as that has not been measured.
     """
 
     prior: float = 0.5
     evidence: float = 1.0
+    commonness: float = 0.0
     margin: float | None = None
+
+    def score(self, logprob: float, commonness: float | None) -> float:
+        """What candidates are ranked by before they are verified.
+
+        Args:
+            logprob: of the identifier after the query, in nats.
+            commonness: that without a query; None where it is not known.
+        """
+        return logprob - self.commonness * (commonness or 0.0)
 
 
 def write_calibration(bundle: Path, found: Mapping[Direction, Calibration]) -> None:

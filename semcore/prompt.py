@@ -35,6 +35,11 @@ def identifier_prompt(direction: Direction, query: str = "") -> str:
     return _asking(IMAGE, "text")
 
 
+def blank_prompt(kind: Kind) -> str:
+    """Asks for an identifier of any item of a kind, without a query."""
+    return _asking("", kind)
+
+
 def indexing_prompt(kind: Kind, text: str = "") -> str:
     """Asks for an item's own identifier, as rival schemes must learn it by heart; ``text`` is that
     of a text (unused for an image)."""

@@ -19,8 +19,8 @@ _EXAMPLE_ITEM: dict[str, Any] = {
     "id": "0001234", "kind": "image", "rank": 1,
     "identifier": {"global_id": 17, "keywords": ["boat", "red", "night", "two"],
                    "text": "<g17> boat red night two"},
-    "logprob": -2.31, "beam_rank": 2, "verification": 0.83, "odds": 2.4,
-    "image": "/items/0001234/image", "text": None,
+    "logprob": -2.31, "commonness": None, "score": -2.31, "beam_rank": 2, "verification": 0.83,
+    "odds": 2.4, "image": "/items/0001234/image", "text": None,
 }  # fmt: skip
 _EXAMPLE_ANSWER: dict[str, Any] = {
     "items": [_EXAMPLE_ITEM], "index_version": "9f2c41d07ab3", "cached": False,
@@ -57,6 +57,9 @@ class SearchOptions(BaseModel):
     )
     filter: Filter | None = Field(
         default=None, description="only items whose metadata pass are spelled"
+    )
+    commonness: bool = Field(
+        default=False, description="say how likely each identifier is without the query, too"
     )
     trace: list[str] = Field(
         default=[],
@@ -107,6 +110,14 @@ class RankedItem(ItemAnswer):
 
     rank: int = Field(description="place from 1")
     logprob: float = Field(description="sum of the log-probabilities of the identifier's tokens")
+    commonness: float | None = Field(
+        description="log-probability of the identifier without a query, where the index is "
+        "calibrated to subtract some of it, or it was asked for"
+    )
+    score: float = Field(
+        description="what candidates are ordered by before verification: the log-probability, less "
+        "some of the commonness where the index is calibrated so"
+    )
     beam_rank: int = Field(description="place from 1 before verification")
     verification: float | None = Field(description="probability to be the best candidate")
     odds: float | None = Field(description="log-odds that it matches, by the model's judgement")

@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 from semcore.errors import SemcoreError
 from service import admin_routes, probe_routes, routes
 from service.body_limit import BodyLimit
-from service.engine import VllmEngine
 from service.failure import error_answer, failed
 from service.keys import Keyring
 from service.logs import RequestLog
@@ -24,6 +23,7 @@ from service.retrieval import EngineStarter, Retrieval
 from service.server import LastAnswer
 from service.settings import Settings
 from service.tracing import TraceRequests
+from service.vllm_engine import VllmEngine
 
 
 def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.start) -> FastAPI:

@@ -32,19 +32,20 @@ async def verify(
     snapshot: Snapshot,
     query: str | Picture,
     candidates: Sequence[Item],
-    logprobs: Sequence[float],
+    scores: Sequence[float],
     calibration: Calibration,
     watch: Stopwatch,
 ) -> list[Verdict] | None:
     """How well each candidate matches (paper 3.3); the probabilities add up to one.
 
-    That of candidate i is proportional to p(identifier of i | query)^a · odds(i matches | query,
-    i)^b: what the beams found is the prior, and what the model says of the candidate itself the
-    evidence; a and b are the weights of the calibration. Each candidate has a prompt of its own,
-    and all of them one engine batch, so that no place in a list is favoured.
+    That of candidate i is proportional to exp(score of i)^a · odds(i matches | query, i)^b: the
+    prior is the score, which is the log-probability of the identifier, less some of its commonness
+    where the bundle is calibrated so, and the evidence what the model says of the candidate itself;
+    a and b are the weights of the calibration. Each candidate has a prompt of its own, and all of
+    them one engine batch, so that no place in a list is favoured.
 
     Args:
-        logprobs: of the candidates' identifiers, in nats.
+        scores: of the candidates, in nats (:meth:`semcore.calibration.Calibration.score`).
 
     Returns:
         None where there is nothing to compare: fewer than two candidates, a picture is gone, or a
@@ -75,7 +76,7 @@ async def verify(
         return None
     weighed = [
         calibration.prior * prior + calibration.evidence * evidence
-        for prior, evidence in zip(logprobs, odds, strict=True)
+        for prior, evidence in zip(scores, odds, strict=True)
     ]
     return [Verdict(*one) for one in zip(_softmax(weighed), odds, strict=True)]
 

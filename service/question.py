@@ -90,6 +90,7 @@ def question(
         verify=options.verify,
         constrained=options.constrained,
         wanted=options.filter,
+        commonness=options.commonness,
     )
     return Question(
         direction,

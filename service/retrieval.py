@@ -21,7 +21,7 @@ from service.answer import SearchAnswer, SearchOptions
 from service.cache import Cache, open_cache
 from service.cursor import Cursor
 from service.deadline import Deadline
-from service.engine import Engine, Picture, VllmEngine
+from service.engine import Engine, Picture
 from service.errors import DeadlineError, InvalidQueryError, NotReadyError, OverloadedError
 from service.lifecycle import Lifecycle
 from service.question import Question, question
@@ -31,6 +31,7 @@ from service.settings import Settings
 from service.single_flight import SingleFlight
 from service.snapshot import Snapshot
 from service.upload import read_upload
+from service.vllm_engine import VllmEngine
 from service.watch import watch_bundle
 from service.watchdog import WatchedEngine
 from service.writer import Writer

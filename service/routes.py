@@ -29,6 +29,7 @@ from service.answer import (
     SearchOptions,
     TextQuery,
 )
+from service.candidates import item_answer
 from service.departure import unless_gone
 from service.errors import (
     BadImageError,
@@ -39,7 +40,6 @@ from service.errors import (
 )
 from service.repeats import remember_question, was_looked_up
 from service.retrieval import Retrieval
-from service.search import item_answer
 
 router = APIRouter(responses=ERRORS, dependencies=[Depends(require("search"))])
 

@@ -7,11 +7,9 @@ import math
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from urllib.parse import quote
 
 from semcore.calibration import Calibration
 from semcore.filter import Filter
-from semcore.identifier import Identifier
 from semcore.item import Item, Kind
 from semcore.layers import Layers, Positions
 from semcore.prompt import Direction, identifier_prompt, target_kind
@@ -19,14 +17,13 @@ from service import metrics
 from service.admission import Admission
 from service.answer import (
     Degraded,
-    IdentifierAnswer,
-    ItemAnswer,
-    RankedItem,
     SearchAnswer,
     SpanAnswer,
     TraceAnswer,
     Verify,
 )
+from service.candidates import Candidate, candidates_of, leads, ranked
+from service.commonness import Commonness
 from service.deadline import Deadline, Pace, Plan
 from service.engine import Engine, Found, Picture
 from service.errors import DeadlineError
@@ -43,13 +40,8 @@ class SearchParameters:
     verify: Verify
     constrained: bool
     wanted: Filter | None = None
+    commonness: bool = False
     offset: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    item: Item
-    logprob: float
 
 
 class Searcher:
@@ -61,6 +53,7 @@ class Searcher:
         self._verified = verified
         self._admission = admission
         self._pace = Pace()
+        self._commonness = Commonness(engine)
 
     async def search(
         self,
@@ -101,21 +94,33 @@ class Searcher:
                 watch, direction, query, side, parameters, plan.beam_width, deadline, bool(trace)
             )
             metrics.SURVIVAL.labels(direction).observe(len(found.beams) / plan.beam_width)
-            with watch.span("items"):
-                end = parameters.offset + parameters.top_k
-                candidates = _candidates(snapshot, side, found, max(end + 1, self._verified))
             calibration = snapshot.calibration.get(direction, Calibration())
-            if parameters.verify == "auto" and _leads(candidates, calibration.margin):
+            end = parameters.offset + parameters.top_k
+            most = max(end + 1, self._verified)
+            asks = parameters.commonness or calibration.commonness > 0
+            with watch.span("items"):
+                candidates = candidates_of(
+                    snapshot,
+                    side,
+                    found.beams,
+                    self._engine.spell,
+                    max(most, len(found.beams)) if asks else most,
+                )
+            if asks:
+                candidates = await self._corrected(
+                    target_kind(direction), candidates, calibration, watch, deadline
+                )
+            if parameters.verify == "auto" and leads(candidates, calibration.margin):
                 plan = wanted = replace(plan, verified=0)
             top = candidates[: self._pace.verified(plan.verified, deadline.left)]
             verdicts = await self._judge(snapshot, query, top, calibration, watch, deadline)
         with watch.span("rank"):
-            items = _ranked(candidates, verdicts or [])[parameters.offset : end]
+            items = ranked(candidates, verdicts or [])[parameters.offset : end]
         due = min(wanted.verified, len(candidates))
         is_late = verdicts is None and deadline.left == 0
         fewer = plan.beam_width < parameters.beam_width or (due > 1 and (len(top) < due or is_late))
         record_spans(watch, direction=direction, index=snapshot.version, beam_width=plan.beam_width)
-        stages = ("filter", "queue", "tokenise", "beams", "items", "verify", "rank")
+        stages = ("filter", "queue", "tokenise", "beams", "items", "commonness", "verify", "rank")
         return SearchAnswer(
             items=items,
             index_version=snapshot.version,
@@ -187,6 +192,28 @@ class Searcher:
             watch.add(f"{path}/merge", at - step.merge, step.merge)
         return found
 
+    async def _corrected(
+        self,
+        kind: Kind,
+        candidates: list[Candidate],
+        calibration: Calibration,
+        watch: Stopwatch,
+        deadline: Deadline,
+    ) -> list[Candidate]:
+        """The candidates by what the query adds to their identifiers; as they are if there is no
+        time left."""
+        try:
+            with watch.span("commonness"):
+                async with asyncio.timeout(deadline.left):
+                    found = await self._commonness.of(kind, [one.identifier for one in candidates])
+        except TimeoutError:
+            return candidates
+        scored = [
+            replace(one, commonness=common, score=calibration.score(one.logprob, common))
+            for one, common in zip(candidates, found, strict=True)
+        ]
+        return sorted(scored, key=lambda one: -one.score)
+
     async def _judge(
         self,
         snapshot: Snapshot,
@@ -207,7 +234,7 @@ class Searcher:
                         snapshot,
                         query,
                         [candidate.item for candidate in candidates],
-                        [candidate.logprob for candidate in candidates],
+                        [candidate.score for candidate in candidates],
                         calibration,
                         watch,
                     )
@@ -215,23 +242,6 @@ class Searcher:
             verdicts = None
         self._pace.judged(len(candidates), watch.elapsed - start)
         return verdicts
-
-
-def item_answer(item: Item) -> ItemAnswer:
-    """An item as it is shown over HTTP."""
-    identifier = Identifier.parse(item.identifier)
-    return ItemAnswer(
-        id=item.id,
-        kind=item.kind,
-        identifier=IdentifierAnswer(
-            global_id=identifier.global_id,
-            keywords=list(identifier.lexical_id),
-            text=identifier.text,
-        ),
-        image=f"/items/{quote(item.id, safe='')}/image" if item.kind == "image" else None,
-        text=item.caption if item.kind == "text" else None,
-        metadata=dict(item.metadata),
-    )
 
 
 def trace_answer(
@@ -265,45 +275,3 @@ async def _side(snapshot: Snapshot, kind: Kind, wanted: Filter | None) -> Side |
     if wanted is None:
         return snapshot.side(kind)
     return await asyncio.to_thread(snapshot.side, kind, wanted)
-
-
-def _candidates(snapshot: Snapshot, side: Side, found: Found, most: int) -> list[Candidate]:
-    """The first items; those that share an identifier share its score, in order of id. An item
-    with several identifiers has the score of the likeliest."""
-    scores: dict[int, float] = {}
-    numbered = (
-        (number, beam.logprob)
-        for beam in found.beams
-        for number in side.layers.items_of(beam.leaves)
-    )
-    for number, logprob in numbered:
-        scores.setdefault(number, logprob)
-        if len(scores) == most:
-            break
-    first = list(scores.items())
-    items = snapshot.items([number for number, _ in first])
-    return [Candidate(item, logprob) for item, (_, logprob) in zip(items, first, strict=True)]
-
-
-def _leads(candidates: list[Candidate], margin: float | None) -> bool:
-    """Whether the first leads so far that verification would leave it in its place."""
-    if margin is None or len(candidates) < 2:
-        return False
-    return candidates[0].logprob - candidates[1].logprob >= margin
-
-
-def _ranked(candidates: list[Candidate], verdicts: list[Verdict]) -> list[RankedItem]:
-    """The verified candidates by probability, then the others as the beams left them."""
-    order = sorted(range(len(verdicts)), key=lambda place: -verdicts[place].probability)
-    order += range(len(verdicts), len(candidates))
-    return [
-        RankedItem(
-            **item_answer(candidates[place].item).model_dump(),
-            rank=rank,
-            logprob=candidates[place].logprob,
-            beam_rank=place + 1,
-            verification=verdicts[place].probability if place < len(verdicts) else None,
-            odds=verdicts[place].odds if place < len(verdicts) else None,
-        )
-        for rank, place in enumerate(order, start=1)
-    ]

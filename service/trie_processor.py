@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -58,9 +59,9 @@ def position_argument(
     return {ARGUMENT: {"files": files, "positions": places, "level": level}}
 
 
-def choice_argument(tokens: tuple[int, int]) -> dict[str, Any]:
-    """``extra_args`` of a request whose next token must be one of two."""
-    return {ARGUMENT: {"tokens": list(tokens)}}
+def choice_argument(steps: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """``extra_args`` of a request of whose next tokens each must be one of two."""
+    return {ARGUMENT: {"steps": [list(tokens) for tokens in steps]}}
 
 
 @dataclass(slots=True)
@@ -92,7 +93,8 @@ class Slots:
         self._kinds = np.full(slots, _OTHER, dtype=np.int8)
         self._walks = np.zeros(slots, dtype=np.int64)
         self._levels = np.zeros(slots, dtype=np.int64)
-        self._choices = np.zeros((slots, 2), dtype=np.int64)
+        #: Of each slot None, or int64 [steps, 2].
+        self._choices = np.full(slots, None, dtype=object)
         shape = (slots, MOST_LAYERS)
         self._positions = torch.full(shape, ABSENT, dtype=torch.int64, device=device)
         self._following = torch.full(shape, ABSENT, dtype=torch.int64, device=device)
@@ -108,9 +110,10 @@ class Slots:
         argument: dict[str, Any] | None = (params.extra_args or {}).get(ARGUMENT)
         kind = _OTHER
         self._kinds[slot] = _OTHER  # whoever was there before uses no layers any more
-        if argument is not None and "tokens" in argument:
+        if argument is not None and "steps" in argument:
             kind = _CHOICE
-            self._choices[slot] = argument["tokens"]
+            self._choices[slot] = np.array(argument["steps"], dtype=np.int64)
+            self._levels[slot] = len(spelled)
         elif argument is not None:
             kind = _WALK if argument["files"] else _FREE
         if argument is not None and kind == _WALK:
@@ -133,7 +136,7 @@ class Slots:
     def move(self, source: int, target: int, *, swap: bool) -> None:
         """A request changes its slot; with ``swap`` the two change places."""
         for array in (self._kinds, self._walks, self._levels, self._choices, self._positions):
-            before = array[target].clone() if isinstance(array, Tensor) else array[target].copy()
+            before = array[target].clone() if isinstance(array, Tensor) else copy(array[target])
             array[target] = array[source]
             if swap:
                 array[source] = before
@@ -142,9 +145,9 @@ class Slots:
 
     def advance(self, slots: NDArray[np.int64]) -> None:
         """The requests of these slots have spelled their likeliest token."""
+        self._levels[slots] += 1
         slots = slots[self._kinds[slots] == _WALK]
         if len(slots):
-            self._levels[slots] += 1
             at = self._index(slots)
             self._positions[at] = self._following[at]
 
@@ -161,7 +164,9 @@ class Slots:
         chosen = np.flatnonzero(kinds == _CHOICE)
         if len(chosen):
             rows = self._index(chosen)[:, None]
-            tokens = self._index(self._choices[slots[chosen]])
+            steps = zip(self._choices[slots[chosen]], self._levels[slots[chosen]], strict=True)
+            # One that has ended may be masked once more before it goes.
+            tokens = self._index(np.stack([one[min(at, len(one) - 1)] for one, at in steps]))
             logprobs = logits[rows[:, 0]].log_softmax(dim=-1).gather(1, tokens)
             logits[rows[:, 0]] = -torch.inf
             logits[rows, tokens] = logprobs

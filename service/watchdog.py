@@ -67,6 +67,9 @@ class WatchedEngine:
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         return await self._asked(self.engine.judge(prompts))
 
+    async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
+        return await self._asked(self.engine.weigh(prompt, spelled))
+
     async def check(self) -> None:
         """Raises :class:`EngineError` if the engine has died, or is stalled."""
         if self._failure:

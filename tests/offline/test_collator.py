@@ -13,7 +13,7 @@ from offline.pairs import PairDataset, Sample
 from offline.pictures import Pixels
 from semcore.identifier import Identifier, global_token
 from semcore.item import Item
-from semcore.prompt import verification_prompt
+from semcore.prompt import description_prompt, verification_prompt
 from semcore.tokens import IdentifierTokenizer, end_token, verdict_tokens
 
 
@@ -35,6 +35,16 @@ def test_loss_counts_the_identifier_only(
         assert expected[-1] == end_token(processor.tokenizer)
         first = processor.tokenizer.convert_ids_to_tokens(expected[0])
         assert first == global_token(Identifier.parse(sample.answer).global_id)
+
+
+def test_prose_ends_with_the_turn(corpus: Corpus, processor: ProcessorMixin) -> None:
+    image = corpus.image_root / corpus.pictures[0].image
+    sample = Sample(description_prompt(), (image,), "a boat\na house", is_prose=True)
+    batch = Collator(processor, Pixels(processor))([sample])
+    labels = batch["labels"][0]
+    *words, last = labels[labels != IGNORED].tolist()
+    assert processor.tokenizer.decode(words).split() == ["a", "boat", "a", "house"]
+    assert last == end_token(processor.tokenizer)
 
 
 def test_a_verification_asks_behind_words_and_at_the_end(

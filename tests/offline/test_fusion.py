@@ -1,6 +1,8 @@
 """Weights are learned from right candidates, and change answers as the service would."""
 
+import math
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -25,10 +27,34 @@ def test_finds_the_weights_that_there_were() -> None:
     assert found.evidence == pytest.approx(0.8, abs=0.12)
 
 
+def test_finds_how_much_is_only_common() -> None:
+    rng = random.Random(1)
+    answered = []
+    for _ in range(300):
+        common = [rng.gauss(-8, 3) for _ in range(10)]
+        told = [rng.gauss(0, 2) for _ in range(10)]
+        most = max(told)
+        (right,) = rng.choices(range(10), [2.718281828 ** (one - most) for one in told])
+        items = [Shown(f"{n}", told[n] + 0.7 * common[n], None, common[n]) for n in range(10)]
+        answered.append(Answered(f"{right}", None, None, 1.0, False, 0.0, items=items))
+    weights = fit_weights(answered)
+    assert weights.commonness == pytest.approx(0.7, abs=0.15)
+    before = sum(fused(one, Calibration()).beam == 1 for one in answered)
+    after = [fused(one, weights) for one in answered]
+    assert sum(one.beam == 1 for one in after) > before
+    assert all(one.verified == one.beam for one in after)
+    # What has nothing to do with what is right is left out.
+    chance = [
+        replace(one, items=[replace(item, commonness=rng.gauss(-8, 3)) for item in one.items])
+        for one in answered
+    ]
+    assert fit_weights(chance).commonness == 0
+
+
 def test_nothing_to_learn_from_leaves_the_defaults() -> None:
     alone = Answered("a", 1, 1, 1.0, False, 0.0, items=[Shown("a", -1.0, 2.0)])
     assert fit_weights([alone]) == fit_weights([]) == Calibration()
-    assert fused(alone, Calibration()) == alone
+    assert fused(alone, Calibration()) == replace(alone, lead=math.inf)
 
 
 def test_other_weights_give_another_order() -> None:

@@ -127,6 +127,7 @@ async def test_ranks_by_verification_and_keeps_the_beam_score(client: httpx.Asyn
         "tokenise",
         "beams",
         "items",
+        "commonness",
         "verify",
         "rank",
         "total",

@@ -12,11 +12,12 @@ from moment import SERVICE
 
 from semcore.errors import EngineError
 from semcore.prompt import identifier_prompt
-from service.engine import Found, Prompt, VllmEngine
+from service.engine import Found, Prompt
 from service.errors import InvalidQueryError
 from service.index import Index
 from service.settings import Settings
 from service.snapshot import Side
+from service.vllm_engine import VllmEngine
 
 # The engine is started in this process: what it imports is deprecated in places, and what it opens
 # is left to the garbage collector.

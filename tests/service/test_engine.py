@@ -16,9 +16,10 @@ from offline.pairs import Sample
 from offline.pictures import Pixels
 from semcore.bundle import read_manifest
 from semcore.calibration import Calibration
+from semcore.identifier import Identifier
 from semcore.item import ItemStore
-from semcore.prompt import DIRECTIONS, Direction, identifier_prompt, target_kind
-from semcore.tokens import verdict_tokens
+from semcore.prompt import DIRECTIONS, Direction, blank_prompt, identifier_prompt, target_kind
+from semcore.tokens import IdentifierTokenizer, verdict_tokens
 from semcore.trie import Trie
 from semcore.walk import load_walk
 
@@ -200,6 +201,27 @@ async def test_verification_is_that_of_hugging_face(
             expected = scores.softmax(dim=0).tolist()
             assert [item["verification"] for item in found] == pytest.approx(expected, abs=1e-3)
     store.close()
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+async def test_commonness_is_that_of_hugging_face(
+    service_url: str, trained: Path, direction: Direction
+) -> None:
+    bundle = trained / "bundle"
+    root = Path(read_manifest(bundle).corpus.image_root)
+    model, processor = load_model(trained / "model")
+    spelling = IdentifierTokenizer(processor.tokenizer)
+    blank = blank_prompt(target_kind(direction))
+    prompt = processor.tokenizer.encode(blank, add_special_tokens=False)
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        answer = await ask(client, queries_of(bundle, direction)[0], root, commonness=True)
+    for item in answer["items"]:
+        tokens = spelling.tokens(Identifier.parse(item["identifier"]["text"]))
+        with torch.no_grad():
+            logits = model.eval()(input_ids=torch.tensor([prompt + tokens])).logits[0]
+        logprobs = logits[len(prompt) - 1 : -1].log_softmax(-1)
+        expected = logprobs[torch.arange(len(tokens)), tokens].sum().item()
+        assert item["commonness"] == pytest.approx(expected, abs=5e-3)
 
 
 async def test_verification_and_experiments_without_the_constraint(

@@ -10,8 +10,9 @@ from fake_engine import FakeEngine
 from semcore.calibration import Calibration
 from semcore.item import Item
 from service.admission import Admission
+from service.candidates import item_answer
 from service.index import Index
-from service.search import Searcher, SearchParameters, item_answer
+from service.search import Searcher, SearchParameters
 from service.settings import Settings
 
 VERIFIED = 4
@@ -70,6 +71,30 @@ async def test_a_lead_spares_verification(index: Index, searcher: Searcher) -> N
     ).verified
     index.calibration = {"text-to-image": Calibration(margin=1e9)}
     assert (await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)).verified
+
+
+async def test_what_is_common_counts_less(index: Index, searcher: Searcher) -> None:
+    plain = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
+    assert all(item.commonness is None and item.score == item.logprob for item in plain.items)
+    asking = replace(PLAIN, commonness=True)
+    told = await searcher.search(index.snapshot, "text-to-image", "a boat", asking)
+    assert [item.id for item in told.items] == [item.id for item in plain.items]
+    assert all(item.commonness is not None for item in told.items)
+    index.calibration = {"text-to-image": Calibration(commonness=0.5)}
+    corrected = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
+    for item in corrected.items:
+        assert item.score == pytest.approx(item.logprob - 0.5 * (item.commonness or 0.0))
+    scores = [item.score for item in corrected.items]
+    assert scores == sorted(scores, reverse=True)
+    assert [item.beam_rank for item in corrected.items] == list(range(1, len(scores) + 1))
+    assert [item.id for item in corrected.items] != [item.id for item in plain.items]
+    assert "commonness" in corrected.timings
+    # The judge weighs the scores, and the first by score are judged.
+    judged = await searcher.search(
+        index.snapshot, "text-to-image", "a boat", replace(PLAIN, verify="always")
+    )
+    first = {item.id for item in judged.items if item.verification is not None}
+    assert first == {item.id for item in corrected.items[:VERIFIED]}
 
 
 async def test_gives_no_more_than_asked_for(index: Index, searcher: Searcher) -> None:

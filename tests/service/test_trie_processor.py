@@ -95,7 +95,7 @@ def test_requests_come_go_and_change_places(tmp_path: Path) -> None:
     mine = params(position_argument(files(stem), (inside[0],), 2))
     added = [
         (0, params(), None, []), (1, mine, None, []), (2, params(position_argument(())), None, []),
-        (3, params(choice_argument((5, 1))), None, []), (4, params(), None, []),
+        (3, params(choice_argument([(5, 1)])), None, []), (4, params(), None, []),
     ]  # fmt: skip
     processor.update_state(update(5, added))
     raw = torch.randn(5, VOCABULARY)
@@ -114,6 +114,27 @@ def test_requests_come_go_and_change_places(tmp_path: Path) -> None:
     # A request that comes back has spelled something since its argument was made.
     processor.update_state(update(1, [(0, mine, None, [8])], removed=[0, 1, 2, 3]))
     assert allowed(processor.apply(torch.zeros(1, VOCABULARY))[0]) == [10]
+
+
+def test_tokens_are_chosen_step_by_step(tmp_path: Path) -> None:
+    _, stem = saved(tmp_path)
+    script = params(choice_argument([(5, 5), (7, 3), (2, 2)]))
+    walking = params(position_argument(files(stem)))
+    processor = runner_1()
+    tokens: list[int] = []
+    processor.update_state(update(2, [(0, walking, None, [6]), (1, script, None, tokens)]))
+    raw = torch.randn(2, VOCABULARY)
+    logits = processor.apply(raw.clone())
+    assert logits[1, 5] == raw[1].log_softmax(dim=-1)[5]
+    assert allowed(logits[1]) == [5]
+    tokens.append(5)
+    # The other one leaves, and this one takes its place.
+    moved = [(1, 0, MoveDirectionality.UNIDIRECTIONAL)]
+    processor.update_state(update(1, removed=[0], moved=moved))
+    assert allowed(processor.apply(torch.zeros(1, VOCABULARY))[0]) == [3, 7]
+    # It comes back with two tokens spelled.
+    processor.update_state(update(1, [(0, script, None, [5, 7])], removed=[0]))
+    assert allowed(processor.apply(torch.zeros(1, VOCABULARY))[0]) == [2]
 
 
 def test_two_indexes_serve_side_by_side(tmp_path: Path) -> None:

@@ -54,6 +54,9 @@ class FakeEngine:
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         return [4 * _weight(prompt, ()) - 2 for prompt in prompts]
 
+    async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
+        return [float(np.log(_weight(prompt, tuple(tokens)))) for tokens in spelled]
+
     async def check(self) -> None:
         if self.dead:
             raise EngineError("the inference engine has died (killed by a test); restart it")

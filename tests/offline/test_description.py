@@ -1,0 +1,24 @@
+"""A picture is described by its own captions, in another order each time."""
+
+from offline.corpus import Corpus
+from offline.description import DescriptionDataset
+from semcore.item import Item
+
+
+def test_all_captions_of_each_picture(training_items: list[Item], corpus: Corpus) -> None:
+    data = DescriptionDataset(training_items, corpus.image_root, seed=0)
+    captions: dict[str, set[str]] = {}
+    for item in training_items:
+        if item.kind == "text":
+            captions.setdefault(item.pair, set()).add(item.caption)
+    assert len(data) == len(data.sizes) == len(captions)
+    pairs = {corpus.image_root / i.image: i.pair for i in training_items if i.kind == "image"}
+    for index in range(len(data)):
+        sample = data[index]
+        assert sample.is_prose
+        assert set(sample.answer.split("\n")) == captions[pairs[sample.images[0]]]
+    first = data[0]
+    assert data[0] == first
+    data.epoch = 1
+    assert data[0].answer != first.answer
+    assert sorted(data[0].answer.split("\n")) == sorted(first.answer.split("\n"))

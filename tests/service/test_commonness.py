@@ -1,0 +1,33 @@
+"""The engine is asked for each identifier once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fake_engine import FakeEngine
+
+from service.commonness import Commonness
+from service.engine import Prompt
+from service.settings import Settings
+
+NAMES = ["<g1> boat red", "<g1> boat", "<g2> dog"]
+
+
+class Counting(FakeEngine):
+    asked = 0
+
+    async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
+        self.asked += len(spelled)
+        return await super().weigh(prompt, spelled)
+
+
+async def test_each_is_asked_for_once(trained: Path) -> None:
+    engine = Counting(trained / "model", Settings())
+    common = Commonness(engine)
+    first = await common.of("image", [*NAMES, NAMES[0]])
+    assert engine.asked == 3
+    assert first[0] == first[3]
+    assert await common.of("image", NAMES[::-1]) == first[2::-1]
+    assert engine.asked == 3
+    # The other kind of item is asked for in other words.
+    assert await common.of("text", NAMES) != first[:3]
+    assert engine.asked == 6
