@@ -34,16 +34,19 @@ def main() -> None:
     parser = argument_parser(__doc__, rounds=7)
     add_arguments(parser)
     parser.add_argument("--seconds", type=int, default=5, help="of each run")
+    parser.add_argument(
+        "--logs", nargs="+", choices=("quiet", "logged"), default=["quiet", "logged"]
+    )
     arguments = parser.parse_args()
     environment = {**SERVICE, "SEMCORE_ENFORCE_EAGER": str(int(arguments.eager))}
     logged = {"SEMCORE_LOG_LEVEL": "info", "SEMCORE_LOG_FORMAT": "json"}
     bundle = arguments.bundle or demo_bundle()
-    loads = {
-        "quiet": _loads(bundle, environment, arguments.rounds, arguments.seconds, logs=False),
-        "logged": _loads(
-            bundle, {**environment, **logged}, arguments.rounds, arguments.seconds, logs=True
-        ),
-    }
+    loads = {}
+    for kind in arguments.logs:
+        own = {**environment, **(logged if kind == "logged" else {})}
+        loads[kind] = _loads(
+            bundle, own, arguments.rounds, arguments.seconds, logs=kind == "logged"
+        )
     rates = {
         f"{name}_{kind}": median(met.answered / met.seconds for met in runs)
         for kind, both in loads.items()

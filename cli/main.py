@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from cli import demo, key, offline_job, online, profile, reproduce
+from cli import demo, doctor, key, offline_job, online, profile, reproduce
 from semcore.errors import SemcoreError
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -49,6 +49,7 @@ for _command in (
     online.serve,
     online.search,
     key.key,
+    doctor.doctor,
     profile.profile,
     demo.demo,
     reproduce.reproduce,

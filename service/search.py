@@ -32,6 +32,8 @@ from service.snapshot import Side, Snapshot
 from service.stopwatch import Stopwatch
 from service.tracing import record_spans
 
+_MOST = 500  # candidates that are put in another order: as many as all pages have together
+
 
 @dataclass(frozen=True, slots=True)
 class SearchParameters:
@@ -104,7 +106,7 @@ class Searcher:
                     side,
                     found.beams,
                     self._engine.spell,
-                    max(most, len(found.beams)) if asks else most,
+                    _MOST if asks else most,
                 )
             if asks:
                 candidates = await self._corrected(

@@ -1,9 +1,9 @@
 """The job on Ray's workers gives what it gives in one process."""
 
-import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +34,8 @@ def workers(request: pytest.FixtureRequest) -> Workers:
 
 def test_results_come_in_order(workers: Workers) -> None:
     batches = [[number, number + 1] for number in range(9)]
-    sums = [2 * number + 1 for number in range(9)]
-    assert list(workers.each(sum, batches, "sums")) == sums
-    assert list(workers.with_each(make_sum, batches, "sums")) == sums
-    assert list(workers.with_each(make_sum, [], "sums")) == []
+    assert list(workers.each(sum, batches, "sums")) == [2 * number + 1 for number in range(9)]
+    assert list(workers.each(sum, [], "sums")) == []
 
 
 def test_what_a_worker_raises_is_raised(workers: Workers) -> None:
@@ -47,23 +45,26 @@ def test_what_a_worker_raises_is_raised(workers: Workers) -> None:
         list(workers.each(fail, [[1]], "failures"))
 
 
-def test_vectors_and_keywords_are_those_of_one_process(workers: Workers) -> None:
+def test_vectors_and_keywords_are_those_of_one_process() -> None:
     texts = ["a red boat", "two dogs in the snow", "a boat", "night over a house", "a red boat"]
     plain = Encoder()
-    spread = SpreadEncoder("", workers, texts=2)
+    spread = SpreadEncoder("", Here(), texts=2)
     vectors = plain.encode(texts)
     np.testing.assert_allclose(spread.encode(texts), vectors, atol=1e-6)
     words = ["boat", "dogs", "house", "night", "red", "snow"]
     ranker = KeywordRanker(words, plain.encode(words), 2)
-    found = SpreadRanking(workers, texts=2)(ranker, texts, vectors)
+    found = SpreadRanking(Here(), texts=2)(ranker, texts, vectors)
     assert found == ranker(texts, vectors)
     assert set(found[0]) == {"red", "boat"}
 
 
-def test_a_bundle_built_on_ray_is_the_same(corpus: Corpus, tmp_path: Path) -> None:
+def test_a_bundle_built_on_ray_is_the_same(
+    corpus: Corpus, tmp_path: Path, on_ray: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offline.build.SpreadEncoder", partial(SpreadEncoder, texts=256))
+    monkeypatch.setattr("offline.build.SpreadRanking", partial(SpreadRanking, texts=100))
     build_bundle(corpus, tmp_path / "here", BuildSettings())
-    command = [sys.executable, "-m", "cli", "build", str(corpus.image_root), str(tmp_path / "ray")]
-    subprocess.run([*command, "--workers", "2"], check=True)
+    build_bundle(corpus, tmp_path / "ray", BuildSettings(), workers=on_ray)
     here, there = (ItemStore(tmp_path / name / "items.sqlite", ()) for name in ("here", "ray"))
     assert list(here) == list(there)
     assert len(list(here)) > 0
@@ -75,10 +76,6 @@ def test_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SemcoreError, match=r"semcore\[ray\]"):
         RayWorkers(1)
-
-
-def make_sum() -> Callable[[list[int]], int]:
-    return sum
 
 
 def make_failure() -> Callable[[list[int]], int]:

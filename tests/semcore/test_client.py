@@ -1,0 +1,125 @@
+"""The client against the real application on the fake engine, and against services in trouble."""
+
+import asyncio
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from live import fake_service, until_ready
+from PIL import Image
+
+from cli.service_process import free_port
+from semcore.client import AsyncSemcoreClient, SemcoreClient, ServiceError
+
+KEY = "secret"
+
+
+@pytest.fixture(scope="module")
+def url(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    journal = str(tmp_path_factory.mktemp("journal"))
+    own = {"SEMCORE_ADMIN_KEY": KEY, "SEMCORE_JOURNAL": journal, "REDIS_URL": ""}
+    with fake_service(trained / "bundle", **own) as (_, address):
+        asyncio.run(until_ready(address))
+        yield address
+
+
+def picture() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 0, 0)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_searches_and_changes_items(url: str, tmp_path: Path) -> None:
+    with SemcoreClient(url, KEY) as client:
+        answer = client.search("two boats", top_k=3, verify="never")
+        assert [item["rank"] for item in answer["items"]] == [1, 2, 3]
+        assert client.picture(answer["items"][0]["id"]).startswith(b"\x89PNG")
+        (tmp_path / "query.png").write_bytes(picture())
+        texts = client.search(tmp_path / "query.png", top_k=2)
+        assert texts["items"] == client.search(picture(), top_k=2)["items"]
+        assert all(item["text"] for item in texts["items"])
+        client.add([{"id": "a/b", "kind": "text", "captions": ["a red boat"]}])
+        client.delete("a/b")
+        with pytest.raises(ServiceError, match="no item") as refused:
+            client.delete("a/b")
+        assert refused.value.status == 404
+        with pytest.raises(ServiceError, match="top_k"):
+            client.search("boats", top_k=1000)
+    with SemcoreClient(url) as stranger, pytest.raises(ServiceError, match="needs a key"):
+        stranger.delete("a/b")
+
+
+async def test_the_same_for_asyncio(url: str) -> None:
+    async with AsyncSemcoreClient(url, KEY) as client:
+        answers = await asyncio.gather(*(client.search(f"boat {n}", top_k=2) for n in range(5)))
+        assert all(len(answer["items"]) == 2 for answer in answers)
+        item = answers[0]["items"][0]["id"]
+        assert (await client.picture(item)).startswith(b"\x89PNG")
+        await client.add([{"id": "new", "kind": "text", "captions": ["a red boat"]}])
+        await client.delete("new")
+        with pytest.raises(ServiceError, match="no item"):
+            await client.delete("new")
+
+
+@contextmanager
+def troubled(*statuses: int) -> Iterator[tuple[str, list[str]]]:
+    """A service that answers one request after the other with these, then with 200."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status = statuses[len(asked)] if len(asked) < len(statuses) else 200
+            asked.append(self.path)
+            body = b'{"error": "no room"}' if status != 200 else b'{"items": []}'
+            self.send_response(status)
+            self.send_header("Retry-After", "0")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+async def test_asks_again_as_often_as_told() -> None:
+    with troubled(429, 503) as (address, asked), SemcoreClient(address) as client:
+        assert client.search("a boat")["items"] == []
+        assert len(asked) == 3
+    with troubled(429, 503) as (address, asked):
+        async with AsyncSemcoreClient(address) as patient:
+            assert (await patient.search("a boat"))["items"] == []
+        assert len(asked) == 3
+    with troubled(*[503] * 9) as (address, asked), SemcoreClient(address, retries=2) as client:
+        with pytest.raises(ServiceError, match="no room"):
+            client.search("a boat")
+        assert len(asked) == 3
+    with troubled(500) as (address, asked), SemcoreClient(address) as client:
+        with pytest.raises(ServiceError):
+            client.search("a boat")
+        assert len(asked) == 1
+
+
+async def test_says_that_nothing_answers() -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    with SemcoreClient(address, retries=0) as client:
+        with pytest.raises(ServiceError, match="does not answer") as failed:
+            client.search("a boat")
+        assert failed.value.status == 0
+    async with AsyncSemcoreClient(address, retries=0) as waiting:
+        with pytest.raises(ServiceError, match="does not answer"):
+            await waiting.search("a boat")
