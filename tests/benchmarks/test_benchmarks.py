@@ -1,11 +1,14 @@
-"""Every benchmark runs from end to end at a small size, and ends with its ratios."""
+"""The benchmarks run from end to end at a small size, and end with their ratios."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
+
+from benchmarks.bare import create_bare
 
 
 def last_line(name: str, out: Path, *arguments: object, plotted: bool = True) -> dict[str, float]:
@@ -32,6 +35,7 @@ def test_masks_and_memory(tmp_path: Path) -> None:
     assert memory["file_to_marisa_3000"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments", "ratio"),
     [
@@ -47,6 +51,7 @@ def test_searches(
     assert last_line(name, tmp_path, *bundle, *arguments)[ratio] > 0
 
 
+@pytest.mark.slow
 def test_service(trained: Path, tmp_path: Path) -> None:
     bundle = ["--bundle", trained / "bundle", "--eager", "--rounds", 1]
     short = ["--seconds", 1, "--logs", "logged"]
@@ -56,5 +61,16 @@ def test_service(trained: Path, tmp_path: Path) -> None:
     assert soak["errors"] == 0
     assert soak["answered"] > 0
     assert soak["memory_at_end_to_before_reloads"] > 0
+
+
+def test_lookups_while_redis_is_in_trouble(tmp_path: Path) -> None:
     lookups = last_line("redis_faults", tmp_path, "--seconds", 0.1, "--rounds", 1, plotted=False)
     assert lookups.keys() >= {"most_ms_healthy", "most_ms_hung", "most_ms_dead", "most_ms_garbage"}
+
+
+async def test_a_bare_endpoint_answers_the_bytes() -> None:
+    transport = httpx.ASGITransport(create_bare("/search", b'{"items": []}'))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.post("/search", json={"query": "a boat"})
+    assert answer.content == b'{"items": []}'
+    assert answer.headers["content-type"] == "application/json"
