@@ -10,6 +10,7 @@ from cli.cache_folder import cache_folder
 from cli.main import app
 
 
+@pytest.mark.slow  # 'make demo' itself is part of every check
 def test_serves_from_the_cache(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
