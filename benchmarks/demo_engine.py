@@ -61,6 +61,9 @@ def start_engine(settings: Settings) -> DemoEngine:
 
 def processor_seconds() -> float:
     """Processor time so far, of this process and all that it has started."""
-    mine = psutil.Process()
-    family = [mine, *mine.children(recursive=True)]
-    return sum(sum(process.cpu_times()[:2]) for process in family)
+    return sum(sum(process.cpu_times()[:2]) for process in family(psutil.Process()))
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """A process and all that it has started."""
+    return [process, *process.children(recursive=True)]

@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 import psutil
 
-from benchmarks.demo_engine import add_arguments
+from benchmarks.demo_engine import add_arguments, family
 from benchmarks.measure import argument_parser, record
 from benchmarks.plot import timeline
 from benchmarks.wrk import Load, load, loading
@@ -155,8 +155,7 @@ def _watched(url: str) -> Iterator[Memory]:
 
     def look() -> None:
         while not ended.is_set():
-            family = [service, *service.children(recursive=True)]
-            used = sum(process.memory_full_info().pss for process in family)
+            used = sum(process.memory_full_info().pss for process in family(service))
             at = round(time.perf_counter() - began, 1)
             memory.looks.append((at, round(used / 2**20, 1)))
             ended.wait(_EVERY)

@@ -231,20 +231,18 @@ def _check_pictures(settings: Settings, manifest: Manifest) -> Finding:
 
 
 def check_journal(settings: Settings) -> Finding:
-    folder = settings.journal_folder
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    existing = _existing(settings.journal_folder)
     if not os.access(existing, os.W_OK):
         return Finding(
             "journal", "fault", f"{existing} cannot be written to",
             "set SEMCORE_JOURNAL to a folder that can, or give this user the right",
         )  # fmt: skip
-    return Finding("journal", "ok", f"{folder} can be written to")
+    return Finding("journal", "ok", f"{settings.journal_folder} can be written to")
 
 
 def check_disk(settings: Settings, least: int = _GIB) -> Finding:
     """``least``: bytes that should be free."""
-    folder = settings.journal_folder
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    existing = _existing(settings.journal_folder)
     free = shutil.disk_usage(existing).free
     said = f"{free / _GIB:.1f} GiB are free at {existing}"
     if free < least:
@@ -265,6 +263,11 @@ def check_memory(settings: Settings, available: int | None = None) -> Finding:
             "end other programs, or lower SEMCORE_CPU_KVCACHE_GIB",
         )  # fmt: skip
     return Finding("memory", "ok", said)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def _version(package: str) -> str | None:

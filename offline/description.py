@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from offline.pairs import Sample, SampleDataset
+from offline.pairs import Sample, SampleDataset, captions_by_pair
 from semcore.item import Item
 from semcore.prompt import description_prompt
 
@@ -20,10 +20,7 @@ class DescriptionDataset(SampleDataset):
     def __init__(self, items: Iterable[Item], image_root: Path, seed: int) -> None:
         super().__init__(seed)
         everything = list(items)
-        captions: dict[str, list[str]] = {}
-        for item in everything:
-            if item.kind == "text":
-                captions.setdefault(item.pair, []).append(item.caption)
+        captions = captions_by_pair(everything)
         self._pictures = [
             (image_root / item.image, captions[item.pair])
             for item in everything

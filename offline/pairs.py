@@ -54,10 +54,15 @@ class SampleDataset(Dataset[Sample], ABC):
 
 def captions_of_pairs(items: Iterable[Item]) -> dict[str, str]:
     """For each pair all its captions in one text."""
-    captions: dict[str, str] = {}
+    return {pair: " ".join(captions) for pair, captions in captions_by_pair(items).items()}
+
+
+def captions_by_pair(items: Iterable[Item]) -> dict[str, list[str]]:
+    """For each pair all its captions."""
+    captions: dict[str, list[str]] = {}
     for item in items:
         if item.kind == "text":
-            captions[item.pair] = f"{captions.get(item.pair, '')} {item.caption}"
+            captions.setdefault(item.pair, []).append(item.caption)
     return captions
 
 

@@ -165,48 +165,40 @@ class VllmEngine:
         )
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
-        from service.trie_processor import choice_argument
-
-        params = self._params(
-            max_tokens=1,
-            temperature=0.0,
-            # Not logprob_token_ids: it spoils the logprobs of other requests of the same batch.
-            logprobs=len(self._verdicts),
-            extra_args=choice_argument([self._verdicts]),
-            detokenize=False,
-            output_kind=self._kind,
-        )
-        answers = await asyncio.gather(*(self._ask(prompt, params) for prompt in prompts))
         yes, no = self._verdicts
-        odds = []
-        for answer in answers:
-            logprobs = answer.outputs[0].logprobs
-            if not logprobs:
-                raise EngineError("the engine returned no log-probabilities")
-            odds.append(logprobs[0][yes].logprob - logprobs[0][no].logprob)
-        return odds
+        told = await asyncio.gather(*(self._chosen(one, [self._verdicts]) for one in prompts))
+        return [step[yes].logprob - step[no].logprob for (step,) in told]
 
     async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
-        return await asyncio.gather(*(self._weight(prompt, tokens) for tokens in spelled))
+        # Step by step, since of tokens in a prompt the engine tells no probabilities.
+        told = await asyncio.gather(
+            *(self._chosen(prompt, [(token, token) for token in tokens]) for tokens in spelled)
+        )
+        return [
+            sum(step[token].logprob for step, token in zip(steps, tokens, strict=True))
+            for steps, tokens in zip(told, spelled, strict=True)
+        ]
 
-    async def _weight(self, prompt: Prompt, tokens: Sequence[int]) -> float:
-        """Spelled step by step: of tokens in a prompt the engine tells no probabilities."""
+    async def _chosen(self, prompt: Prompt, steps: Sequence[tuple[int, int]]) -> Sequence[Any]:
+        """For each next token, which must be one of two, the log-probabilities of these by token:
+        over the whole vocabulary."""
         from service.trie_processor import choice_argument
 
         params = self._params(
-            max_tokens=len(tokens),
+            max_tokens=len(steps),
             temperature=0.0,
-            logprobs=1,
-            extra_args=choice_argument([(token, token) for token in tokens]),
+            # Not logprob_token_ids: it spoils the logprobs of other requests of the same batch.
+            logprobs=2,
+            extra_args=choice_argument(steps),
             stop_token_ids=[self._end],
             detokenize=False,
             output_kind=self._kind,
         )
-        logprobs = (await self._ask(prompt, params, room=len(tokens))).outputs[0].logprobs
+        answer = await self._ask(prompt, params, room=len(steps))
+        logprobs: Sequence[Any] | None = answer.outputs[0].logprobs
         if not logprobs:
             raise EngineError("the engine returned no log-probabilities")
-        total: float = sum(step[t].logprob for step, t in zip(logprobs, tokens, strict=True))
-        return total
+        return logprobs
 
     async def _ask(self, prompt: Prompt, params: SamplingParams, room: int = 1) -> RequestOutput:
         """The final output of one request, which needs room for so many tokens."""
