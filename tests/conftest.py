@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 from living import metadata
 from moment import MOMENT, SERVICE
+from redis_process import redis_server
 
 from cli.service_process import free_port, serving
 from offline.binding import bind_bundle
@@ -74,8 +73,5 @@ def service_url(trained: Path) -> Iterator[str]:
 def redis_url() -> Iterator[str]:
     """A real Redis server on a free port of loopback."""
     port = free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        time.sleep(0.5)
+    with redis_server(port):
         yield f"redis://127.0.0.1:{port}/0"
-        process.terminate()

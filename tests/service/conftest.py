@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fake_engine import FakeEngine
+from key_file import write_keys
 
 from service.app import create_app
 from service.settings import Settings
@@ -24,4 +25,15 @@ async def client(trained: Path) -> AsyncIterator[httpx.AsyncClient]:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
             opened.app = app  # type: ignore[attr-defined]
+            yield opened
+
+
+@pytest.fixture
+async def guarded(trained: Path, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    keys = write_keys(tmp_path / "keys.json")
+    app = create_app(Settings(bundle=trained / "bundle", keys=keys), FakeEngine)
+    async with app.router.lifespan_context(app):
+        await app.state.retrieval.ready.wait()
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
             yield opened

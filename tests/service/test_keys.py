@@ -1,33 +1,15 @@
 """Keys open what they are for, and no more often than they may."""
 
 import hashlib
-import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
-from fake_engine import FakeEngine
+from key_file import write_keys
 
 from semcore.errors import SemcoreError
-from service.app import create_app
 from service.errors import ForbiddenError, OverloadedError, UnauthorizedError
-from service.keys import Keyring, Scope
-from service.settings import Settings
-
-
-def write_keys(path: Path) -> Path:
-    def key(secret: str, *scopes: Scope, per_minute: int | None = None) -> dict[str, object]:
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        return {"name": secret, "sha256": digest, "scopes": scopes, "per_minute": per_minute}
-
-    keys = [
-        key("seeker", "search"),
-        key("rare", "search", per_minute=3),
-        key("both", "search", "admin"),
-    ]
-    path.write_text(json.dumps(keys))
-    return path
+from service.keys import Keyring
 
 
 def test_scopes_and_rates(tmp_path: Path) -> None:
@@ -63,17 +45,6 @@ def test_says_what_is_wrong_with_the_file(tmp_path: Path) -> None:
         Keyring.read(tmp_path / "keys.json", None)
     with pytest.raises(SemcoreError, match="cannot be read"):
         Keyring.read(tmp_path / "none.json", None)
-
-
-@pytest.fixture
-async def guarded(trained: Path, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    keys = write_keys(tmp_path / "keys.json")
-    app = create_app(Settings(bundle=trained / "bundle", keys=keys), FakeEngine)
-    async with app.router.lifespan_context(app):
-        await app.state.retrieval.ready.wait()
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
-            yield opened
 
 
 async def test_guards_the_routes(guarded: httpx.AsyncClient) -> None:

@@ -1,39 +1,17 @@
 """Searches go on, all answered, while Redis hangs, dies, talks nonsense and comes back."""
 
 import asyncio
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 
 import httpx
-import redis
 from live import fake_service, until_ready
+from redis_process import redis_server
 
 from cli.service_process import free_port
 
 CLIENTS = 16
 SEARCH = "/search/text-to-image"
-
-
-@contextmanager
-def redis_server(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        client = redis.Redis(port=port)
-        for _ in range(100):
-            try:
-                client.ping()
-                break
-            except redis.ConnectionError:
-                time.sleep(0.05)
-        try:
-            yield process
-        finally:
-            process.send_signal(SIGCONT)
-            process.kill()
 
 
 async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

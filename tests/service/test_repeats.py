@@ -3,7 +3,6 @@
 import base64
 import io
 import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -17,7 +16,6 @@ from service.app import create_app
 from service.question import question
 from service.repeats import AnswerRepeats, _Known
 from service.settings import Settings
-from tests.service.test_keys import write_keys
 
 PATH = "/search/text-to-image"
 QUERY = {"query": "two boats", "top_k": 3}
@@ -95,17 +93,6 @@ async def test_a_dead_engine_answers_no_repeats(client: httpx.AsyncClient) -> No
     await client.post(PATH, json=QUERY)
     client.app.state.retrieval._engine.engine.dead = True  # type: ignore[attr-defined]
     assert (await client.post(PATH, json=QUERY)).status_code == 503
-
-
-@pytest.fixture
-async def guarded(trained: Path, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    settings = Settings(bundle=trained / "bundle", keys=write_keys(tmp_path / "keys.json"))
-    app = create_app(settings, FakeEngine)
-    async with app.router.lifespan_context(app):
-        await app.state.retrieval.ready.wait()
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
-            yield opened
 
 
 async def test_a_repeat_needs_a_key(guarded: httpx.AsyncClient) -> None:

@@ -1,0 +1,27 @@
+"""A real Redis server on loopback."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from signal import SIGCONT
+
+import redis
+
+
+@contextmanager
+def redis_server(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        client = redis.Redis(port=port)
+        for _ in range(100):
+            try:
+                client.ping()
+                break
+            except redis.ConnectionError:
+                time.sleep(0.05)
+        try:
+            yield process
+        finally:
+            process.send_signal(SIGCONT)
+            process.kill()
