@@ -22,6 +22,7 @@ class Breaker:
         self._failures = 0
         self._pause = _FIRST_PAUSE
         self._until = 0.0
+        self._tries = False
 
     @property
     def is_open(self) -> bool:
@@ -36,17 +37,21 @@ class Breaker:
         if now < self._until:
             return False
         self._until = now + self._pause
+        self._tries = True
         return True
 
     def succeeded(self) -> None:
         self._failures = 0
         self._pause = _FIRST_PAUSE
+        self._tries = False
 
     def failed(self) -> None:
-        was_open = self.is_open
+        if self.is_open and not self._tries:
+            return  # one of many calls at a time that began before it opened: no news
         self._failures += 1
         if not self.is_open:
             return
-        if was_open:
+        if self._tries:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        self._tries = False
         self._until = self._clock() + self._pause

@@ -29,7 +29,16 @@ def test_the_pause_has_an_end() -> None:
     breaker = Breaker(1, clock=lambda: now)
     for _ in range(20):
         breaker.failed()
-    now = 30.5
+        now += 30.5
+        assert breaker.allows()
+
+
+def test_calls_that_fail_together_open_it_once() -> None:
+    now = 0.0
+    breaker = Breaker(3, clock=lambda: now)
+    for _ in range(40):
+        breaker.failed()
+    now = 1.1
     assert breaker.allows()
 
 
