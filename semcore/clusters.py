@@ -50,6 +50,15 @@ class Clusters:
         return cls(np.asarray(centroids, dtype=np.float32), words, frequencies)
 
 
+def read_cluster_words(folder: Path) -> list[list[str]]:
+    """The words of each cluster; none where the identifiers have no clusters."""
+    try:
+        words: list[list[str]] = json.loads((folder / _WORDS).read_text())
+    except OSError:
+        return []
+    return words
+
+
 def assign_clusters(vectors: Vectors, centroids: Vectors) -> NDArray[np.int64]:
     """The nearest centroid of each vector, int64 [len(vectors)]."""
     distances = (centroids**2).sum(axis=1)[None, :] - 2.0 * vectors @ centroids.T

@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from semcore import branches
+from semcore.branches import Gallery
 from semcore.errors import BundleError
 from semcore.filter import Filter, Metadata
 from semcore.metadata import SCHEMA, listed, write_metadata
@@ -31,6 +33,7 @@ CREATE TABLE items (
     identifier TEXT NOT NULL, views TEXT NOT NULL, metadata TEXT NOT NULL
 );
 CREATE INDEX by_split ON items (split, kind, id);
+{branches.SCHEMA}
 {SCHEMA}"""
 
 
@@ -85,7 +88,11 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
 
 
 class ItemStore:
-    """Read access to the items of a bundle. Safe to use from several threads."""
+    """Read access to the items of a bundle. Safe to use from several threads.
+
+    Attributes:
+        galleries: of each kind those that can be found, as a tree of identifiers.
+    """
 
     def __init__(self, path: Path, splits: Sequence[str]) -> None:
         """``splits``: those whose items can be found (the gallery)."""
@@ -97,6 +104,9 @@ class ItemStore:
                 f"{path} cannot be opened ({error}); build the bundle again"
             ) from error
         self._splits = tuple(splits)
+        self.galleries: dict[Kind, Gallery] = {
+            kind: Gallery(self._connection, kind, splits) for kind in KINDS
+        }
         self._in_gallery = f"split IN ({', '.join('?' * len(self._splits))})"
 
     def close(self) -> None:

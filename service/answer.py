@@ -61,6 +61,9 @@ class SearchOptions(BaseModel):
     commonness: bool = Field(
         default=False, description="say how likely each identifier is without the query, too"
     )
+    explain: bool = Field(
+        default=False, description="say token by token how each identifier was spelled"
+    )
     trace: list[str] = Field(
         default=[],
         max_length=20,
@@ -105,6 +108,23 @@ class ItemAnswer(BaseModel):
     metadata: dict[str, Any] = Field(default={}, description="what filters are about")
 
 
+class BeatenAnswer(BaseModel):
+    """A token that could have stood there."""
+
+    text: str
+    logprob: float
+
+
+class StepAnswer(BaseModel):
+    """A token of an identifier as the beams spelled it."""
+
+    text: str = Field(description="with the space before it; empty: the end of the identifier")
+    logprob: float = Field(description="after the query and the tokens before")
+    beaten: list[BeatenAnswer] = Field(
+        description="the likeliest others that identifiers go on with here"
+    )
+
+
 class RankedItem(ItemAnswer):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_ITEM]})
 
@@ -121,6 +141,9 @@ class RankedItem(ItemAnswer):
     beam_rank: int = Field(description="place from 1 before verification")
     verification: float | None = Field(description="probability to be the best candidate")
     odds: float | None = Field(description="log-odds that it matches, by the model's judgement")
+    path: list[StepAnswer] = Field(
+        default=[], description="how its identifier was spelled, where that was asked for"
+    )
 
 
 class SpanAnswer(BaseModel):

@@ -10,6 +10,7 @@ token's probabilities, is told them, and says which rows go on, which end and wh
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,16 +20,30 @@ from numpy.typing import NDArray
 from semcore.layers import Layers, Leaves, Positions
 from semcore.walk import DONE
 
+_BEATEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A token of an identifier, its log-probability after those before it, and the likeliest others
+    that could have stood there."""
+
+    token: int
+    logprob: float
+    beaten: tuple[tuple[int, float], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Beam:
     """A finished identifier: its leaves in the layers, and the sum of its log-probabilities.
 
-    There are no leaves for a sequence that no layer holds (unconstrained search only).
+    There are no leaves for a sequence that no layer holds (unconstrained search only), and no
+    choices unless the search was traced.
     """
 
     leaves: Leaves
     logprob: float
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +73,25 @@ class Row:
     leaves: Leaves = ()
     logprob: float = 0.0
     parent: int | None = None
+    choices: tuple[Choice, ...] = ()
 
 
 class BeamSearch:
-    """The beams of one search; ``rows`` are those under way, by number, and ``trail`` the positions
-    of those after each step.
+    """The beams of one search; ``rows`` are those under way, by number. Of a search that is traced
+    ``trail`` has the positions of those after each step, and every beam its choices.
 
     A row that goes on keeps its number if the engine has chosen its token, for then the engine's
     own request goes on as well; every other one is new.
     """
 
-    def __init__(self, layers: Layers, beam_width: int, *, constrained: bool = True) -> None:
+    def __init__(
+        self, layers: Layers, beam_width: int, *, constrained: bool = True, traced: bool = False
+    ) -> None:
         self.rows: dict[int, Row] = {0: Row(layers.root)}
         self._layers = layers
         self._beam_width = beam_width
         self._constrained = constrained
+        self._traced = traced
         self.trail: list[list[Positions]] = []
         self._finished: list[Beam] = []
         self._spelled = 0
@@ -103,7 +122,7 @@ class BeamSearch:
         following: dict[int, Row] = {}
         for rank, place in enumerate(best.tolist()):
             parent, token = parents[origins[place]], int(tokens[place])
-            row = self._spell(parent, token, float(logprobs[place]))
+            row = self._spell(parent, token, float(logprobs[place]), answers[parent])
             if token == self._layers.end:
                 if rank < self._beam_width:
                     self._finished.append(self._beam(row))
@@ -115,23 +134,26 @@ class BeamSearch:
             self._beam_width, self._finished, key=lambda beam: beam.logprob
         )
         self.rows = {} if self._is_over(following) else following
-        self.trail.append([row.positions for row in following.values()])
+        if self._traced:
+            self.trail.append([row.positions for row in following.values()])
 
-    def _spell(self, parent: int, token: int, logprob: float) -> Row:
+    def _spell(self, parent: int, token: int, logprob: float, answer: Answer) -> Row:
         before = self.rows[parent]
         positions, leaves = before.positions, before.leaves
         if self._constrained:
             step = self._layers.step(positions, token)
             assert step is not None, "the engine returned a token that the walk forbids"
             positions, leaves = step
-        return Row(positions, (*before.tokens, token), leaves, logprob, parent)
+        choices = (*before.choices, _choice(token, answer)) if self._traced else ()
+        return Row(positions, (*before.tokens, token), leaves, logprob, parent, choices)
 
     def _beam(self, row: Row) -> Beam:
         if self._constrained:
-            return Beam(row.leaves, row.logprob)
+            return Beam(row.leaves, row.logprob, row.choices)
         spelled = self._layers.follow(row.tokens)
         is_whole = spelled is not None and DONE in spelled[0]
-        return Beam(spelled[1] if spelled is not None and is_whole else (), row.logprob)
+        leaves = spelled[1] if spelled is not None and is_whole else ()
+        return Beam(leaves, row.logprob, row.choices)
 
     def _is_over(self, following: Mapping[int, Row]) -> bool:
         if not following or self._spelled == self._layers.depth:
@@ -139,3 +161,13 @@ class BeamSearch:
         best = next(iter(following.values()))
         full = len(self._finished) == self._beam_width
         return full and self._finished[-1].logprob >= best.logprob
+
+
+def _choice(token: int, answer: Answer) -> Choice:
+    told = [
+        (other, logprob)
+        for other, logprob in zip(answer.tokens.tolist(), answer.logprobs.tolist(), strict=True)
+        if math.isfinite(logprob)
+    ]
+    beaten = [one for one in told if one[0] != token][:_BEATEN]
+    return Choice(token, dict(told)[token], tuple(beaten))

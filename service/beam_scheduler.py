@@ -44,7 +44,7 @@ def search_argument(
     """``extra_args`` of a request that is a beam search over the layers of these files.
 
     Args:
-        traced: say as well where the beams were after each step.
+        traced: say as well where the beams were after each step, and what they chose.
 
     Its only output has, in ``kv_transfer_params["semcore"]``, what the service's ``Found`` is made
     of; it finishes with an error where a beam could not go on.
@@ -64,7 +64,6 @@ class _Search:
     beams: BeamSearch
     beam_width: int
     files: LayerFiles
-    traced: bool
     answers: dict[int, Answer] = field(default_factory=dict)
     rows: dict[int, str] = field(default_factory=dict)
     added: float = field(default_factory=time.monotonic)
@@ -99,9 +98,11 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         # All rows of a search have to run at the same time.
         beam_width = min(argument["beam_width"], self.max_num_running_reqs)
         files = tuple((stem, live) for stem, live in argument["files"])
-        beams = BeamSearch(open_layers(files), beam_width, constrained=argument["constrained"])
-        spelled = files if argument["constrained"] else ()
-        search = _Search(request, beams, beam_width, spelled, argument["traced"])
+        constrained = argument["constrained"]
+        beams = BeamSearch(
+            open_layers(files), beam_width, constrained=constrained, traced=argument["traced"]
+        )
+        search = _Search(request, beams, beam_width, files if constrained else ())
         self._searches[request.request_id] = search
         self._queue.append(search)
         self._admit()
@@ -294,7 +295,8 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             "logprobs": [beam.logprob for beam in beams],
             "queued": search.queued,
             "steps": search.steps,
-            "trail": search.beams.trail if search.traced else [],
+            "trail": search.beams.trail,
+            "choices": [[(c.token, c.logprob, c.beaten) for c in b.choices] for b in beams],
             "requests": search.requests,
         }
         outputs.setdefault(request.client_index, EngineCoreOutputs()).outputs.append(

@@ -9,8 +9,8 @@ from urllib.parse import quote
 from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.layers import Layers
-from service.answer import IdentifierAnswer, ItemAnswer, RankedItem
-from service.beam import Beam
+from service.answer import BeatenAnswer, IdentifierAnswer, ItemAnswer, RankedItem, StepAnswer
+from service.beam import Beam, Choice
 from service.gsv import Verdict
 from service.snapshot import Side, Snapshot
 
@@ -21,6 +21,7 @@ class Candidate:
     identifier: the one of the item's that the beams found.
     commonness: its log-probability without a query, where that was asked for.
     score: what the candidates are ordered by.
+    choices: how the identifier was spelled, of a search that was traced.
     """
 
     item: Item
@@ -28,6 +29,7 @@ class Candidate:
     logprob: float
     commonness: float | None
     score: float
+    choices: tuple[Choice, ...] = ()
 
 
 def candidates_of(
@@ -52,7 +54,12 @@ def candidates_of(
     items = snapshot.items(list(first))
     return [
         Candidate(
-            item, _identifier(item, beam, side.layers, spell), beam.logprob, None, beam.logprob
+            item,
+            _identifier(item, beam, side.layers, spell),
+            beam.logprob,
+            None,
+            beam.logprob,
+            beam.choices,
         )
         for item, beam in zip(items, first.values(), strict=True)
     ]
@@ -65,8 +72,16 @@ def leads(candidates: list[Candidate], margin: float | None) -> bool:
     return candidates[0].score - candidates[1].score >= margin
 
 
-def ranked(candidates: list[Candidate], verdicts: list[Verdict]) -> list[RankedItem]:
-    """The verified candidates by probability, then the others by their score."""
+def ranked(
+    candidates: list[Candidate],
+    verdicts: list[Verdict],
+    read: Callable[[int], str] | None = None,
+) -> list[RankedItem]:
+    """The verified candidates by probability, then the others by their score.
+
+    Args:
+        read: the text of a token, if it is to be told how the identifiers were spelled.
+    """
     order = sorted(range(len(verdicts)), key=lambda place: -verdicts[place].probability)
     order += range(len(verdicts), len(candidates))
     return [
@@ -79,6 +94,7 @@ def ranked(candidates: list[Candidate], verdicts: list[Verdict]) -> list[RankedI
             beam_rank=place + 1,
             verification=verdicts[place].probability if place < len(verdicts) else None,
             odds=verdicts[place].odds if place < len(verdicts) else None,
+            path=[] if read is None else [_step(one, read) for one in candidates[place].choices],
         )
         for rank, place in enumerate(order, start=1)
     ]
@@ -99,6 +115,11 @@ def item_answer(item: Item) -> ItemAnswer:
         text=item.caption if item.kind == "text" else None,
         metadata=dict(item.metadata),
     )
+
+
+def _step(choice: Choice, read: Callable[[int], str]) -> StepAnswer:
+    beaten = [BeatenAnswer(text=read(token), logprob=told) for token, told in choice.beaten]
+    return StepAnswer(text=read(choice.token), logprob=choice.logprob, beaten=beaten)
 
 
 def _identifier(

@@ -55,7 +55,8 @@ class Found:
         queued: seconds that the search waited for a place in the batch.
         steps: the first one reads the query.
         requests: how many requests of the engine the beams took.
-        trail: where the beams that went on were after each step, of a search that was traced.
+        trail: where the beams that went on were after each step, of a search that was traced,
+            whose beams have their choices, too.
     """
 
     beams: list[Beam]
@@ -74,6 +75,10 @@ class Engine(Protocol):
 
     def spell(self, identifier: str) -> list[int]:
         """The tokens of an identifier, the end token included."""
+        ...
+
+    def read(self, token: int) -> str:
+        """A token as text, with the space before it; nothing for the end token."""
         ...
 
     async def find(

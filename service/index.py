@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from semcore.bundle import CLUSTER_FILES, ITEMS, Manifest, check_bundle
 from semcore.calibration import read_calibration
 from semcore.canary import read_canary
+from semcore.clusters import read_cluster_words
 from semcore.errors import BundleError, JournalError
 from semcore.item import KINDS, ItemStore
 from semcore.journal import Journal
@@ -94,6 +95,11 @@ class Index:
     @cached_property
     def spelling(self) -> IdentifierTokenizer:
         return IdentifierTokenizer(load_tokenizer(self.model))
+
+    @cached_property
+    def cluster_words(self) -> list[list[str]]:
+        """What each cluster says, by Global ID."""
+        return read_cluster_words(self.folder)
 
     @cached_property
     def namer(self) -> Namer:

@@ -91,6 +91,7 @@ def question(
         constrained=options.constrained,
         wanted=options.filter,
         commonness=options.commonness,
+        explain=options.explain,
     )
     return Question(
         direction,

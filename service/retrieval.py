@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from semcore.errors import EngineError
-from semcore.item import Item
+from semcore.item import Item, Kind
 from semcore.journal import Journal
 from semcore.prompt import Direction
 from service import metrics
@@ -30,6 +30,7 @@ from service.search import Searcher
 from service.settings import Settings
 from service.single_flight import SingleFlight
 from service.snapshot import Snapshot
+from service.tree import TreeAnswer, tree
 from service.upload import read_upload
 from service.vllm_engine import VllmEngine
 from service.watch import watch_bundle
@@ -189,6 +190,11 @@ class Retrieval:
         with self.lifecycle.lease() as index:
             item = index.snapshot.get(item_id)
             return None if item is None else (item, index.snapshot.image_path(item))
+
+    async def tree(self, kind: Kind, beginning: str, branches: int, items: int) -> TreeAnswer:
+        """A place in the tree of identifiers of the current index (:func:`service.tree.tree`)."""
+        with self.lifecycle.lease() as index:
+            return await asyncio.to_thread(tree, index.snapshot, kind, beginning, branches, items)
 
     def _next_page(self, asked: Question, offset: int) -> Question:
         if offset + asked.parameters.top_k > self.settings.max_top_k:

@@ -6,16 +6,16 @@ import asyncio
 import base64
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from semcore.filter import Filter
-from semcore.item import Item
+from semcore.item import Item, Kind
 from semcore.prompt import Direction
 from service.access import Serving, require
 from service.answer import (
@@ -40,6 +40,7 @@ from service.errors import (
 )
 from service.repeats import remember_question, was_looked_up
 from service.retrieval import Retrieval
+from service.tree import TreeAnswer
 
 router = APIRouter(responses=ERRORS, dependencies=[Depends(require("search"))])
 
@@ -98,6 +99,18 @@ async def batch(body: BatchQuery, request: Request, retrieval: Serving) -> Respo
 
     found = await unless_gone(request, asyncio.gather(*map(one, body.queries)))
     return _json(b'{"answers":[%s]}' % b",".join(found))
+
+
+@router.get("/identifiers")
+async def identifiers(
+    retrieval: Serving,
+    kind: Kind = "image",
+    beginning: Annotated[str, Query(max_length=500, description="'<g17> boat', say")] = "",
+    branches: Annotated[int, Query(ge=1, le=5000, description="most to tell")] = 200,
+    items: Annotated[int, Query(ge=0, le=200, description="most to show")] = 24,
+) -> TreeAnswer:
+    """What follows a beginning of identifiers: clusters, then words, then items."""
+    return await retrieval.tree(kind, " ".join(beginning.split()), branches, items)
 
 
 @router.get("/items/{item_id:path}/image", response_class=FileResponse)

@@ -43,6 +43,7 @@ class SearchParameters:
     constrained: bool
     wanted: Filter | None = None
     commonness: bool = False
+    explain: bool = False
     offset: int = 0
 
 
@@ -92,8 +93,9 @@ class Searcher:
             with watch.span("queue"):
                 await turn.enter_async_context(self._admission.turn(deadline, patient=patient))
             plan = self._pace.plan(wanted, deadline.left)
+            traced = bool(trace) or parameters.explain
             found = await self._find(
-                watch, direction, query, side, parameters, plan.beam_width, deadline, bool(trace)
+                watch, direction, query, side, parameters, plan.beam_width, deadline, traced
             )
             metrics.SURVIVAL.labels(direction).observe(len(found.beams) / plan.beam_width)
             calibration = snapshot.calibration.get(direction, Calibration())
@@ -117,7 +119,8 @@ class Searcher:
             top = candidates[: self._pace.verified(plan.verified, deadline.left)]
             verdicts = await self._judge(snapshot, query, top, calibration, watch, deadline)
         with watch.span("rank"):
-            items = ranked(candidates, verdicts or [])[parameters.offset : end]
+            read = self._engine.read if parameters.explain else None
+            items = ranked(candidates, verdicts or [], read)[parameters.offset : end]
         due = min(wanted.verified, len(candidates))
         is_late = verdicts is None and deadline.left == 0
         fewer = plan.beam_width < parameters.beam_width or (due > 1 and (len(top) < due or is_late))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semcore.branches import Gallery
 from semcore.calibration import Calibration
 from semcore.filter import Filter
 from semcore.identifier import Identifier
@@ -124,6 +125,23 @@ class Snapshot:
             if number is None or not self._listed[number]:
                 return None
         return self._index.store.get(item_id)
+
+    def gallery(self, kind: Kind) -> Gallery:
+        """The items of the bundle that could be found at first, as a tree of identifiers."""
+        return self._index.store.galleries[kind]
+
+    def gone(self, kind: Kind) -> list[Item]:
+        """Those of them that were deleted or replaced since."""
+        if self._listed is None:
+            return []
+        splits = self._index.manifest.settings.gallery
+        deleted = self._index.store.of_numbers(np.flatnonzero(~self._listed).tolist())
+        return [item for item in deleted if item.kind == kind and item.split in splits]
+
+    def cluster_words(self, global_id: int) -> list[str]:
+        """What a cluster says, heaviest word first."""
+        words = self._index.cluster_words
+        return words[global_id] if global_id < len(words) else []
 
     def image_path(self, item: Item) -> Path | None:
         """Where the picture of an item lies; None if it is gone or lies outside of the root."""

@@ -19,7 +19,7 @@ from semcore.identifier import Identifier
 from semcore.picture_embedder import PictureEmbedder
 from semcore.prompt import IMAGE
 from semcore.tokens import IdentifierTokenizer, end_token, load_tokenizer, verdict_tokens
-from service.beam import Beam
+from service.beam import Beam, Choice
 from service.engine import Found, Picture, Prompt, Step
 from service.errors import InvalidQueryError
 from service.settings import Settings
@@ -128,6 +128,9 @@ class VllmEngine:
     def spell(self, identifier: str) -> list[int]:
         return self._spelling.tokens(Identifier.parse(identifier))
 
+    def read(self, token: int) -> str:
+        return "" if token == self._end else str(self._tokenizer.decode([token]))
+
     async def find(
         self,
         prompt: Prompt,
@@ -155,8 +158,10 @@ class VllmEngine:
         result = output.kv_transfer_params[RESULT]
         return Found(
             [
-                Beam(tuple(leaves), logprob)
-                for leaves, logprob in zip(result["leaves"], result["logprobs"], strict=True)
+                Beam(tuple(leaves), logprob, tuple(Choice(*choice) for choice in choices))
+                for leaves, logprob, choices in zip(
+                    result["leaves"], result["logprobs"], result["choices"], strict=True
+                )
             ],
             queued=result["queued"],
             steps=[Step(*step) for step in result["steps"]],

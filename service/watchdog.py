@@ -51,6 +51,9 @@ class WatchedEngine:
     def spell(self, identifier: str) -> list[int]:
         return self.engine.spell(identifier)
 
+    def read(self, token: int) -> str:
+        return self.engine.read(token)
+
     async def find(
         self,
         prompt: Prompt,

@@ -139,3 +139,19 @@ async def test_an_item_that_cannot_be_found_has_no_trace(index: Index, searcher:
         index.snapshot, "text-to-image", "boat", PLAIN, trace=[text, "nothing"]
     )
     assert answer.traces == []
+
+
+async def test_explains_each_identifier_token_by_token(index: Index, searcher: Searcher) -> None:
+    plain = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
+    assert not any(item.path for item in plain.items)
+    told = await searcher.search(
+        index.snapshot, "text-to-image", "a boat", replace(PLAIN, explain=True)
+    )
+    assert [item.id for item in told.items] == [item.id for item in plain.items]
+    for item in told.items:
+        assert sum(step.logprob for step in item.path) == pytest.approx(item.logprob, abs=1e-4)
+        assert "".join(step.text for step in item.path).strip() == item.identifier.text
+        assert item.path[-1].text == ""
+        for step in item.path:
+            assert step.text not in [other.text for other in step.beaten]
+    assert any(step.beaten for step in told.items[0].path)

@@ -10,7 +10,7 @@ import numpy as np
 from semcore.errors import EngineError
 from semcore.identifier import Identifier
 from semcore.layers import Layers
-from semcore.tokens import IdentifierTokenizer, load_tokenizer
+from semcore.tokens import IdentifierTokenizer, end_token, load_tokenizer
 from service.beam import Answer, BeamSearch, Row
 from service.engine import Found, Picture, Prompt
 from service.settings import Settings
@@ -19,7 +19,8 @@ from service.snapshot import Side
 
 class FakeEngine:
     def __init__(self, model: Path, _settings: Settings) -> None:
-        self._spelling = IdentifierTokenizer(load_tokenizer(model))
+        self._tokenizer = load_tokenizer(model)
+        self._spelling = IdentifierTokenizer(self._tokenizer)
         self.dead = False
         self.seconds_a_beam = 0.0
         self.under_way = 0
@@ -29,6 +30,9 @@ class FakeEngine:
 
     def spell(self, identifier: str) -> list[int]:
         return self._spelling.tokens(Identifier.parse(identifier))
+
+    def read(self, token: int) -> str:
+        return "" if token == end_token(self._tokenizer) else self._tokenizer.decode([token])
 
     async def find(
         self,
@@ -45,11 +49,11 @@ class FakeEngine:
             await asyncio.sleep(self.seconds_a_beam * beam_width)
         finally:
             self.under_way -= 1
-        beams = BeamSearch(side.layers, beam_width, constrained=constrained)
+        beams = BeamSearch(side.layers, beam_width, constrained=constrained, traced=traced)
         while beams.rows:
             rows = beams.rows.items()
             beams.advance({number: _answer(prompt, side.layers, row) for number, row in rows})
-        return Found(beams.beams, trail=beams.trail if traced else ())
+        return Found(beams.beams, trail=beams.trail)
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         return [4 * _weight(prompt, ()) - 2 for prompt in prompts]
