@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := 2.13.0
-SERVERS := redis-server prometheus haproxy wrk
+SERVERS := redis-server prometheus haproxy wrk chromium
 
 # Compiling vLLM's and torch's sources anew in each process makes a start three times as long.
 unexport PYTHONDONTWRITEBYTECODE

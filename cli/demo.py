@@ -48,19 +48,21 @@ def demo(
     bundle = demo_bundle()
     typer.echo("starting the service")
     began = time.monotonic()
-    key = secrets.token_urlsafe()
-    with serving(bundle, port, {**SERVICE, "SEMCORE_ADMIN_KEY": key}) as url:
+    key, report = secrets.token_urlsafe(), bundle.parent / "report"
+    own = {"SEMCORE_ADMIN_KEY": key, "SEMCORE_REPORT": str(report)}
+    with serving(bundle, port, {**SERVICE, **own}) as url:
         typer.echo(f"ready after {time.monotonic() - began:.0f} s")
         if not read_calibration(bundle):
             _calibrate(url, bundle, queries, key)
         _show_searches(url, bundle)
-        report = bundle.parent / "recall.md"
-        if not report.exists():
-            report.write_text(_measure(url, bundle, queries))
+        recall = report / "recall.md"
+        if not recall.exists():
+            recall.write_text(_measure(url, bundle, queries, report))
         typer.echo(f"\nRecall on pictures never trained, per cent with 95 % interval ({report}):\n")
-        typer.echo(report.read_text())
-        typer.echo(f"\nThe service answers at {url} (API: {url}/docs). The pictures lie below")
+        typer.echo(recall.read_text())
+        typer.echo(f"\nSearch at {url} in a browser (API: {url}/docs). The pictures lie below")
         typer.echo(f"{read_manifest(bundle).corpus.image_root}")
+        typer.echo(f"Key for {url}/admin: {key}")
         if not leave:
             typer.echo("Ctrl-C stops it.")
             with _until_interrupted():
@@ -125,11 +127,15 @@ def _calibrate(url: str, bundle: Path, queries: int, key: str) -> None:
     httpx.post(path, json={}, headers=headers, timeout=60).raise_for_status()
 
 
-def _measure(url: str, bundle: Path, queries: int) -> str:
+def _measure(url: str, bundle: Path, queries: int, folder: Path) -> str:
+    """The table of recall; the whole report is written into the folder."""
     from offline.evaluation import evaluate, markdown_table
+    from offline.report import write_report
 
     typer.echo("\nmeasuring recall")
-    return markdown_table(asyncio.run(evaluate(url, bundle, limit=queries)).rows) + "\n"
+    found = asyncio.run(evaluate(url, bundle, limit=queries, folder=folder))
+    write_report(found, bundle, "test", folder)
+    return markdown_table(found.rows) + "\n"
 
 
 @contextmanager

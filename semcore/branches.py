@@ -70,9 +70,9 @@ class Gallery:
 
     def numbers(self, beginning: str, most: int) -> list[int]:
         """The numbers of the first items whose identifiers begin with these parts, in the order of
-        the identifiers."""
-        where = self._below(beginning) if beginning else ("1",)
-        rows = self._rows("number", *where, then=f"ORDER BY identifier, number LIMIT {most}")
+        the identifiers; of all items just the first ones, which differ more."""
+        where, order = (self._below(beginning), "identifier, ") if beginning else (("1",), "")
+        rows = self._rows("number", *where, then=f"ORDER BY {order}number LIMIT {most}")
         return [number for (number,) in rows]
 
     def _below(self, beginning: str) -> tuple[str, str, str, str]:

@@ -39,7 +39,8 @@ class Admission:
         """Wait for a turn, and hold it.
 
         Args:
-            patient: of the service itself, which waits however many there are.
+            patient: of the service itself, which waits however many there are, and in nobody's
+                place.
 
         Raises:
             OverloadedError: too many wait already.
@@ -49,7 +50,8 @@ class Admission:
             raise OverloadedError(
                 f"{self._waiting} searches wait already; search again later", self.retry_after
             )
-        self._waiting += 1
+        counted = not patient
+        self._waiting += counted
         metrics.QUEUE.set(self._waiting)
         try:
             async with asyncio.timeout(deadline.left):
@@ -62,7 +64,7 @@ class Admission:
                 by_client=deadline.by_client,
             ) from error
         finally:
-            self._waiting -= 1
+            self._waiting -= counted
             metrics.QUEUE.set(self._waiting)
         began = time.monotonic()
         try:

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from semcore.errors import SemcoreError
-from service import admin_routes, probe_routes, routes
+from service import admin_routes, page_routes, probe_routes, routes
 from service.body_limit import BodyLimit
 from service.failure import error_answer, failed
 from service.keys import Keyring
@@ -55,7 +55,7 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
     )
     admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
     app.state.keyring = Keyring.read(settings.keys, admin_key)
-    for routes_of in (routes, admin_routes, probe_routes):
+    for routes_of in (routes, admin_routes, probe_routes, page_routes):
         app.include_router(routes_of.router)
     # The last one added is the outermost.
     app.add_middleware(AnswerRepeats, state=app.state, most=settings.cache_size)

@@ -25,6 +25,10 @@ class Settings(BaseSettings):
     image_root: Path | None = Field(
         default=None, description="folder of the pictures, if not where the bundle says"
     )
+    report: Path | None = Field(
+        default=None,
+        description="folder that 'semcore evaluate --out' has written, for the page /evaluate",
+    )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8080, ge=0, le=65535, description="port to listen on; 0: any free")
     admin_key: SecretStr | None = Field(

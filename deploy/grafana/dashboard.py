@@ -32,6 +32,11 @@ class Graph:
     description: str = ""
 
 
+def _most(gauge: str) -> str:
+    """The steps of a graph are longer than a burst lasts: its height at each step would miss it."""
+    return f"sum(max_over_time({gauge}[1m]))"
+
+
 ROWS: dict[str, Sequence[Graph]] = {
     "Are searches answered?": (
         Graph(
@@ -46,10 +51,10 @@ ROWS: dict[str, Sequence[Graph]] = {
             "percentunit",
         ),
         Graph(
-            "Searches under way",
+            "Searches under way, most in a minute",
             [
-                ("sum(semcore_searches_in_flight)", "under way"),
-                ("sum(semcore_queue_depth)", "waiting for a turn"),
+                (_most("semcore_searches_in_flight"), "under way"),
+                (_most("semcore_queue_depth"), "waiting for a turn"),
             ],
             description="the queue is what replicas are scaled by",
         ),
@@ -86,16 +91,16 @@ ROWS: dict[str, Sequence[Graph]] = {
             "percentunit",
         ),
         Graph(
-            "vLLM: requests in the batch",
+            "vLLM: requests in the batch, most in a minute",
             [
-                ("sum(vllm:num_requests_running)", "running"),
-                ("sum(vllm:num_requests_waiting)", "waiting"),
+                (_most("vllm:num_requests_running"), "running"),
+                (_most("vllm:num_requests_waiting"), "waiting"),
             ],
             description="each beam is a request",
         ),
         Graph(
-            "vLLM: cache of keys and values",
-            [("max(vllm:kv_cache_usage_perc)", "in use")],
+            "vLLM: cache of keys and values, most in a minute",
+            [("max(max_over_time(vllm:kv_cache_usage_perc[1m]))", "in use")],
             "percentunit",
         ),
         Graph(
@@ -138,8 +143,8 @@ ROWS: dict[str, Sequence[Graph]] = {
             [("sum by (outcome) (increase(semcore_index_reloads_total[1h]))", "{{outcome}}")],
         ),
         Graph(
-            "Items changed a second",
-            [(f"sum by (change) (rate(semcore_item_changes_total[{_RATE}]))", "{{change}}")],
+            "Items changed a minute",
+            [(f"60 * sum by (change) (rate(semcore_item_changes_total[{_RATE}]))", "{{change}}")],
         ),
         Graph("Memory", [("process_resident_memory_bytes", "{{instance}}")], "bytes"),
     ),

@@ -26,4 +26,4 @@ def test_serves_from_the_cache(
     assert "| image-to-text | without constraint | 2 |" in result.output
     assert "http://127.0.0.1:" in result.output
     assert "training" not in result.output
-    assert (folder / "recall.md").exists()
+    assert (folder / "report/recall.md").exists()

@@ -22,14 +22,18 @@ async def test_bounds_who_runs_and_who_waits() -> None:
             await end.wait()
             running -= 1
 
-    tasks = [asyncio.create_task(search()) for _ in range(5)]
+    tasks = [asyncio.create_task(search()) for _ in range(2)]
+    tasks += [asyncio.create_task(search(patient=True)) for _ in range(9)]
+    await asyncio.sleep(0)
+    assert admission.retry_after == 1
+    tasks += [asyncio.create_task(search()) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(OverloadedError, match="3 searches wait") as refused:
         await search()
     assert refused.value.retry_after is not None
     assert refused.value.retry_after >= 1
     tasks.append(asyncio.create_task(search(patient=True)))
-    tasks[4].cancel()  # one that waits leaves its place
+    tasks[-2].cancel()  # one that waits leaves its place
     await asyncio.sleep(0)
     end.set()
     await asyncio.gather(*tasks, return_exceptions=True)
