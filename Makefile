@@ -1,4 +1,4 @@
-# make demo [ARGS=--exit]   make test   make lint
+# make demo [ARGS=--exit]   make test   make lint   make docs
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ SERVERS := redis-server prometheus haproxy wrk chromium
 # Compiling vLLM's and torch's sources anew in each process makes a start three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint
+.PHONY: install demo test lint docs
 
 install: $(VENV)/.installed
 
@@ -39,3 +39,6 @@ lint: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/mypy
+
+docs: install
+	$(BIN)/mkdocs build --strict

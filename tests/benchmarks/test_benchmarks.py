@@ -61,6 +61,8 @@ def test_service(trained: Path, tmp_path: Path) -> None:
     assert soak["errors"] == 0
     assert soak["answered"] > 0
     assert soak["memory_at_end_to_before_reloads"] > 0
+    paint = last_line("paint", tmp_path, *bundle[:2], "--rounds", 2, plotted=False)
+    assert paint["median_painted_ms"] > 0
 
 
 def test_lookups_while_redis_is_in_trouble(tmp_path: Path) -> None:
