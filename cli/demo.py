@@ -11,15 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 
 from cli.cache_folder import cache_folder
-from cli.online import ask, print_items
 from cli.service_process import serving
-from semcore.bundle import read_manifest
-from semcore.calibration import read_calibration
-from semcore.item import Item, ItemStore
 
 _PICTURES = 2000
 _WARM_UP_PICTURES = 6000
@@ -45,6 +40,9 @@ def demo(
     What was made is kept below the user's cache folder, and used again as long as the program
     stays the same.
     """
+    from semcore.bundle import read_manifest
+    from semcore.calibration import read_calibration
+
     bundle = demo_bundle()
     typer.echo("starting the service")
     began = time.monotonic()
@@ -72,6 +70,8 @@ def demo(
 
 def demo_bundle() -> Path:
     """The trained bundle of the demo, from the user's cache or made now."""
+    from semcore.bundle import read_manifest
+
     folder = cache_folder("demo")
     bundle = folder / "bundle"
     if bundle.exists() and read_manifest(bundle).model is not None:
@@ -100,6 +100,11 @@ def demo_bundle() -> Path:
 
 def _show_searches(url: str, bundle: Path) -> None:
     """Two searches by text and two by picture, with what should have been found."""
+    from cli.answer import print_items
+    from cli.connection import Connection
+    from semcore.bundle import read_manifest
+    from semcore.item import Item, ItemStore
+
     manifest = read_manifest(bundle)
     store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
     texts = [item for item in store.of_split("test", "text") if item.held_out]
@@ -108,7 +113,8 @@ def _show_searches(url: str, bundle: Path) -> None:
     for item in (texts[0], texts[len(texts) // 2], images[1], images[len(images) // 2]):
         query = item.caption if item.kind == "text" else str(root / item.image)
         typer.echo(f"\n{query}    (belongs to {item.pair})")
-        answer = ask(url, query, {"top_k": 5}).json()
+        with Connection(url) as service:
+            answer = service.ask(query, {"top_k": 5})
         for found in answer["items"]:
             if found["image"]:
                 shown: Item | None = store.get(found["id"])
@@ -119,6 +125,8 @@ def _show_searches(url: str, bundle: Path) -> None:
 
 def _calibrate(url: str, bundle: Path, queries: int, key: str) -> None:
     """Find out when verification may be left out, and serve the bundle that says so."""
+    import httpx
+
     from offline.calibration import calibrate
 
     typer.echo("\ncalibrating")

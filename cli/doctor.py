@@ -9,8 +9,6 @@ from typing import Annotated
 
 import typer
 
-from cli.checks import examine
-
 _MARKS = {"ok": "✓", "warning": "!", "fault": "✗"}
 
 
@@ -24,6 +22,8 @@ def doctor(
 
     Exits with 1 if there is a fault.
     """
+    from cli.checks import examine
+
     findings = []
     for found in examine(bundle):
         findings.append(found)

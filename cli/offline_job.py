@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.options import bases_like
+
 _Bundle = Annotated[Path, typer.Argument(help="Folder of the index bundle.")]
 
 
@@ -42,7 +44,8 @@ def build(
         int, typer.Option(min=0, help="Words a cluster already says, left out of keywords.")
     ] = 5,
     gallery: Annotated[
-        list[str] | None, typer.Option(help="Split that can be found; repeatable. Default: all.")
+        list[str] | None,
+        typer.Option(help="Split that can be found; repeatable. Default: all."),
     ] = None,
     encoder: Annotated[
         str, typer.Option(help="Sentence encoder, path or hub name; default: the one installed.")
@@ -102,7 +105,8 @@ def train(
         typer.Option(
             help="What to start from: an InternVL checkpoint, path or hub name; 1b, 2b, 4b, 8b, or "
             "1b-lora and so on, for InternVL3.5 with settings; 'tiny', made from nothing; "
-            "'small', SmolLM2-135M that sees by a frozen encoder."
+            "'small', SmolLM2-135M that sees by a frozen encoder.",
+            autocompletion=bases_like,
         ),
     ],
     lora_rank: Annotated[int, typer.Option(min=0, max=512, help="Rank of LoRA; 0 trains all.")] = 0,

@@ -7,17 +7,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import httpx
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from cli.online import DEFAULT_URL, Served, Url, ask
-from semcore.bundle import read_manifest
+from cli.options import DEFAULT_URL, Key, Served, Url, Verify
 from semcore.errors import SemcoreError
-from semcore.item import ItemStore, Kind
+
+if TYPE_CHECKING:
+    from cli.connection import Connection
+    from semcore.item import Kind
 
 _WIDTH = 24
 
@@ -42,19 +41,22 @@ class Part:
 def profile(
     bundle: Served,
     url: Url = DEFAULT_URL,
+    key: Key = None,
     by_picture: Annotated[bool, typer.Option(help="Search by pictures, not texts.")] = False,
     searches: Annotated[int, typer.Option(min=1, help="Searches, one after the other.")] = 20,
     beam_width: Annotated[int | None, typer.Option(min=1, help="Beams.")] = None,
-    verify: Annotated[str, typer.Option(help="auto, always or never.")] = "always",
+    verify: Verify = "always",
     plot: Annotated[Path | None, typer.Option(help="Picture of the same to write.")] = None,
 ) -> None:
     """Print where searches of a running service spend their time, as a table and a plot."""
+    from cli.connection import Connection
+
     options: dict[str, Any] = {"verify": verify, "profile": True}
     if beam_width is not None:
         options["beam_width"] = beam_width
     queries = _queries(bundle, by_picture, searches)
-    with httpx.Client() as client:
-        parts = median_parts([_measured(client, url, query, options) for query in queries])
+    with Connection(url, key) as service:
+        parts = median_parts([_measured(service, query, options) for query in queries])
     _print(parts)
     if plot is not None:
         draw(parts, plot)
@@ -126,6 +128,9 @@ def hash_of(name: str) -> int:
 
 def _queries(bundle: Path, by_picture: bool, count: int) -> Iterator[str]:
     """Captions, or paths of pictures, from the bundle's test split if it has one."""
+    from semcore.bundle import read_manifest
+    from semcore.item import ItemStore
+
     manifest = read_manifest(bundle)
     store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
     root = Path(manifest.corpus.image_root)
@@ -140,11 +145,11 @@ def _queries(bundle: Path, by_picture: bool, count: int) -> Iterator[str]:
 
 
 def _measured(
-    client: httpx.Client, url: str, query: str, options: dict[str, Any]
+    service: Connection, query: str, options: dict[str, Any]
 ) -> dict[str, tuple[float, float]]:
     """One search as its client sees it: HTTP around it, and the parts of which it tells."""
     began = time.perf_counter()
-    answer = ask(url, query, options, client).json()
+    answer = service.ask(query, options)
     whole = 1000 * (time.perf_counter() - began)
     inside = answer["timings"]["total"]
     there = (whole - inside) / 2
@@ -155,6 +160,9 @@ def _measured(
 
 
 def _print(parts: Sequence[Part]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table("part", "ms", "share", "")
     whole = parts[0].length
     for part in parts:

@@ -11,25 +11,28 @@ import typer
 
 from cli.cache_folder import cache_folder
 from cli.demo import SERVICE
+from cli.options import BudgetValue, RecipeValue, SmallBase
 from cli.service_process import serving
 
 
 def reproduce(
     recipe: Annotated[
-        str,
+        RecipeValue,
         typer.Argument(
-            help="table1 (with table 2), table3, table4, table5, figure3, new-items; all of these; "
-            "or beyond, what goes beyond the paper."
+            help="Table 1 comes with table 2; all are all but 'beyond', what goes beyond the paper."
         ),
     ],
     corpus: Annotated[str, typer.Option(help="'demo', or a folder or file of captions.")] = "demo",
-    budget: Annotated[str, typer.Option(help="moment (does it run?), short or full.")] = "short",
-    base: Annotated[str, typer.Option(help="What all systems start from: tiny or small.")] = "tiny",
+    budget: Annotated[
+        BudgetValue, typer.Option(help="What is spent; a moment shows that it runs.")
+    ] = "short",
+    base: Annotated[SmallBase, typer.Option(help="What all systems start from.")] = "tiny",
     source_captions: Annotated[
         int, typer.Option(min=1, help="Captions of a picture that its identifier is made of.")
     ] = 2,
     gallery: Annotated[
-        list[str] | None, typer.Option(help="Split that is searched; repeatable. Default: test.")
+        list[str] | None,
+        typer.Option(help="Split that is searched; repeatable. Default: test."),
     ] = None,
     only: Annotated[
         list[str] | None,

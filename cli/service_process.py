@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
 from semcore.errors import SemcoreError
 
 _PATIENCE = 300.0  # seconds until the service must be ready
@@ -66,6 +64,8 @@ def free_port(wanted: int = 0) -> int:
 
 
 def _ready(url: str) -> bool:
+    import httpx
+
     try:
         return httpx.get(f"{url}/readyz", timeout=5).status_code == httpx.codes.OK
     except httpx.HTTPError:

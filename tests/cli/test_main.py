@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 
-COMMANDS = ["corpus", "build", "train", "evaluate", "serve", "search", "demo"]
+COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -25,10 +25,12 @@ def test_says_errors_in_one_sentence(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_search_says_when_nothing_answers() -> None:
-    result = CliRunner().invoke(app, ["search", "a boat", "--url", "http://127.0.0.1:1"])
+def test_serve_says_which_setting_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEMCORE_PORT", "many")
+    result = CliRunner().invoke(app, ["serve", "/no/such/bundle"])
     assert result.exit_code == 1
-    assert "semcore serve" in result.stderr
+    assert "port" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_corpus_is_written_and_read(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""A search's answer as it is shown: the ranked items, and how an identifier was spelled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_items(answer: Mapping[str, Any], console: Console | None = None) -> None:
+    """A table of the ranked items, and the timings."""
+    table = Table("rank", "item", "identifier", "logprob", "verified", "picture or text")
+    for item in answer["items"]:
+        verified = item["verification"]
+        table.add_row(
+            str(item["rank"]),
+            Text(item["id"]),
+            Text(item["identifier"]["text"]),
+            f"{item['logprob']:.2f}",
+            "" if verified is None else f"{verified:.2f}",
+            Text(item["image"] or item["text"]),
+        )
+    console = console or Console()
+    console.print(table)
+    timings = ", ".join(f"{stage} {value:.0f} ms" for stage, value in answer["timings"].items())
+    told = "from the cache" if answer["cached"] else timings
+    console.print(f"index {answer['index_version']}, {told}", highlight=False)
+
+
+def print_path(item: Mapping[str, Any], console: Console) -> None:
+    """Token by token how an item's identifier was spelled, and the likeliest tokens beside it."""
+    title = Text(f"how {item['identifier']['text']} was spelled")
+    table = Table("token", "logprob", "so far", "likeliest others", title=title)
+    so_far = 0.0
+    for step in item["path"]:
+        so_far += step["logprob"]
+        others = ", ".join(
+            f"{_shown(one)}\N{NO-BREAK SPACE}{one['logprob']:.2f}" for one in step["beaten"]
+        )
+        table.add_row(Text(_shown(step)), f"{step['logprob']:.2f}", f"{so_far:.2f}", Text(others))
+    console.print(table)
+    console.print(
+        f"together {so_far:.2f}, a probability of {math.exp(so_far):.2g}", highlight=False
+    )
+
+
+def _shown(token: Mapping[str, Any]) -> str:
+    return token["text"].strip() or "(end)"

@@ -1,0 +1,70 @@
+"""``semcore evaluate | calibrate``."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import DEFAULT_URL, Served, SplitValue, Url
+
+_Split = Annotated[SplitValue, typer.Option(help="Split of the queries.")]
+_Beams = Annotated[int, typer.Option(min=1, help="Beams.")]
+
+
+def evaluate(
+    bundle: Served,
+    url: Url = DEFAULT_URL,
+    split: _Split = "test",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most queries a direction; all if left out.")
+    ] = None,
+    beam_width: _Beams = 20,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the report; run again, it asks only what it does not hold."),
+    ] = None,
+) -> None:
+    """Measure recall on held-out queries: in full, without GSV, and without the constraint."""
+    from offline import evaluation
+    from offline.report import write_report
+
+    found = asyncio.run(
+        evaluation.evaluate(
+            url, bundle, split=split, limit=limit, beam_width=beam_width, folder=out
+        )
+    )
+    typer.echo(evaluation.markdown_table(found.rows))
+    if out is not None:
+        write_report(found, bundle, split, out)
+        typer.echo(f"the report is {out / 'report.md'}")
+
+
+def calibrate(
+    bundle: Served,
+    url: Url = DEFAULT_URL,
+    split: _Split = "val",
+    limit: Annotated[int, typer.Option(min=1, help="Most queries a direction.")] = 300,
+    beam_width: _Beams = 20,
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of first places that may differ.")
+    ] = 0.01,
+) -> None:
+    """Find out how to weigh candidates, and when to leave verification out; then reload the bundle,
+    which holds that from now on."""
+    from offline.calibration import calibrate as measure
+
+    found = asyncio.run(
+        measure(url, bundle, split=split, limit=limit, beam_width=beam_width, tolerance=tolerance)
+    )
+    for one in found:
+        weights, margin = one.calibration, one.margin
+        typer.echo(
+            f"{one.direction}: log-probability, less {weights.commonness:.2f} of that without a "
+            f"query, times {weights.prior:.2f} and log-odds times {weights.evidence:.2f}; from a "
+            f"lead of {margin.margin:.3g} nats on, {100 * margin.left_out:.0f} % of the searches, "
+            f"no verification; of all, {100 * margin.changed:.1f} % would have had another first "
+            "item"
+        )

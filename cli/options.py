@@ -1,0 +1,44 @@
+"""Options that several commands have, and the values that some of them are held to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+# Repeated here, as whatever has them imports more than a completion has time for.
+VerifyValue = Literal["auto", "always", "never"]
+KindValue = Literal["image", "text"]
+SplitValue = Literal["train", "val", "test"]
+RecipeValue = Literal[
+    "table1", "table3", "table4", "table5", "figure3", "new-items", "beyond", "all"
+]
+BudgetValue = Literal["moment", "short", "full"]
+SmallBase = Literal["tiny", "small"]
+BASES = ("tiny", "small", *(f"{size}b{way}" for size in (1, 2, 4, 8) for way in ("", "-lora")))
+"""Those with a name; any checkpoint will do."""
+
+Url = Annotated[str, typer.Option(help="Address of the service.")]
+Key = Annotated[
+    str | None, typer.Option(envvar="SEMCORE_KEY", help="API key, where the service has keys.")
+]
+Served = Annotated[Path, typer.Argument(help="The bundle that the service serves.")]
+Pictures = Annotated[
+    bool | None,
+    typer.Option(
+        "--pictures/--no-pictures",
+        help="Show pictures; default: where the terminal can, unless NO_COLOR is set.",
+    ),
+]
+Verify = Annotated[
+    VerifyValue, typer.Option(help="Let the model judge the best; auto: unless one leads by far.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+
+def bases_like(incomplete: str) -> list[str]:
+    """The names of bases that begin so."""
+    return [base for base in BASES if base.startswith(incomplete)]

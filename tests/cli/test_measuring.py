@@ -1,0 +1,24 @@
+"""Measuring from the command line, against the real service."""
+
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from cli.main import app
+
+
+def test_evaluate_writes_its_rows(service_url: str, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    command = ["evaluate", str(trained / "bundle"), "--url", service_url, "--limit", "2"]
+    result = CliRunner().invoke(app, [*command, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "| text-to-image | full | 2 |" in result.output
+    assert len(json.loads((out / "results.json").read_text())["rows"]) == 6
+
+
+def test_evaluate_says_when_nothing_answers(trained: Path) -> None:
+    command = ["evaluate", str(trained / "bundle"), "--url", "http://127.0.0.1:1", "--limit", "2"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 3
+    assert "semcore serve" in result.stderr
