@@ -109,7 +109,9 @@ def train(
             autocompletion=bases_like,
         ),
     ],
-    lora_rank: Annotated[int, typer.Option(min=0, max=512, help="Rank of LoRA; 0 trains all.")] = 0,
+    lora_rank: Annotated[
+        int | None, typer.Option(min=0, max=512, help="Rank of LoRA; 0 trains all.")
+    ] = None,
     keep_adapter: Annotated[
         bool, typer.Option("--keep-adapter", help="Leave the adapter beside the base, unmerged.")
     ] = False,
@@ -140,17 +142,12 @@ def train(
 
     given: dict[str, Any] = {
         "epochs": epochs, "gsv_queries": gsv_queries, "batch_size": batch_size,
-        "learning_rate": learning_rate,
+        "learning_rate": learning_rate, "lora_rank": lora_rank,
     }  # fmt: skip
-    settings = replace(
-        preset(base).settings,
-        lora_rank=lora_rank,
-        merge_adapter=not keep_adapter,
-        seed=seed,
-        **{name: value for name, value in given.items() if value is not None},
-    )
+    chosen = preset(base, **{name: one for name, one in given.items() if one is not None})
+    settings = replace(chosen.settings, merge_adapter=not keep_adapter, seed=seed)
     pictures = read_corpus(warm_up) if warm_up else None
-    train_model(bundle, preset(base).base, model, settings, pictures)
+    train_model(bundle, chosen.base, model, settings, pictures)
     if not PartialState().is_main_process:
         return
     manifest = bind_bundle(bundle, model)

@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from offline.clusters import cluster_words, fit_clusters
 from offline.corpus import SPLITS, Corpus, Picture, held_out_rule
 from offline.schemes import SCHEMES, SID, Material, Scheme
-from offline.workers import SpreadEncoder, SpreadRanking, Workers
+from offline.workers import Here, SpreadEncoder, SpreadRanking, Workers
 from semcore.bundle import (
     ITEMS,
     REPORT,
@@ -103,9 +103,9 @@ def build_bundle(
     gallery = settings.gallery or SPLITS
     entries = _entries(corpus.pictures, settings.views)
     # 1. Vectors: of each caption, and for a picture the mean of its sources.
-    rank: Ranking = KeywordRanker.__call__
+    rank = SpreadRanking(workers or Here())
     if workers is not None:
-        encoder, rank = SpreadEncoder(settings.encoder, workers), SpreadRanking(workers)
+        encoder = SpreadEncoder(settings.encoder, workers)
     encoder = encoder or Encoder(settings.encoder)
     captions = encoder.encode([caption for entry in entries for caption in entry.sources])
     vectors = mean_vectors(captions, [len(entry.sources) for entry in entries])

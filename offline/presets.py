@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ PRESETS = {"tiny": Preset("tiny", TINY), "small": Preset("small", SMALL), **_bac
 """By name: the bases that the product itself makes, and the backbones of the paper's sizes."""
 
 
-def preset(base: str) -> Preset:
-    """That of a name, or the paper's settings for any other checkpoint."""
-    return PRESETS.get(base, Preset(base, TrainSettings()))
+def preset(base: str, **settings: Any) -> Preset:
+    """That of a name, or the paper's settings for any other checkpoint; with these in place of its
+    own."""
+    found = PRESETS.get(base, Preset(base, TrainSettings()))
+    return replace(found, settings=replace(found.settings, **settings))

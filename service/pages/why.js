@@ -31,7 +31,7 @@ function step(one, clusters) {
     make("span", { class: "token" }, shown(one.text, clusters)),
     bar(share, one.text.startsWith("<g") ? "cluster" : ""),
     make("span", { class: "number" }, percent(share)),
-    make("span", { class: "beaten" }, beaten.length ? `ahead of ${beaten.join(" · ")}` : "nothing else exists here"),
+    make("span", { class: "beaten" }, beaten.length ? `beside ${beaten.join(" · ")}` : "nothing else exists here"),
   );
 }
 
