@@ -33,6 +33,7 @@ class Options(TypedDict, total=False):
     timeout_ms: int
     cursor: str
     filter: Mapping[str, Any]
+    explain: bool
 
 
 class FoundIdentifier(TypedDict):
@@ -52,6 +53,7 @@ class FoundItem(TypedDict):
     image: str | None
     text: str | None
     metadata: dict[str, Any]
+    path: list[dict[str, Any]]
 
 
 class Answer(TypedDict):
