@@ -18,6 +18,8 @@ from service.logs import configure_logs
 from service.settings import Settings
 from service.tracing import configure_tracing
 
+_LAST = 0.3  # seconds for requests of connections that are open when the service stops listening
+
 
 def run(app: FastAPI, settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; a second signal ends at once."""
@@ -43,6 +45,13 @@ class DrainingServer(uvicorn.Server):
     async def serve(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)  # type: ignore[arg-type]
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        # Who has just connected is about to ask; uvicorn would close before it has read that.
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_LAST)
+        await super().shutdown(sockets)  # type: ignore[arg-type]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         retrieval = getattr(self._app.state, "retrieval", None)

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from offline.captioner import caption_corpus
 from offline.corpus import Corpus, read_corpus
 from semcore.bundle import read_manifest
 
 
+@pytest.mark.slow
 def test_builds_from_bare_pictures_and_goes_on_where_it_stopped(
     corpus: Corpus, trained: Path, tmp_path: Path
 ) -> None:

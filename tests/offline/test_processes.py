@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from offline.backbone import load_model
@@ -23,6 +24,7 @@ def test_configurations_name_batches_of_the_paper() -> None:
         assert stage is None or file.stem == f"zero{stage}"
 
 
+@pytest.mark.slow
 def test_two_processes_train_on_a_cpu(trained: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     bundle.mkdir()

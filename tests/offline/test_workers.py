@@ -58,6 +58,7 @@ def test_vectors_and_keywords_are_those_of_one_process() -> None:
     assert set(found[0]) == {"red", "boat"}
 
 
+@pytest.mark.slow
 def test_a_bundle_built_on_ray_is_the_same(
     corpus: Corpus, tmp_path: Path, on_ray: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

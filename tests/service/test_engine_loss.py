@@ -9,6 +9,7 @@ from signal import SIGKILL, SIGTERM
 
 import httpx
 import psutil
+import pytest
 from live import until_ready
 from moment import SERVICE
 
@@ -17,6 +18,7 @@ from cli.service_process import free_port
 CLIENTS = 8
 
 
+@pytest.mark.slow
 async def test_a_killed_engine_is_found_out_at_once(trained: Path, tmp_path: Path) -> None:
     port = free_port()
     own = {

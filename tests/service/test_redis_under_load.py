@@ -5,6 +5,7 @@ from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 
 import httpx
+import pytest
 from live import fake_service, until_ready
 from redis_process import redis_server
 
@@ -20,6 +21,7 @@ async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.close()
 
 
+@pytest.mark.slow
 async def test_no_fault_of_redis_fails_a_search(trained: Path) -> None:
     port = free_port()
     own = {"REDIS_URL": f"redis://127.0.0.1:{port}/0"}
