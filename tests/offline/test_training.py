@@ -26,6 +26,7 @@ def test_leaves_a_model_and_a_log(trained: Path) -> None:
     assert not (trained / "model.work").exists()
 
 
+@pytest.mark.slow
 def test_what_compares_stays_through_both_stages(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ def test_exact_search_finds_the_nearest() -> None:
     assert places.shape == (2, 4)
 
 
+@pytest.mark.slow
 def test_training_brings_pairs_together(
     trained: Path, training_items: list[Item], corpus: Corpus
 ) -> None:

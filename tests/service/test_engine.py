@@ -62,7 +62,9 @@ async def illegal_identifiers(client: httpx.AsyncClient) -> float:
     return float(next(line for line in lines if line.startswith(name)).removeprefix(name))
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(
+    "direction", ["text-to-image", pytest.param("image-to-text", marks=pytest.mark.slow)]
+)
 async def test_beams_are_those_of_hugging_face(
     service_url: str, trained: Path, direction: Direction
 ) -> None:
