@@ -6,13 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
+from answering import answering
 from typer.testing import CliRunner
 
 from cli.exit_codes import MEANINGS, ExitCode, NothingFoundError, foreseen
@@ -62,39 +59,6 @@ def test_a_sentence_is_one_line() -> None:
     )
 
 
-@contextmanager
-def answering(health: tuple[int, bytes], other: tuple[int, bytes]) -> Iterator[str]:
-    """A service that answers so when it is asked whether it is well, and so to all else."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.answer(*(health if self.path == "/healthz" else other))
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.answer(*other)
-
-        def answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Retry-After", "0")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 WELL = (200, b'{"status": "alive"}')
 
 
@@ -113,7 +77,7 @@ WELL = (200, b'{"status": "alive"}')
 def test_a_service_that_is_not_there_or_not_ready(
     command: str, health: tuple[int, bytes], other: tuple[int, bytes], said: str
 ) -> None:
-    with answering(health, other) as url:
+    with answering(lambda path: health if path == "/healthz" else other) as url:
         result = CliRunner().invoke(app, [command, "a boat", "--url", url])
     assert result.exit_code == 3
     assert said in result.stderr

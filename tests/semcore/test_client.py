@@ -2,13 +2,12 @@
 
 import asyncio
 import io
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from answering import answering
 from live import fake_service, until_ready
 from PIL import Image
 
@@ -70,30 +69,13 @@ def troubled(*statuses: int) -> Iterator[tuple[str, list[str]]]:
     """A service that answers one request after the other with these, then with 200."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            status = statuses[len(asked)] if len(asked) < len(statuses) else 200
-            asked.append(self.path)
-            body = b'{"error": "no room"}' if status != 200 else b'{"items": []}'
-            self.send_response(status)
-            self.send_header("Retry-After", "0")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(path: str) -> tuple[int, bytes]:
+        status = statuses[len(asked)] if len(asked) < len(statuses) else 200
+        asked.append(path)
+        return status, b'{"error": "no room"}' if status != 200 else b'{"items": []}'
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with answering(answer) as address:
+        yield address, asked
 
 
 async def test_asks_again_as_often_as_told() -> None:
