@@ -37,7 +37,7 @@ _TOKENS_AN_IMAGE = 256
 def main() -> None:
     parser = argument_parser(__doc__, rounds=21)
     parser.add_argument("--bundle", type=Path, help="another bundle than the demo's")
-    parser.add_argument("--layers", type=int, default=24, help="of the language model")
+    parser.add_argument("--layers", type=int, default=24, help="of language model and vision tower")
     parser.add_argument("--identifiers", type=int, default=1_000_000)
     parser.add_argument("--latencies", type=int, default=200, help="searches for the percentiles")
     arguments = parser.parse_args()
@@ -78,14 +78,12 @@ def random_bundle(source: Path, folder: Path, layers: int) -> Path:
     """A copy of a bundle, bound to a model of InternVL2.5-1B's shape and its own tokenizer."""
     import torch
     from transformers import (
-        GotOcr2ImageProcessor,
         InternVLConfig,
         InternVLForConditionalGeneration,
-        InternVLProcessor,
-        InternVLVideoProcessor,
         Qwen2Config,
     )
 
+    from offline.backbone import make_processor
     from offline.binding import bind_bundle, bound_model
     from semcore.tokens import load_tokenizer
 
@@ -115,13 +113,7 @@ def random_bundle(source: Path, folder: Path, layers: int) -> Path:
         image_seq_length=_TOKENS_AN_IMAGE,
         tie_word_embeddings=True,
     )
-    size = {"height": _IMAGE_SIZE, "width": _IMAGE_SIZE}
-    processor = InternVLProcessor(
-        GotOcr2ImageProcessor(size=size, crop_to_patches=False, max_patches=1),
-        tokenizer,
-        InternVLVideoProcessor(size=size),
-        image_seq_length=_TOKENS_AN_IMAGE,
-    )
+    processor = make_processor(tokenizer, _IMAGE_SIZE, _TOKENS_AN_IMAGE)
     torch.manual_seed(0)
     model = InternVLForConditionalGeneration(config).to(torch.bfloat16)
     model.save_pretrained(folder / "model")

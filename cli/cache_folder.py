@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-_MAKERS = ("offline", "semcore", "cli")
+_MAKERS = ("offline", "semcore", "service", "cli")
 
 
 def cache_folder(name: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import DEFAULT_URL, Served, SplitValue, Url
+from cli.options import DEFAULT_URL, Key, Served, SplitValue, Url
 
 _Split = Annotated[SplitValue, typer.Option(help="Split of the queries.")]
 _Beams = Annotated[int, typer.Option(min=1, help="Beams.")]
@@ -26,6 +26,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for the report; run again, it asks only what it does not hold."),
     ] = None,
+    key: Key = None,
 ) -> None:
     """Measure recall on held-out queries: in full, without GSV, and without the constraint."""
     from offline import evaluation
@@ -33,7 +34,7 @@ def evaluate(
 
     found = asyncio.run(
         evaluation.evaluate(
-            url, bundle, split=split, limit=limit, beam_width=beam_width, folder=out
+            url, bundle, split=split, limit=limit, beam_width=beam_width, folder=out, key=key
         )
     )
     typer.echo(evaluation.markdown_table(found.rows))
@@ -51,13 +52,22 @@ def calibrate(
     tolerance: Annotated[
         float, typer.Option(min=0, max=1, help="Share of first places that may differ.")
     ] = 0.01,
+    key: Key = None,
 ) -> None:
     """Find out how to weigh candidates, and when to leave verification out; then reload the bundle,
     which holds that from now on."""
     from offline.calibration import calibrate as measure
 
     found = asyncio.run(
-        measure(url, bundle, split=split, limit=limit, beam_width=beam_width, tolerance=tolerance)
+        measure(
+            url,
+            bundle,
+            split=split,
+            limit=limit,
+            beam_width=beam_width,
+            tolerance=tolerance,
+            key=key,
+        )
     )
     for one in found:
         weights, margin = one.calibration, one.margin

@@ -160,7 +160,10 @@ def compact(
         Path | None, typer.Argument(help="Folder of the new bundle; default: in place of the old.")
     ] = None,
     journal: Annotated[
-        Path | None, typer.Option(help="Folder of the journal; default: beside the bundle.")
+        Path | None,
+        typer.Option(
+            envvar="SEMCORE_JOURNAL", help="Folder of the journal; default: beside the bundle."
+        ),
     ] = None,
 ) -> None:
     """Write a bundle that holds what was added and deleted while the service ran.

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, Protocol
 
-from PIL import Image, ImageOps
+from PIL import Image
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from semcore.client import SemcoreClient, ServiceError
+from semcore.picture import UNREADABLE, upright
 
 _ROWS = 8
 _WIDE = 4  # times as wide as high, from which on the width is what bounds a picture
@@ -88,8 +89,8 @@ def drawn(content: bytes, draw: Painter) -> RenderableType:
     """The picture of a file's bytes, a few lines high."""
     try:
         with Image.open(BytesIO(content)) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, Image.DecompressionBombError) as error:
+            picture = upright(opened)
+    except UNREADABLE as error:
         return Text(f"the picture cannot be read: {error}")
     if picture.width > _WIDE * picture.height:
         return draw(picture, width=_COLUMNS, height="auto")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from functools import partial
 from pathlib import Path
@@ -55,7 +56,9 @@ def reproduce(
 
     spent = choose_budget(budget, base, gallery or ["test"])
     chosen = choose(recipe, spent, only or ())
-    folder = out or cache_folder(f"reproduce-{Path(corpus).name}-{base}-{budget}")
+    made_of = f"{Path(corpus).resolve()} {source_captions} {gallery}"
+    origin = hashlib.sha256(made_of.encode()).hexdigest()[:6]
+    folder = out or cache_folder(f"reproduce-{Path(corpus).name}-{origin}-{base}-{budget}")
     folder.mkdir(parents=True, exist_ok=True)
     warm_up: Corpus | None = None
     if corpus == "demo":

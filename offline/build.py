@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 
 from offline.clusters import cluster_words, fit_clusters
-from offline.corpus import SPLITS, Corpus, Picture, held_out_rule
+from offline.corpus import SPLITS, Corpus, Picture, held_out_rule, text_id
 from offline.schemes import SCHEMES, SID, Material, Scheme
 from offline.workers import Here, SpreadEncoder, SpreadRanking, Workers
 from semcore.bundle import (
@@ -37,9 +37,9 @@ from semcore.item import KINDS, Item, write_items
 from semcore.keywords import (
     KeywordRanker,
     Ranking,
+    corpus_vectorizer,
     extract_keywords,
     word_frequencies,
-    word_vectorizer,
 )
 from semcore.trie import Trie
 
@@ -115,7 +115,7 @@ def build_bundle(
     learned = whole & np.array([entry.item.split == "train" for entry in entries])
     if not learned.any():
         learned = whole
-    vectorizer = word_vectorizer(documents)
+    vectorizer = corpus_vectorizer(documents)
     if like is None:
         frequencies = word_frequencies(documents, vectorizer)
         centroids = fit_clusters(vectors[learned], settings.clusters, settings.seed)
@@ -197,7 +197,7 @@ def _entries(pictures: Sequence[Picture], views: int) -> list[_Entry]:
         if len(sources) > 1:
             entries += [_Entry(image, (caption,), True) for caption in sources[: views - 1]]
         for number, caption in enumerate(picture.captions or sources):
-            name, held_out = f"{pair}#{number}", caption not in sources
+            name, held_out = text_id(pair, number), caption not in sources
             text = Item(name, "text", split, pair, held_out, caption, "", "", metadata=metadata)
             entries.append(_Entry(text, (caption,)))
     return entries

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import httpx
-
 from offline.fusion import fit_weights, fused
-from offline.questions import Answered, Questions, ask
+from offline.questions import PATIENCE, Answered, Questions, ask
 from semcore.calibration import Calibration, write_calibration
+from semcore.client import AsyncSemcoreClient
 from semcore.prompt import DIRECTIONS, Direction
 
 NEVER = 1e9
@@ -42,6 +41,7 @@ async def calibrate(
     limit: int = 300,
     beam_width: int = 20,
     tolerance: float = 0.01,
+    key: str | None = None,
 ) -> list[Measured]:
     """Choose weights and margins of a bundle by what its running service answers, and write them
     into it.
@@ -50,12 +50,13 @@ async def calibrate(
     by at least the margin, verification would have changed the first place for at most
     ``tolerance`` of all queries. A service must load the bundle again to use them.
 
-    Raises:
-        CorpusError: the split has no queries.
-        SemcoreError: the service answers with an error.
+    Args:
+        key: for a service that has keys for searches.
+
+    Raises what :func:`offline.questions.ask` raises.
     """
     found = []
-    async with httpx.AsyncClient(base_url=url, timeout=600) as client:
+    async with AsyncSemcoreClient(url, key, timeout=PATIENCE) as client:
         for direction in DIRECTIONS:
             questions = Questions(direction, split, limit, beam_width, commonness=True)
             answered = await ask(client, bundle, questions)

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from offline.corpus import Corpus, Picture
-from offline.pictures import open_picture
 from offline.workers import Here, Workers
 from semcore.errors import ModelError
+from semcore.picture import open_picture
 from semcore.prompt import description_prompt
 
 _BATCH = 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,11 +76,11 @@ def draw_curves(
 def draw_grid(
     values: Mapping[tuple[int, int], float], x: str, y: str, title: str, out: Path
 ) -> None:
-    """A field for each pair of whole numbers (x, y)."""
+    """A field for each pair of whole numbers (x, y); what is missing stays empty."""
     columns = sorted({column for column, _ in values})
     rows = sorted({row for _, row in values})
     with _axis(out, x, y) as axis:
-        table = [[values[column, row] for column in columns] for row in rows]
+        table = [[values.get((column, row), math.nan) for column in columns] for row in rows]
         lowest, highest = min(values.values()), max(values.values())
         axis.imshow(table, origin="lower", cmap="viridis", aspect="auto")
         axis.set_xticks(range(len(columns)), [str(column) for column in columns])
@@ -87,6 +88,8 @@ def draw_grid(
         axis.set_title(title, fontsize=9)
         for place, line in enumerate(table):
             for at, value in enumerate(line):
+                if math.isnan(value):
+                    continue
                 colour = "white" if value < (lowest + highest) / 2 else "black"
                 axis.text(at, place, f"{value:.1f}", ha="center", va="center", color=colour)
 

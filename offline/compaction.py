@@ -23,7 +23,7 @@ from semcore.bundle import (
     read_manifest,
     staged,
 )
-from semcore.errors import BundleError
+from semcore.errors import BundleError, JournalError
 from semcore.item import ADDED, ItemStore
 from semcore.journal import Journal
 from semcore.naming import Namer
@@ -38,7 +38,7 @@ def compact_bundle(bundle: Path, journal: Path, out: Path) -> Manifest:
 
     Raises:
         BundleError: the bundle is missing, damaged or not trained.
-        JournalError: the journal cannot be read.
+        JournalError: there is no journal, or it cannot be read.
         ModelError: the model is missing.
     """
     manifest = check_bundle(bundle)
@@ -46,6 +46,10 @@ def compact_bundle(bundle: Path, journal: Path, out: Path) -> Manifest:
         raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
     model = manifest.model.folder(bundle)
     changes = Journal(journal)
+    if not changes.name:
+        raise JournalError(
+            f"there is no journal in {journal}, hence nothing to compact; name that of the service"
+        )
     last = changes.last
     changed = {change.id: change.entry for change in changes.since(manifest.holds(changes.name))}
 
@@ -65,7 +69,9 @@ def compact_bundle(bundle: Path, journal: Path, out: Path) -> Manifest:
     compacted = manifest.model_copy(
         update={
             "created": datetime.now(UTC),
-            "corpus": manifest.corpus.model_copy(update={"added_root": str(changes.pictures)}),
+            "corpus": manifest.corpus.model_copy(
+                update={"added_root": str(changes.pictures.resolve())}
+            ),
             "settings": manifest.settings.model_copy(update={"gallery": gallery}),
             "counts": count_items(items, gallery),
             "journal": JournalRecord(name=changes.name, last=last),

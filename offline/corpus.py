@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from offline.progress import progress
 from semcore.errors import CorpusError
 from semcore.filter import Metadata, MetadataFields
+from semcore.picture import UNREADABLE
 
 CAPTIONS_FILE = "captions.jsonl"
 SPLITS = ("train", "val", "test")
@@ -89,6 +90,11 @@ class _Row(BaseModel):
     metadata: MetadataFields = {}
 
 
+def text_id(picture_id: str, number: int) -> str:
+    """The id of one of a picture's captions."""
+    return f"{picture_id}#{number}"
+
+
 def held_out_rule(source_captions: int) -> str:
     """Which captions are fair queries, in words that a bundle carries."""
     return (
@@ -117,6 +123,7 @@ def read_corpus(
     pictures: list[Picture] = []
     bad: list[BadRow] = []
     seen: set[str] = set()
+    lines: list[int] = []
     with ThreadPoolExecutor() as pool:
         parsed = progress(list(_rows(source)), "reading the corpus")
         for line, picture, fault in pool.map(lambda entry: _checked(entry, folder), parsed):
@@ -126,7 +133,15 @@ def read_corpus(
                 bad.append(BadRow(line, f"the id {picture.id!r} stands twice"))
             else:
                 seen.add(picture.id)
+                lines.append(line)
                 pictures.append(replace(picture, source_captions=source_captions))
+    captions = _caption_ids(pictures)
+    bad += [
+        BadRow(line, f"the id {picture.id!r} is that of a caption of another picture")
+        for line, picture in zip(lines, pictures, strict=True)
+        if picture.id in captions
+    ]
+    pictures = [picture for picture in pictures if picture.id not in captions]
     if strict and bad:
         raise CorpusError(
             f"{source} has {len(bad)} bad rows, the first at {bad[0].line}: {bad[0].reason}; "
@@ -136,6 +151,17 @@ def read_corpus(
         reason = f"; the first row: {bad[0].reason}" if bad else ""
         raise CorpusError(f"{source} holds no usable picture{reason}")
     return Corpus(folder.resolve().name, folder.resolve(), pictures, bad, source_captions)
+
+
+def _caption_ids(pictures: Sequence[Picture]) -> set[str]:
+    """The ids of captions, as far as a picture may have the same."""
+    doubtful = {picture.id.rpartition("#")[0] for picture in pictures}
+    return {
+        text_id(picture.id, number)
+        for picture in pictures
+        if picture.id in doubtful
+        for number in range(max(1, len(picture.captions)))
+    }
 
 
 def write_corpus(pictures: Iterable[Picture], folder: Path) -> None:
@@ -167,7 +193,7 @@ def _rows(source: Path) -> Iterator[tuple[int, _Row | str]]:
             yield line, _Row(image=str(file.relative_to(source)))
         return
     try:
-        text = source.read_text(encoding="utf-8")
+        text = source.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise CorpusError(f"{source} is no UTF-8 text; save it as UTF-8") from error
     if source.suffix == ".json":
@@ -231,14 +257,15 @@ def _checked(entry: tuple[int, _Row | str], folder: Path) -> tuple[int, Picture 
 
 def _image_fault(image: str, folder: Path) -> str:
     path = folder / image
-    if not path.resolve().is_relative_to(folder.resolve()):
-        return f"the image {image} lies outside of the corpus"
-    if not path.is_file():
-        return f"the image {image} is missing"
     try:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            return f"the image {image} lies outside of the corpus"
+        if not path.is_file():
+            return f"the image {image} is missing"
         with Image.open(path) as picture:
             picture.draft("RGB", (64, 64))  # a JPEG is then decoded at an eighth of its size
             picture.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return f"the image {image} cannot be read"
+    # Besides pictures that are damaged: names that no file can have, and links in a circle.
+    except (*UNREADABLE, RuntimeError):
+        return f"the image {image!r} cannot be read"
     return ""

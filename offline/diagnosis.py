@@ -3,13 +3,13 @@ verification changes, and which wrong answers may be right ones that nobody anno
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from offline.pairs import captions_of_pairs
-from offline.questions import Answered, pair_of
+from offline.questions import Answered
 from semcore.encoder import Encoder
 from semcore.item import Item
 
@@ -84,25 +84,24 @@ def flips(answered: Sequence[Answered]) -> Flips:
 
 
 def suspects(
-    answered: Sequence[Answered], texts: Iterable[Item], encoder: Encoder, most: int
+    answered: Sequence[Answered], items: Mapping[str, Item], encoder: Encoder, most: int
 ) -> list[Suspect]:
     """The wrong first items whose captions are most like those of the query's pair (paper 4.4.3).
 
     Args:
-        texts: all captions of the split.
+        items: all of the split, by id.
     """
     wrong = [one for one in answered if one.verified != 1 and one.items]
-    captions = captions_of_pairs(texts)
-    pairs = [(pair_of(one.query), pair_of(one.items[0].id)) for one in wrong]
-    known = [place for place, both in enumerate(pairs) if all(pair in captions for pair in both)]
+    captions = captions_of_pairs(items.values())
+    known = [
+        (items[one.query], items[one.items[0].id]) for one in wrong if one.items[0].id in items
+    ]
+    known = [both for both in known if all(item.pair in captions for item in both)]
     if not known:
         return []
     ours, theirs = (
-        encoder.encode([captions[pairs[place][side]] for place in known]) for side in (0, 1)
+        encoder.encode([captions[both[side].pair] for both in known]) for side in (0, 1)
     )
     likeness = (ours * theirs).sum(axis=1)
     order = np.argsort(-likeness, kind="stable")[:most]
-    return [
-        Suspect(wrong[known[at]].query, wrong[known[at]].items[0].id, float(likeness[at]))
-        for at in order
-    ]
+    return [Suspect(known[at][0].id, known[at][1].id, float(likeness[at])) for at in order]

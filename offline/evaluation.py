@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from offline.metrics import Estimate, recall_table
-from offline.questions import Answered, Questions, ask
+from offline.questions import PATIENCE, Answered, Questions, ask
 from semcore.calibration import read_calibration
+from semcore.client import AsyncSemcoreClient
 from semcore.prompt import DIRECTIONS, Direction
 
 ANSWERS_LOG = "answers.jsonl"
@@ -54,6 +53,7 @@ async def evaluate(
     beam_width: int = 20,
     seed: int = 0,
     folder: Path | None = None,
+    key: str | None = None,
 ) -> Evaluation:
     """Search with up to ``limit`` queries of each direction, and again without the constraint.
 
@@ -62,10 +62,9 @@ async def evaluate(
 
     Args:
         folder: where answers are kept, so that a run that was stopped goes on.
+        key: for a service that has keys for searches.
 
-    Raises:
-        CorpusError: the split has no such queries.
-        SemcoreError: the service answers with an error.
+    Raises what :func:`offline.questions.ask` raises.
     """
     calibration = read_calibration(bundle)
     rows: list[Row] = []
@@ -74,7 +73,7 @@ async def evaluate(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / ANSWERS_LOG
-    async with httpx.AsyncClient(base_url=url, timeout=600) as client:
+    async with AsyncSemcoreClient(url, key, timeout=PATIENCE) as client:
         for direction in DIRECTIONS:
             questions = Questions(direction, split, limit, beam_width, seed=seed)
             answered = answers[direction] = await ask(client, bundle, questions, log)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from offline.questions import Answered, Shown, pair_of
+from offline.questions import Answered, Shown
 from semcore.calibration import Calibration
 
 _PENALTY = 1e-3
@@ -69,8 +69,8 @@ def fused(answered: Answered, weights: Calibration) -> Answered:
         confidence = float(np.exp(weighed.max() - np.logaddexp.reduce(weighed)))
     return replace(
         answered,
-        verified=_rank(order, answered.query),
-        beam=_rank(items, answered.query),
+        verified=_rank(order),
+        beam=_rank(items),
         lead=scores[items[0].id] - scores[items[1].id] if len(items) > 1 else math.inf,
         items=order,
         first_changed=bool(items) and order[0] != items[0],
@@ -78,9 +78,8 @@ def fused(answered: Answered, weights: Calibration) -> Answered:
     )
 
 
-def _rank(items: Sequence[Shown], query: str) -> int | None:
-    right = (rank for rank, item in enumerate(items, 1) if pair_of(item.id) == pair_of(query))
-    return next(right, None)
+def _rank(items: Sequence[Shown]) -> int | None:
+    return next((rank for rank, item in enumerate(items, 1) if item.right), None)
 
 
 def _cases(
@@ -93,7 +92,7 @@ def _cases(
     cases = []
     for one in answered:
         items = [item for item in one.items if item.odds is not None or not verified]
-        right = np.array([pair_of(item.id) == pair_of(one.query) for item in items], dtype=bool)
+        right = np.array([item.right for item in items], dtype=bool)
         if right.any() and not right.all():
             cases.append((np.array([features(item) for item in items], dtype=np.float64), right))
     return cases

@@ -10,12 +10,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from transformers import ProcessorMixin
 
 from offline.progress import progress
 from semcore.frozen_vision import CHANNELS, TOKENS, FrozenVision, has_frozen_vision
+from semcore.picture import open_picture
 
 _CACHE_PIXELS = 96 * 96
 _CACHED_PICTURES = 10_000  # of that size 1.1 GB
@@ -105,9 +105,3 @@ def see_pictures(paths: Sequence[Path]) -> Iterator[Tensor]:
     encoder = FrozenVision()
     for start in progress(range(0, len(paths), _CHUNK), "looking at pictures"):
         yield encoder([open_picture(path) for path in paths[start : start + _CHUNK]])
-
-
-def open_picture(path: Path) -> Image.Image:
-    """Decoded, in RGB."""
-    with Image.open(path) as picture:
-        return picture.convert("RGB")

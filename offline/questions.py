@@ -13,17 +13,19 @@ import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from offline.progress import progress
 from semcore.bundle import read_manifest
+from semcore.client import Answer, AsyncSemcoreClient, FoundItem, Query
 from semcore.errors import CorpusError, SemcoreError
 from semcore.item import Item, ItemStore
 from semcore.prompt import Direction, target_kind
 
 _CONCURRENT = 8
+_TIMEOUT_MS = 600_000  # the service's own limit is for those who wait
+PATIENCE = _TIMEOUT_MS / 1000
+"""Seconds until an answer counts as lost."""
+_TRACED = 20  # items that a search follows at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,14 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An item of an answer: log-probability, log-odds where it was verified, and its identifier's
-    log-probability without the query where that was asked for."""
+    """An item of an answer: log-probability, log-odds where it was verified, its identifier's
+    log-probability without the query where that was asked for, and whether it is right."""
 
     id: str
     logprob: float
     odds: float | None
     commonness: float | None = None
+    right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Answered:
 
 
 async def ask(
-    client: httpx.AsyncClient, bundle: Path, questions: Questions, log: Path | None = None
+    client: AsyncSemcoreClient, bundle: Path, questions: Questions, log: Path | None = None
 ) -> list[Answered]:
     """Ask all questions, eight at a time; the answers in the order of the queries.
 
@@ -95,7 +98,8 @@ async def ask(
 
     Raises:
         CorpusError: the split has no such queries.
-        SemcoreError: the service answers with an error.
+        ServiceError: the service answers with an error, or not at all.
+        SemcoreError: it serves another index, or lacks the time for whole answers.
     """
     manifest = read_manifest(bundle)
     store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
@@ -113,8 +117,10 @@ async def ask(
 
     async def one(query: Item) -> Answered:
         async with turns:
-            answer = await _post(client, questions, query, root, right.get(query.pair, ()))
-            return _answered(query, answer, questions.beam_width)
+            mine = right.get(query.pair, [])
+            answer = await _search(client, questions, query, root, mine)
+            _check(answer, manifest.version)
+            return _answered(query, answer, questions.beam_width, mine)
 
     tasks = [asyncio.create_task(one(query)) for query in queries if query.id not in known]
     try:
@@ -135,11 +141,6 @@ def chosen_queries(bundle: Path, questions: Questions) -> list[Item]:
     queries = _queries(store, questions)
     store.close()
     return queries
-
-
-def pair_of(item_id: str) -> str:
-    """The pair of an item: its id, without the number that tells captions apart."""
-    return item_id.rsplit("#", 1)[0]
 
 
 def _queries(store: ItemStore, questions: Questions) -> list[Item]:
@@ -179,9 +180,22 @@ def _append(log: Path, key: str, answered: Answered) -> None:
         file.write("\n" + json.dumps({"key": key, "answer": asdict(answered)}))
 
 
-def _answered(query: Item, answer: dict[str, Any], beam_width: int) -> Answered:
+def _check(answer: Answer, version: str) -> None:
+    served, _, _ = answer["index_version"].partition("+")  # the rest counts changes of items
+    if served != version:
+        raise SemcoreError(
+            f"the service serves the index {served} and not {version}, which is asked about; "
+            "reload it"
+        )
+    if answer["degraded"] is not None:
+        raise SemcoreError(
+            "the service has no time for whole answers; ask it while nobody else does"
+        )
+
+
+def _answered(query: Item, answer: Answer, beam_width: int, rights: Sequence[str]) -> Answered:
     items = answer["items"]
-    right = [item for item in items if pair_of(item["id"]) == query.pair]
+    right = [item for item in items if item["id"] in rights]
     before = sorted(items, key=lambda item: item["beam_rank"])
     steps = [trace["lost_at"] for trace in answer["traces"]]
     return Answered(
@@ -193,40 +207,38 @@ def _answered(query: Item, answer: dict[str, Any], beam_width: int) -> Answered:
         illegal=answer["illegal"] / beam_width,
         confidence=_confidence(items),
         lost_at=None if None in steps else max(steps, default=None),
-        items=[Shown(i["id"], i["logprob"], i["odds"], i["commonness"]) for i in items],
+        items=[
+            Shown(i["id"], i["logprob"], i["odds"], i["commonness"], i["id"] in rights)
+            for i in items
+        ],
     )
 
 
-def _confidence(items: Sequence[dict[str, Any]]) -> float:
+def _confidence(items: Sequence[FoundItem]) -> float:
     """What verification says, or else the share of the first among all that the beams found."""
     if not items:
         return 0.0
     if items[0]["verification"] is not None:
-        return float(items[0]["verification"])
+        return items[0]["verification"]
     highest = items[0]["logprob"]
     return 1.0 / sum(math.exp(item["logprob"] - highest) for item in items)
 
 
-async def _post(
-    client: httpx.AsyncClient, questions: Questions, query: Item, root: Path, right: Sequence[str]
-) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "beam_width": questions.beam_width, "top_k": questions.beam_width,
-        "verify": "always" if questions.verified else "never",
-        "constrained": questions.constrained, "commonness": questions.commonness,
-        "trace": list(right),
-    }  # fmt: skip
-    path = f"/search/{questions.direction}"
-    if questions.direction == "text-to-image":
-        response = await client.post(path, json={"query": query.caption, **options})
-    else:
-        content = (root / query.image).read_bytes()
-        fields = {
-            name: value if isinstance(value, list) else str(value).lower()
-            for name, value in options.items()
-        }
-        response = await client.post(path, data=fields, files={"image": (query.image, content)})
-    if response.status_code != httpx.codes.OK:
-        raise SemcoreError(f"the service answered {response.status_code}: {response.text}")
-    answer: dict[str, Any] = response.json()
-    return answer
+async def _search(
+    client: AsyncSemcoreClient,
+    questions: Questions,
+    query: Item,
+    root: Path,
+    right: Sequence[str],
+) -> Answer:
+    content: Query = query.caption if query.kind == "text" else root / query.image
+    return await client.search(
+        content,
+        beam_width=questions.beam_width,
+        top_k=questions.beam_width,
+        verify="always" if questions.verified else "never",
+        constrained=questions.constrained,
+        commonness=questions.commonness,
+        timeout_ms=_TIMEOUT_MS,
+        trace=right[:_TRACED],
+    )

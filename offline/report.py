@@ -15,19 +15,20 @@ import base64
 import html
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from offline import charts
 from offline.diagnosis import Suspect, flips, reliability, survival, suspects
 from offline.evaluation import Evaluation, markdown_table
+from offline.questions import Answered
 from semcore.bundle import read_manifest
 from semcore.encoder import Encoder
 from semcore.item import Item, ItemStore
+from semcore.picture import UNREADABLE, open_picture
 
 _SUSPECTS = 30
 _THUMBNAIL = (192, 192)
@@ -50,9 +51,8 @@ def write_report(evaluation: Evaluation, bundle: Path, split: str, folder: Path)
     flipped = {direction: flips(answered) for direction, answered in answers.items()}
     items = _items(bundle, split)
     encoder = Encoder(manifest.settings.encoder)
-    texts = [item for item in items.values() if item.kind == "text"]
     doubtful = {
-        direction: suspects(answered, texts, encoder, _SUSPECTS)
+        direction: suspects(answered, items, encoder, _SUSPECTS)
         for direction, answered in answers.items()
     }
     charts.draw_survival(survived, folder / "survival.png")
@@ -67,9 +67,10 @@ def write_report(evaluation: Evaluation, bundle: Path, split: str, folder: Path)
         "reliability": {direction: asdict(one) for direction, one in reliable.items()},
         "flips": {direction: asdict(one) for direction, one in flipped.items()},
         "suspects": {d: [asdict(one) for one in found] for d, found in doubtful.items()},
-        **asdict(evaluation),
+        "rows": [asdict(row) for row in evaluation.rows],
+        "answers": {d: [_plain(one) for one in answered] for d, answered in answers.items()},
     }
-    (folder / "results.json").write_text(json.dumps(results, indent=2))
+    (folder / "results.json").write_text(json.dumps(results, indent=2, allow_nan=False))
     root = Path(manifest.corpus.image_root)
     every = [suspect for found in doubtful.values() for suspect in found]
     (folder / "suspects.html").write_text(suspects_page(every, items, root))
@@ -87,6 +88,12 @@ def suspects_page(found: Sequence[Suspect], items: dict[str, Item], root: Path) 
         cells = [_cell([query], root), _cell([shown], root), _cell(right, root)]
         rows.append(f"<tr><td>{suspect.likeness:.2f}{''.join(cells)}</tr>")
     return _PAGE.format(rows="".join(rows))
+
+
+def _plain(answered: Answered) -> dict[str, Any]:
+    """As JSON has it, which knows no infinity: None where there was no second item to lead."""
+    lead = answered.lead if math.isfinite(answered.lead) else None
+    return {**asdict(answered), "lead": lead}
 
 
 def _items(bundle: Path, split: str) -> dict[str, Item]:
@@ -107,12 +114,11 @@ def _cell(items: Sequence[Item], root: Path) -> str:
 def _picture(path: Path) -> str:
     buffer = io.BytesIO()
     try:
-        with Image.open(path) as picture:
-            small = picture.convert("RGB")
-            small.thumbnail(_THUMBNAIL)
-            small.save(buffer, "JPEG")
-    except OSError:
+        small = open_picture(path)
+    except UNREADABLE:
         return f"<p>{html.escape(path.name)} is missing"
+    small.thumbnail(_THUMBNAIL)
+    small.save(buffer, "JPEG")
     return f'<img src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
 
 

@@ -2,6 +2,7 @@
 
 ::
 
+    made-of.json                   the corpus and the budget that everything else is made of
     demo/, warm-up/                the demo corpus, unless another one is given
     features/                      what the frozen encoder sees, of models that see by one
     SEED/base-SIZE/                what all systems of a size start from
@@ -26,7 +27,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 from safetensors import safe_open
 
 from offline.binding import bind_bundle
@@ -36,16 +36,18 @@ from offline.corpus import Corpus
 from offline.evaluation import ANSWERS_LOG
 from offline.fusion import fit_weights, fused
 from offline.presets import TrainSettings
-from offline.questions import Answered, Questions, ask
+from offline.questions import PATIENCE, Answered, Questions, ask
 from offline.recipes import SEMCORE, TWO_TOWERS, Budget, Line, Recipe, System, View
 from offline.training import RECORD, prepare_model, train_model
 from semcore.calibration import Calibration
+from semcore.client import AsyncSemcoreClient, ServiceError
 from semcore.encoder import Encoder
+from semcore.errors import SemcoreError
 from semcore.prompt import DIRECTIONS, Direction
 
 Serving = Callable[[Path], AbstractContextManager[str]]
 """Serves a bundle and gives its address; the service is the caller's to start."""
-_SYSTEM = "system.json"
+_SYSTEM, _MADE_OF = "system.json", "made-of.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,10 @@ class Reproduction:
     def run(self, recipes: Sequence[Recipe]) -> dict[str, list[Outcome]]:
         """The outcomes of each recipe by its name; every system is trained once a seed.
 
-        Raises :class:`semcore.errors.SemcoreError` with what a system could not be made of.
+        Raises :class:`semcore.errors.SemcoreError` if the folder holds what was made of another
+        corpus or with another budget, and with what a system could not be made of.
         """
+        self._claim()
         views: dict[str, tuple[System, list[View]]] = {}
         for line in _in_order(recipes):
             _, mine = views.setdefault(line.system.name, (line.system, []))
@@ -115,6 +119,22 @@ class Reproduction:
             ]
             for recipe in recipes
         }
+
+    def _claim(self) -> None:
+        """What lies in the folder is used again, and must be of the same origin."""
+        corpus = self._corpus
+        origin = {
+            "corpus": corpus.fingerprint, "source_captions": corpus.source_captions,
+            "budget": asdict(self._budget),
+        }  # fmt: skip
+        said = json.dumps(origin, indent=2, default=list)
+        file = self._folder / _MADE_OF
+        if file.exists() and file.read_text() != said:
+            raise SemcoreError(
+                f"{self._folder} holds systems of another corpus or budget; name another folder"
+            )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(said)
 
     def _answers(
         self, system: System, views: Sequence[View], seed: int
@@ -197,8 +217,10 @@ class Reproduction:
     ) -> dict[View, dict[Direction, list[Answered]]]:
         bundle, log = folder / "bundle", folder / ANSWERS_LOG
 
-        async def everything(url: str) -> dict[View, dict[Direction, list[Answered]]]:
-            async with httpx.AsyncClient(base_url=url, timeout=600) as client:
+        async def everything(
+            url: str, retries: int = 4
+        ) -> dict[View, dict[Direction, list[Answered]]]:
+            async with AsyncSemcoreClient(url, timeout=PATIENCE, retries=retries) as client:
                 return {
                     view: {
                         direction: await self._one(client, bundle, log, direction, view, views)
@@ -208,14 +230,16 @@ class Reproduction:
                 }
 
         try:  # what is in the log needs no service
-            return asyncio.run(everything("http://127.0.0.1:9"))
-        except httpx.ConnectError:
+            return asyncio.run(everything("http://127.0.0.1:9", retries=0))
+        except ServiceError as error:
+            if error.status:
+                raise
             with self._serving(bundle) as url:
                 return asyncio.run(everything(url))
 
     async def _one(
         self,
-        client: httpx.AsyncClient,
+        client: AsyncSemcoreClient,
         bundle: Path,
         log: Path,
         direction: Direction,

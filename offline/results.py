@@ -170,7 +170,8 @@ def _commit() -> str:
     """The commit of the checkout that runs, or the version of the package."""
     here = Path(__file__).parent
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    found = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
-    if found.returncode:
+    try:
+        found = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
         return f"semcore {_version('semcore')}"
     return f"commit {found.stdout.strip()}"

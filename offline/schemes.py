@@ -7,6 +7,7 @@ so that what differs is the identifier alone; ``rq-pictures`` sees the pictures 
 from __future__ import annotations
 
 import random
+import re
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _TREE_LEAF = 10
 _RQ_LEVELS, _RQ_SIZE = 3, 32
 _STRING_LENGTH = 4
 _CAPTION_WORDS = 12
+_NOTHING = ("nothing",)  # of what has no word of use
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,11 @@ class Scheme:
     """Attributes:
     title: as it stands in tables.
     identify: gives each item its identifier.
-    words: whether identifiers are words that a new item has without training.
     """
 
     name: str
     title: str
     identify: Callable[[Material], list[Identifier]]
-    words: bool = False
 
 
 def _sid(material: Material) -> list[Identifier]:
@@ -75,7 +75,7 @@ def _sid_not_deduplicated(material: Material) -> list[Identifier]:
 
 
 def _sid_without_cluster(material: Material) -> list[Identifier]:
-    return [Identifier(None, words) for words in material.keywords(False)]
+    return [Identifier(None, words or _NOTHING) for words in material.keywords(False)]
 
 
 def _sid_with_suffix(material: Material) -> list[Identifier]:
@@ -111,7 +111,7 @@ def _string(material: Material) -> list[Identifier]:
 def _semantic(material: Material) -> list[Identifier]:
     """GRACE's semantic identifiers: the caption itself, and a number where it is not unique."""
     captions = [
-        tuple(caption.lower().replace("<", "").split()[:_CAPTION_WORDS])
+        tuple(re.sub("[<>]", "", caption.lower()).split()[:_CAPTION_WORDS]) or _NOTHING
         for caption in material.captions
     ]
     suffixes = unique_suffixes(captions, material.seed)
@@ -180,13 +180,13 @@ def _with_clusters(material: Material, keywords: Sequence[tuple[str, ...]]) -> l
 SCHEMES = {
     scheme.name: scheme
     for scheme in (
-        Scheme(SID, "SemCORE", _sid, words=True),
-        Scheme("sid-without-deduplication", "without deduplication", _sid_not_deduplicated, True),
-        Scheme("sid-without-cluster", "without Global ID", _sid_without_cluster, True),
-        Scheme("sid-with-suffix", "random suffixes", _sid_with_suffix, True),
+        Scheme(SID, "SemCORE", _sid),
+        Scheme("sid-without-deduplication", "without deduplication", _sid_not_deduplicated),
+        Scheme("sid-without-cluster", "without Global ID", _sid_without_cluster),
+        Scheme("sid-with-suffix", "random suffixes", _sid_with_suffix),
         Scheme("numeric", "GRACE numeric", _numeric),
         Scheme("string", "GRACE string", _string),
-        Scheme("semantic", "GRACE semantic", _semantic, True),
+        Scheme("semantic", "GRACE semantic", _semantic),
         Scheme("structured", "GRACE structured", _structured),
         Scheme("dsi", "DSI", _dsi),
         Scheme("nci", "NCI", _nci),

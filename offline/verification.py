@@ -14,7 +14,7 @@ from pathlib import Path
 from offline.pairs import Sample, SampleDataset, captions_of_pairs
 from semcore.identifier import Identifier
 from semcore.item import Item
-from semcore.keywords import word_vectorizer
+from semcore.keywords import corpus_vectorizer
 from semcore.prompt import ANSWERS, normalise_query, verification_prompt
 
 SaidWords = Mapping[str, frozenset[str]]
@@ -24,7 +24,7 @@ _NEAR = 0.5
 def said_words(items: Iterable[Item]) -> SaidWords:
     """For each pair the telling words of all its captions; no stop words."""
     captions = captions_of_pairs(items)
-    analyse = word_vectorizer(list(captions.values())).build_analyzer()
+    analyse = corpus_vectorizer(list(captions.values())).build_analyzer()
     return {pair: frozenset(analyse(text)) for pair, text in captions.items()}
 
 
@@ -52,7 +52,7 @@ def verification_sample(
         for word in re.finditer(r"\w+", text)
         if word.group().lower() in asked
     )
-    return Sample(prompt, (image,), ANSWERS[0] if matches else ANSWERS[1], checks)
+    return Sample(prompt, (image,), (ANSWERS[0] if matches else ANSWERS[1],), checks)
 
 
 class VerificationDataset(SampleDataset):

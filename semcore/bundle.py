@@ -150,8 +150,12 @@ def staged(out: Path, manifest: Manifest) -> Iterator[Path]:
 
     The checksums are taken, everything is flushed to disk, and the folder is renamed, so that
     ``out`` never holds half a bundle. An older bundle at ``out`` is replaced.
+
+    Raises :class:`BundleError` if something else lies there.
     """
     out = out.absolute()
+    if out.exists() and not (out / MANIFEST).exists() and not _is_empty_folder(out):
+        raise BundleError(f"{out} is no bundle, and would be lost; name another place for this one")
     out.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
@@ -205,6 +209,10 @@ def check_bundle(path: Path) -> Manifest:
         if file.stat().st_size != record.size or _record(file) != record:
             raise BundleError(f"{file} is damaged; build the bundle again")
     return manifest
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _record(path: Path) -> FileRecord:

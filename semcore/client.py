@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypedDict, Unpack
 from urllib.parse import quote
@@ -34,6 +34,9 @@ class Options(TypedDict, total=False):
     cursor: str
     filter: Mapping[str, Any]
     explain: bool
+    constrained: bool
+    commonness: bool
+    trace: Sequence[str]
 
 
 class FoundIdentifier(TypedDict):
@@ -43,13 +46,19 @@ class FoundIdentifier(TypedDict):
 
 
 class FoundItem(TypedDict):
-    """``logprob``: of the identifier, in nats; ``image``: path of the picture at the service."""
+    """``logprob``, ``commonness``: of the identifier after the query and without it, in nats;
+    ``score``: what candidates are ordered by before verification; ``odds``: in nats, that it
+    matches; ``image``: path of the picture at the service."""
 
     id: str
     rank: int
+    beam_rank: int
     identifier: FoundIdentifier
     logprob: float
+    commonness: float | None
+    score: float
     verification: float | None
+    odds: float | None
     image: str | None
     text: str | None
     metadata: dict[str, Any]
@@ -65,7 +74,9 @@ class Answer(TypedDict):
     verified: bool
     degraded: dict[str, int] | None
     cursor: str | None
+    illegal: int
     timings: dict[str, float]
+    traces: list[dict[str, Any]]
 
 
 class ServiceError(SemcoreError):
@@ -186,8 +197,9 @@ def _headers(key: str | None) -> dict[str, str]:
 
 def _wait(answer: httpx.Response | None, attempt: int) -> float:
     """Seconds until the next attempt."""
-    told = None if answer is None else answer.headers.get("Retry-After")
-    return min(float(told) if told else 2.0**attempt, _LONGEST_WAIT)
+    told = "" if answer is None else answer.headers.get("Retry-After", "")
+    # It may be a date as well, which proxies send.
+    return min(float(told) if told.isdigit() else 2.0**attempt, _LONGEST_WAIT)
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -102,8 +103,10 @@ class Journal:
         self._connection: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._name = ""
+        # One connection for all threads: none may see or commit what another has half written.
+        self._turn = RLock()
         if (folder / _FILE).exists():
-            with _faults(folder, "cannot be read"):
+            with self._alone("cannot be read"):
                 self._open()
 
     @property
@@ -121,7 +124,7 @@ class Journal:
         """The number of the last change, 0 before the first."""
         if self._connection is None:
             return 0
-        with _faults(self._folder, "cannot be read"):
+        with self._alone("cannot be read"):
             # Numbers are never used again, also where the last changes were pruned.
             statement = "SELECT seq FROM sqlite_sequence WHERE name = 'changes'"
             row = self._connection.execute(statement).fetchone()
@@ -135,9 +138,10 @@ class Journal:
             "SELECT id, entry FROM changes WHERE number IN "
             "(SELECT max(number) FROM changes WHERE number > ? GROUP BY id) ORDER BY number"
         )
-        with _faults(self._folder, "cannot be read"):
-            for item_id, entry in self._connection.execute(statement, (number,)).fetchall():
-                yield _change(item_id, entry)
+        with self._alone("cannot be read"):
+            rows = self._connection.execute(statement, (number,)).fetchall()
+            changes = [_change(item_id, entry) for item_id, entry in rows]
+        yield from changes
 
     def append(self, changes: Sequence[Change], place: str | None = None) -> int:
         """Write changes, all or none of them, to the disk; the number of the last one.
@@ -148,7 +152,7 @@ class Journal:
 
         Raises :class:`JournalError` if that is impossible, or another process writes.
         """
-        with _faults(self._folder, "cannot be written"):
+        with self._alone("cannot be written"):
             connection = self._writable()
             with connection:
                 connection.executemany(
@@ -167,7 +171,7 @@ class Journal:
         """Up to where the changes of other replicas have been read; "0" at first."""
         if self._connection is None:
             return "0"
-        with _faults(self._folder, "cannot be read"):
+        with self._alone("cannot be read"):
             (place,) = self._connection.execute("SELECT place FROM own").fetchone()
         return str(place)
 
@@ -176,20 +180,21 @@ class Journal:
         if self._connection is None:
             return []
         statement = "SELECT number, id, entry FROM changes WHERE NOT told ORDER BY number LIMIT ?"
-        with _faults(self._folder, "cannot be read"):
+        with self._alone("cannot be read"):
             rows = self._connection.execute(statement, (most,)).fetchall()
             return [(number, _change(item_id, entry)) for number, item_id, entry in rows]
 
     def tell(self, number: int) -> None:
         """Other replicas know of all changes up to a number."""
-        with _faults(self._folder, "cannot be written"), self._writable() as connection:
+        with self._alone("cannot be written"), self._writable() as connection:
             statement = "UPDATE changes SET told = 1 WHERE number <= ? AND NOT told"
             connection.execute(statement, (number,))
 
     def keep_picture(self, content: bytes, suffix: str) -> str:
         """Write a picture's file to the disk; its path below :attr:`pictures`."""
-        with _faults(self._folder, "cannot be written"):
-            self._writable()
+        with self._faults("cannot be written"):
+            with self._turn:
+                self._writable()
             self.pictures.mkdir(exist_ok=True)
             target = self.pictures / f"{hashlib.sha256(content).hexdigest()}{suffix}"
             if not target.exists():
@@ -213,17 +218,32 @@ class Journal:
             untold: also those that other replicas were not told, since there are none.
         """
         if self._lock is not None and self._connection is not None:
-            with _faults(self._folder, "cannot be written"), self._connection:
+            with self._alone("cannot be written"), self._connection:
                 statement = "DELETE FROM changes WHERE number <= ? AND (told OR ?)"
                 self._connection.execute(statement, (number, untold))
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+
+    @contextmanager
+    def _alone(self, fault: str) -> Iterator[None]:
+        """No other thread uses the connection."""
+        with self._faults(fault), self._turn:
+            yield
+
+    @contextmanager
+    def _faults(self, fault: str) -> Iterator[None]:
+        """What goes wrong is a :class:`JournalError`."""
+        try:
+            yield
+        except (sqlite3.Error, OSError, ValidationError) as error:
+            raise JournalError(f"the journal {self._folder} {fault}: {error}") from error
 
     def _writable(self) -> sqlite3.Connection:
         """The connection, locked against other processes."""
@@ -258,11 +278,3 @@ class Journal:
 
 def _change(item_id: str, entry: str | None) -> Change:
     return Change(item_id, None if entry is None else Entry.model_validate_json(entry))
-
-
-@contextmanager
-def _faults(folder: Path, what: str) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError, ValidationError) as error:
-        raise JournalError(f"the journal {folder} {what}: {error}") from error

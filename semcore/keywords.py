@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from semcore.bundle import Order
 from semcore.encoder import Encoder, Vectors
+from semcore.errors import CorpusError
 
 Keywords = tuple[str, ...]
 
@@ -27,16 +28,28 @@ NUMBERS = {"one", "two", "three", "four", "five", "six", "eight", "nine", "ten"}
 def word_vectorizer(texts: Sequence[str]) -> CountVectorizer:
     """Fitted on ``texts``: lower-case words of 2 to 40 letters, without stop words.
 
-    What is longer is no word, and as a keyword would have more tokens than a walk can hold.
+    Raises ``ValueError`` if the texts have none.
     """
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     stop_words = sorted((ENGLISH_STOP_WORDS | _HOLLOW) - NUMBERS)
     vectorizer = CountVectorizer(stop_words=stop_words, token_pattern=r"(?u)\b[^\W\d_]{2,40}\b")
+    return vectorizer.fit(texts)
+
+
+def corpus_vectorizer(texts: Sequence[str]) -> CountVectorizer:
+    """That of all texts of a corpus: of any words, where they have no others than stop words.
+
+    Raises :class:`CorpusError` if they have no word at all.
+    """
     try:
-        return vectorizer.fit(texts)
-    except ValueError:  # nothing but stop words
+        return word_vectorizer(texts)
+    except ValueError:
+        pass
+    try:
         return CountVectorizer(token_pattern=r"(?u)\w{1,40}").fit(texts)
+    except ValueError as error:
+        raise CorpusError("no caption has a word in it; name the pictures' captions") from error
 
 
 def word_frequencies(texts: Sequence[str], vectorizer: CountVectorizer) -> dict[str, int]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -50,7 +50,7 @@ class Namer:
         with self._lock:
             vectors = mean_vectors(self.encoder.encode(list(captions)), [len(captions)])
             assignment = self._clusters.assign(vectors)
-            if re.search(r"\w", document):  # else there are no words, and the cluster is all
+            with suppress(ValueError):  # it has no word of use, and the cluster is all
                 vectorizer = word_vectorizer([document])
                 (keywords,) = extract_keywords(
                     KeywordRanker.of(self.encoder, vectorizer, settings.keywords),

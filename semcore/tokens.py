@@ -15,7 +15,7 @@ from semcore.errors import ModelError
 from semcore.identifier import Identifier, is_token
 from semcore.prompt import ANSWERS
 from semcore.trie import Trie
-from semcore.walk import Walk
+from semcore.walk import MOST_TOKENS, Walk
 from semcore.walk_builder import build_walk
 
 if TYPE_CHECKING:
@@ -88,17 +88,30 @@ def trie_walk(trie: Trie, spelling: IdentifierTokenizer, items: Iterable[tuple[s
     Args:
         spelling: of the model; it knows the keywords that it has spelled before.
         items: identifier and number of each item.
+
+    Raises:
+        ModelError: the model spells an identifier with too many tokens, or two of them alike.
     """
     tokens, lengths = array("i"), array("q")
     for text in trie:
         spelled = spelling.tokens(Identifier.parse(text))
+        if len(spelled) > MOST_TOKENS:
+            raise ModelError(
+                f"the model needs {len(spelled)} tokens for the identifier {text!r}, where "
+                f"there is room for {MOST_TOKENS}; build the bundle with fewer keywords"
+            )
         tokens.extend(spelled)
         lengths.append(len(spelled))
     numbers, owners = array("q"), array("q")
     for identifier, number in items:
         numbers.append(number)
         owners.append(trie.number(identifier))
-    return build_walk(*(np.asarray(values) for values in (tokens, lengths, numbers, owners)))
+    try:
+        return build_walk(*(np.asarray(values) for values in (tokens, lengths, numbers, owners)))
+    except ValueError as error:
+        raise ModelError(
+            f"the model's tokenizer does not tell the identifiers apart: {error}"
+        ) from error
 
 
 def model_fingerprint(model: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from semcore.walk import GROUP, MANY, TAIL, Codes, Walk
+from semcore.walk import GROUP, MANY, MOST_TOKENS, Codes, Walk
 
 
 def build_walk(
@@ -125,7 +125,7 @@ def _tails(
 ) -> tuple[Codes, NDArray[np.uint8], NDArray[np.int64]]:
     """All tails, their lengths, and where that of every 32nd leaf begins."""
     left = np.maximum(lengths[leaves] - alone[leaves] - 1, 0)
-    if left.max() > TAIL - 2:
+    if left.max() > MOST_TOKENS:
         raise ValueError("an identifier has more than 254 tokens that it shares with no other")
     ends = np.cumsum(left)
     starts = ends - left

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from PIL import Image
-
 from semcore.canary import CanaryQuery
+from semcore.picture import UNREADABLE, open_picture
 from semcore.prompt import DIRECTIONS, Direction
 from service.engine import Picture
 from service.index import Index
@@ -57,7 +56,6 @@ def _asked(index: Index, query: CanaryQuery) -> str | Picture | None:
     if item is None or path is None:
         return None
     try:
-        with Image.open(path) as file:
-            return Picture(file.convert("RGB"), snapshot.picture_key(item))
-    except OSError:
+        return Picture(open_picture(path), snapshot.picture_key(item))
+    except UNREADABLE:
         return None

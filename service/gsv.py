@@ -7,11 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image
-
 from semcore.calibration import Calibration
 from semcore.identifier import Identifier
 from semcore.item import Item
+from semcore.picture import UNREADABLE, open_picture
 from semcore.prompt import verification_prompt
 from service.engine import Engine, Picture
 from service.errors import InvalidQueryError
@@ -90,11 +89,9 @@ def _picture(snapshot: Snapshot, item: Item) -> Picture | None:
     if path is None:
         return None
     try:
-        with Image.open(path) as file:
-            image = file.convert("RGB")
-    except OSError:
+        return Picture(open_picture(path), key)
+    except UNREADABLE:
         return None
-    return Picture(image, key)
 
 
 def _softmax(logprobs: Sequence[float]) -> list[float]:

@@ -6,8 +6,9 @@ import hashlib
 import io
 import warnings
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from semcore.picture import UNREADABLE, upright
 from service.engine import Picture
 from service.errors import BadImageError, ImageTooLargeError
 
@@ -34,12 +35,12 @@ def read_upload(content: bytes, max_pixels: int) -> Picture:
                     "send a smaller one"
                 )
             picture.load()
-            image = ImageOps.exif_transpose(picture).convert("RGB")
+            image = upright(picture)
     except UnidentifiedImageError as error:
         raise BadImageError("the file is no JPEG, PNG, WebP, GIF or BMP image") from error
     except Image.DecompressionBombError as error:
         raise ImageTooLargeError(f"the image is too large: {error}") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except UNREADABLE as error:
         raise BadImageError(f"the image is damaged: {error}") from error
     return Picture(image, content_key(content))
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from moment import MOMENT, SERVICE
 from typer.testing import CliRunner
 
@@ -18,6 +19,7 @@ from offline.corpus import Corpus
 from offline.recipes import BUDGETS, SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.reproduction import Reproduction
 from offline.results import write_results
+from semcore.errors import SemcoreError
 from semcore.prompt import DIRECTIONS
 
 LIMIT = 6
@@ -83,6 +85,10 @@ def test_reproduces_and_goes_on(corpus: Corpus, tmp_path: Path) -> None:
     assert again.run([RECIPE]) == outcomes
     assert {path: path.read_text() for path in trained} == trained
     assert json.loads(next(iter(trained.values())))["samples"] > 0
+    fewer = replace(corpus, pictures=corpus.pictures[1:])
+    for other, budget in ((fewer, BUDGET), (corpus, replace(BUDGET, clusters=5))):
+        with pytest.raises(SemcoreError, match="another corpus or budget"):
+            Reproduction(other, None, tmp_path, budget, real_service).run([RECIPE])
 
 
 def test_names_what_there_is(tmp_path: Path) -> None:

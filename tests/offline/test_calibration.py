@@ -3,13 +3,16 @@
 import shutil
 from pathlib import Path
 
+import httpx
 import pytest
+from moment import SERVICE
 
 from offline.calibration import NEVER, calibrate, choose_margin
 from offline.evaluation import evaluate
 from offline.questions import Answered
 from semcore.bundle import check_bundle
 from semcore.calibration import read_calibration
+from semcore.errors import SemcoreError
 from service.index import Index
 
 
@@ -45,7 +48,14 @@ async def test_a_bundle_keeps_its_calibration(
     index = Index(bundle)
     assert index.calibration == read_calibration(bundle)
     index.close()
-    found_now = await evaluate(service_url, bundle, limit=5, beam_width=5)
+    with pytest.raises(SemcoreError, match="reload it"):
+        await evaluate(service_url, bundle, limit=5, beam_width=5)
+    administrator = {"X-API-Key": SERVICE["SEMCORE_ADMIN_KEY"]}
+    async with httpx.AsyncClient(base_url=service_url, headers=administrator, timeout=60) as admin:
+        told = await admin.post("/admin/index/reload", json={"bundle": str(bundle)})
+        assert told.status_code == httpx.codes.OK, told.text
+        found_now = await evaluate(service_url, bundle, limit=5, beam_width=5)
+        (await admin.post("/admin/index/rollback")).raise_for_status()
     auto = [row for row in found_now.rows if row.system == "auto"]
     assert len(auto) == 2
     assert all(0.0 <= row.verified < 1.0 for row in auto)

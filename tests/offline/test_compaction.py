@@ -3,9 +3,12 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from offline.compaction import compact_bundle
 from semcore.bundle import check_bundle
 from semcore.canary import read_canary
+from semcore.errors import JournalError
 from semcore.item import ADDED, ItemStore
 from semcore.journal import Change, Entry, Journal
 from semcore.naming import Namer
@@ -56,3 +59,9 @@ def test_holds_all_changes(trained: Path, tmp_path: Path) -> None:
     journal.close()
     store.close()
     older.close()
+
+
+def test_says_that_there_is_no_journal(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="nothing to compact"):
+        compact_bundle(trained / "bundle", tmp_path / "elsewhere", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -104,3 +104,31 @@ def test_holds_captions_out(captions: int, sources: int) -> None:
     picture = Picture("a", "a.png", "test", tuple(str(n) for n in range(captions)))
     assert picture.sources == tuple(str(n) for n in range(sources))
     assert Picture("a", "a.png", "test", ("b",), generated="c").sources == ("c",)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path: Path) -> None:
+    save(tmp_path, "a.png")
+    row = json.dumps({"image": "a.png", "captions": ["one"]})
+    (tmp_path / "captions.jsonl").write_text(row, encoding="utf-8-sig")
+    assert len(read_corpus(tmp_path, strict=True).pictures) == 1
+
+
+def test_names_that_no_file_can_have_are_bad_rows(tmp_path: Path) -> None:
+    save(tmp_path, "a.png")
+    (tmp_path / "ring.png").symlink_to(tmp_path / "ring.png")
+    names = ["a.png", "b" * 300, "c\0.png", "ring.png"]
+    write_rows(tmp_path, *({"image": name, "captions": ["one"]} for name in names))
+    corpus = read_corpus(tmp_path)
+    assert [picture.image for picture in corpus.pictures] == ["a.png"]
+    assert [row.line for row in corpus.bad_rows] == [2, 3, 4]
+
+
+def test_no_picture_has_the_id_of_a_caption(tmp_path: Path) -> None:
+    save(tmp_path, "a.png")
+    ids = ["x#0", "x", "x#7", "y#0"]
+    write_rows(tmp_path, *({"image": "a.png", "captions": ["one"], "id": name} for name in ids))
+    corpus = read_corpus(tmp_path)
+    assert [picture.id for picture in corpus.pictures] == ["x", "x#7", "y#0"]
+    (bad,) = corpus.bad_rows
+    assert bad.line == 1
+    assert "of a caption" in bad.reason

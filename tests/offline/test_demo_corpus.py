@@ -1,11 +1,15 @@
 """The demo corpus is the same for a seed, and its tests show unseen combinations."""
 
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
+from offline import demo_corpus
 from offline.corpus import read_corpus
 from offline.demo_corpus import demo_captions, write_demo_corpus, write_warm_up_corpus
-from offline.scene import BACKGROUNDS, KINDS, families
+from offline.scene import BACKGROUNDS, KINDS, Scene, families
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -51,6 +55,25 @@ def test_no_combination_is_in_two_families() -> None:
 def test_warm_up_pictures_are_all_for_training(tmp_path: Path) -> None:
     write_warm_up_corpus(tmp_path, 20, beside=100)
     assert {picture.split for picture in read_corpus(tmp_path).pictures} == {"train"}
+
+
+def test_warm_up_pictures_show_nothing_of_the_corpus(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drawn: list[tuple[str, Scene]] = []
+
+    def take(_: Path, scenes: Iterable[tuple[str, Scene]], pictures: int, __: int) -> None:
+        drawn.extend(islice(scenes, pictures))
+
+    # Even if chance gave both the same scenes.
+    monkeypatch.setattr(demo_corpus, "families", lambda _: families(0))
+    monkeypatch.setattr(demo_corpus, "_write", take)
+    write_demo_corpus(tmp_path, 200)
+    shown = {scene.combination for _, scene in drawn}
+    drawn.clear()
+    write_warm_up_corpus(tmp_path, 50, beside=200)
+    assert len(drawn) == 50
+    assert shown.isdisjoint(scene.combination for _, scene in drawn)
 
 
 def test_captions_come_without_pictures() -> None:

@@ -35,15 +35,16 @@ def test_flips_are_gains_and_losses_of_the_first_place() -> None:
 
 
 def test_suspects_are_wrong_answers_that_say_the_same() -> None:
-    texts = [
-        Item(f"{pair}#0", "text", "test", pair, True, caption, "", "")
-        for pair, caption in (("a", "a red boat"), ("b", "one red boat"), ("c", "a green cat"))
-    ]
+    items = {}
+    for pair, caption in (("a", "a red boat"), ("b", "one red boat"), ("c", "a green cat")):
+        items[pair] = Item(pair, "image", "test", pair, False, caption, f"{pair}.png", "")
+        items[f"{pair}#0"] = Item(f"{pair}#0", "text", "test", pair, True, caption, "", "")
     answered = [
         answer("a#0", 2, 2, first="c"),
         answer("a#0", 2, 2, first="b"),
         answer("b#0", 1, 1, first="b"),
+        answer("b#0", 2, 2, first="added later"),
     ]
-    found = suspects(answered, texts, Encoder(), most=5)
+    found = suspects(answered, items, Encoder(), most=5)
     assert [one.found for one in found] == ["b", "c"]
     assert found[0].likeness > found[1].likeness

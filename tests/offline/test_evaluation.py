@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from answering import answering
 
 from offline.evaluation import ANSWERS_LOG, evaluate, markdown_table
 from offline.report import write_report
-from semcore.errors import CorpusError
+from semcore.bundle import read_manifest
+from semcore.errors import CorpusError, SemcoreError
 
 
 async def test_measures_and_reports_all_systems(
@@ -55,3 +57,42 @@ async def test_asks_only_what_it_does_not_hold(
 async def test_says_that_a_split_has_no_queries(service_url: str, trained: Path) -> None:
     with pytest.raises(CorpusError, match="no text-to-image queries"):
         await evaluate(service_url, trained / "bundle", split="holiday", limit=4)
+
+
+async def test_a_report_of_single_items_is_json(
+    service_url: str, trained: Path, tmp_path: Path
+) -> None:
+    bundle = trained / "bundle"
+    found = await evaluate(service_url, bundle, limit=2, beam_width=1, folder=tmp_path)
+    write_report(found, bundle, "test", tmp_path)
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    results = json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
+    assert results["answers"]["text-to-image"][0]["lead"] is None
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"index_version": "another"}, "reload it"),
+        ({"degraded": {"beam_width": 2, "verified": 0}}, "no time for whole answers"),
+    ],
+)
+async def test_answers_that_measure_something_else_are_refused(
+    trained: Path, told: dict[str, object], said: str
+) -> None:
+    bundle = trained / "bundle"
+    whole = {
+        "index_version": f"{read_manifest(bundle).version}+3", "degraded": None, "illegal": 0,
+        "items": [], "traces": [],
+    }  # fmt: skip
+    with answering(lambda _: (200, json.dumps(whole).encode())) as url:
+        found = await evaluate(url, bundle, limit=2, beam_width=5)
+    assert {row.recall["R@10"].value for row in found.rows} == {0.0}
+    with (
+        answering(lambda _: (200, json.dumps({**whole, **told}).encode())) as url,
+        pytest.raises(SemcoreError, match=said),
+    ):
+        await evaluate(url, bundle, limit=2, beam_width=5)

@@ -17,7 +17,8 @@ def answer(rng: random.Random, prior: float, evidence: float) -> Answered:
     scores = [prior * item.logprob + evidence * (item.odds or 0.0) for item in items]
     most = max(scores)
     (right,) = rng.choices(items, [2.718281828 ** (score - most) for score in scores])
-    return Answered(right.id, None, None, 1.0, False, 0.0, items=items)
+    items = [replace(item, right=item is right) for item in items]
+    return Answered("query", None, None, 1.0, False, 0.0, items=items)
 
 
 def test_finds_the_weights_that_there_were() -> None:
@@ -35,8 +36,10 @@ def test_finds_how_much_is_only_common() -> None:
         told = [rng.gauss(0, 2) for _ in range(10)]
         most = max(told)
         (right,) = rng.choices(range(10), [2.718281828 ** (one - most) for one in told])
-        items = [Shown(f"{n}", told[n] + 0.7 * common[n], None, common[n]) for n in range(10)]
-        answered.append(Answered(f"{right}", None, None, 1.0, False, 0.0, items=items))
+        items = [
+            Shown(f"{n}", told[n] + 0.7 * common[n], None, common[n], n == right) for n in range(10)
+        ]
+        answered.append(Answered("query", None, None, 1.0, False, 0.0, items=items))
     weights = fit_weights(answered)
     assert weights.commonness == pytest.approx(0.7, abs=0.15)
     before = sum(fused(one, Calibration()).beam == 1 for one in answered)
@@ -52,14 +55,14 @@ def test_finds_how_much_is_only_common() -> None:
 
 
 def test_nothing_to_learn_from_leaves_the_defaults() -> None:
-    alone = Answered("a", 1, 1, 1.0, False, 0.0, items=[Shown("a", -1.0, 2.0)])
+    alone = Answered("q", 1, 1, 1.0, False, 0.0, items=[Shown("a", -1.0, 2.0, right=True)])
     assert fit_weights([alone]) == fit_weights([]) == Calibration()
     assert fused(alone, Calibration()) == replace(alone, lead=math.inf)
 
 
 def test_other_weights_give_another_order() -> None:
-    items = [Shown("b", -1.0, 0.0), Shown("a", -3.0, 1.5)]
-    first = Answered("a", 2, 2, 2.0, False, 0.0, 0.5, items=items)
+    items = [Shown("b", -1.0, 0.0), Shown("a", -3.0, 1.5, right=True)]
+    first = Answered("q", 2, 2, 2.0, False, 0.0, 0.5, items=items)
     sceptical = fused(first, Calibration(prior=1.0, evidence=1.0))
     assert (sceptical.verified, sceptical.first_changed) == (2, False)
     trusting = fused(first, Calibration(prior=0.5, evidence=1.0))

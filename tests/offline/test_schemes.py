@@ -1,6 +1,7 @@
 """Each scheme gives every item an identifier that goes to text and back."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,20 @@ def test_deduplication_leaves_out_what_the_cluster_says(
 def test_names_the_schemes_that_there_are(corpus: Corpus, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="none of the schemes sid, "):
         build_bundle(corpus, tmp_path / "b", BuildSettings(scheme="magic"))
+
+
+@pytest.mark.parametrize("scheme", ["semantic", "sid-without-cluster"])
+def test_captions_without_a_word_of_use_have_identifiers(
+    scheme: str, corpus: Corpus, encoder: Encoder, tmp_path: Path
+) -> None:
+    first, second, *others = corpus.pictures
+    odd = [
+        replace(first, captions=("-> <- <>", "<", "> >", "boat -> house", "<<a>>")),
+        replace(second, captions=("This is a picture of something.",) * 2),
+    ]
+    settings = BuildSettings(clusters=4, scheme=scheme)
+    build_bundle(
+        replace(corpus, pictures=[*odd, *others]), tmp_path / "b", settings, encoder=encoder
+    )
+    for item in items_of(tmp_path / "b"):
+        assert Identifier.parse(item.identifier).text == item.identifier != ""

@@ -27,7 +27,7 @@ def test_asks_at_each_telling_word() -> None:
     )
     asked = [(sample.prompt[:place].split()[-1], true) for place, true in sample.checks]
     assert asked == [("red", True), ("car", False), ("boat", True)]
-    assert sample.answer == "No"
+    assert sample.answers == ("No",)
 
 
 def test_pairs_are_right_about_half_of_the_time(training_items: list[Item], corpus: Corpus) -> None:
@@ -39,7 +39,7 @@ def test_pairs_are_right_about_half_of_the_time(training_items: list[Item], corp
     for number, text in enumerate(texts):
         sample = data[number]
         matches = pairs[sample.images[0]] == text.pair
-        assert sample.answer == ("Yes" if matches else "No")
+        assert sample.answers == ("Yes" if matches else "No",)
         assert not matches or all(true for _, true in sample.checks)
         right += matches
     assert 0.35 < right / len(texts) < 0.65

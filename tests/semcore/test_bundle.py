@@ -66,3 +66,17 @@ def test_refuses_another_format(tmp_path: Path) -> None:
     )
     with pytest.raises(BundleError, match="format 99"):
         read_manifest(tmp_path / "bundle")
+
+
+def test_what_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    make(photos, "one")  # an empty folder is nothing to lose
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "a.jpg").write_text("mine")
+    for taken in (tmp_path / "notes.txt", tmp_path / "others"):
+        with pytest.raises(BundleError, match="is no bundle, and would be lost"):
+            make(taken, "two")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "others" / "a.jpg").read_text() == "mine"

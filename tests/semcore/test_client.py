@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from answering import answering
 from live import fake_service, until_ready
@@ -13,6 +14,7 @@ from PIL import Image
 
 from cli.service_process import free_port
 from semcore.client import AsyncSemcoreClient, SemcoreClient, ServiceError
+from semcore.client import _wait as wait
 
 KEY = "secret"
 
@@ -105,3 +107,10 @@ async def test_says_that_nothing_answers() -> None:
     async with AsyncSemcoreClient(address, retries=0) as waiting:
         with pytest.raises(ServiceError, match="does not answer"):
             await waiting.search("a boat")
+
+
+def test_waits_as_it_sees_fit_where_it_is_told_a_date() -> None:
+    told = httpx.Response(503, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"})
+    assert wait(told, 0) == 1.0
+    assert wait(told, 9) == 30.0
+    assert wait(httpx.Response(429, headers={"Retry-After": "7"}), 0) == 7.0

@@ -1,5 +1,6 @@
 """An item that is added gets the identifier that it would have been built with."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from offline.corpus import Corpus
 from semcore.bundle import read_manifest
 from semcore.encoder import Encoder
 from semcore.errors import BundleError
+from semcore.identifier import Identifier
 from semcore.item import ItemStore
 from semcore.naming import Namer
 
@@ -16,11 +18,15 @@ from semcore.naming import Namer
 def test_names_as_the_offline_job_does(corpus: Corpus, tmp_path: Path) -> None:
     encoder = Encoder(remember=True)
     bundle = tmp_path / "bundle"
+    first, *others = corpus.pictures
+    silent = replace(first, captions=("This is a picture of something.", *first.captions))
+    corpus = replace(corpus, pictures=[silent, *others])
     build_bundle(corpus, bundle, BuildSettings(clusters=6), encoder=encoder)
     namer = Namer(bundle, read_manifest(bundle).settings, encoder)
     sources = {picture.id: picture.sources for picture in corpus.pictures}
     store = ItemStore(bundle / "items.sqlite", ())
     items = list(store)[:120]
+    assert any(Identifier.parse(item.identifier).lexical_id == () for item in items)
     assert {item.kind for item in items} == {"image", "text"}
     for item in items:
         captions = sources[item.id] if item.kind == "image" else (item.caption,)

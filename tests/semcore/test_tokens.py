@@ -78,3 +78,10 @@ def test_says_where_the_tokenizer_is_damaged(trained: Path, tmp_path: Path) -> N
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(ModelError, match="no tokenizer"):
         load_tokenizer(tmp_path)
+
+
+def test_says_which_identifier_has_too_many_tokens(trained: Path) -> None:
+    spelling = IdentifierTokenizer(load_tokenizer(trained / "model"))
+    long = " ".join(["<g1>", *("x" * 40 for _ in range(12))])
+    with pytest.raises(ModelError, match="fewer keywords"):
+        trie_walk(Trie.build([long]), spelling, [(long, 0)])
