@@ -1,7 +1,6 @@
-"""Description samples: a picture and all its captions, one a line.
+"""Description samples: a picture and all its captions.
 
-A language model that has only been acquainted with pictures learns to use what it sees. After the
-first caption the others tell it less of the picture, yet they cost little.
+A language model that has only been acquainted with pictures learns to use what it sees.
 """
 
 from __future__ import annotations
@@ -9,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from offline.pairs import Sample, SampleDataset, captions_by_pair
+from torch.utils.data import Dataset
+
+from offline.pairs import Sample, captions_by_pair
 from semcore.item import Item
 from semcore.prompt import description_prompt
 
 
-class DescriptionDataset(SampleDataset):
-    """One sample for each picture; its captions are in another order each time."""
+class DescriptionDataset(Dataset[Sample]):
+    """One sample for each picture."""
 
-    def __init__(self, items: Iterable[Item], image_root: Path, seed: int) -> None:
-        super().__init__(seed)
+    def __init__(self, items: Iterable[Item], image_root: Path) -> None:
         everything = list(items)
         captions = captions_by_pair(everything)
         self._pictures = [
@@ -37,5 +37,4 @@ class DescriptionDataset(SampleDataset):
 
     def __getitem__(self, index: int) -> Sample:
         image, captions = self._pictures[index]
-        answer = "\n".join(self.chance(index).sample(captions, len(captions)))
-        return Sample(description_prompt(), (image,), answer, is_prose=True)
+        return Sample(description_prompt(), (image,), tuple(captions), is_prose=True)

@@ -17,17 +17,18 @@ from semcore.prompt import identifier_prompt, indexing_prompt
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``prompt`` with one placeholder an image, the images' paths, and the answer's text.
+    """``prompt`` with one placeholder an image, the images' paths, and what it is answered by.
 
     Attributes:
+        answers: texts, each of which answers the prompt as if there were no other.
         checks: places in the prompt, as the character behind a word, at which the model is asked
             as well, with the right answer.
-        is_prose: the answer is neither an identifier nor a verdict.
+        is_prose: the answers are neither identifiers nor verdicts.
     """
 
     prompt: str
     images: tuple[Path, ...]
-    answer: str
+    answers: tuple[str, ...]
     checks: tuple[tuple[int, bool], ...] = ()
     is_prose: bool = False
 
@@ -69,8 +70,8 @@ def captions_by_pair(items: Iterable[Item]) -> dict[str, list[str]]:
 class PairDataset(SampleDataset):
     """Both directions: each text with its picture's identifier, each picture with a text's.
 
-    A picture counts ``image_repeats`` times, each time with one of its texts chosen anew. Of the
-    items only their places are kept, so that those of a store may stay there.
+    A picture counts ``image_repeats`` times, each time with ``image_answers`` of its texts chosen
+    anew. Of the items only their places are kept, so that those of a store may stay there.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class PairDataset(SampleDataset):
         image_root: Path,
         image_repeats: int,
         seed: int,
+        image_answers: int = 1,
         paraphrase: Callable[[str, random.Random], str] | None = None,
     ) -> None:
         """``paraphrase``: puts each text query into other words, every time anew."""
@@ -87,6 +89,7 @@ class PairDataset(SampleDataset):
         self._paraphrase = paraphrase
         self._root = image_root
         self._repeats = image_repeats
+        self._answers = image_answers
         image_of = {item.pair: place for place, item in enumerate(items) if item.kind == "image"}
         texts = [
             (image_of[item.pair], place, len(item.caption))
@@ -115,13 +118,16 @@ class PairDataset(SampleDataset):
             if self._paraphrase is not None:
                 query = self._paraphrase(query, rng)
             prompt = identifier_prompt("text-to-image", query)
-            return Sample(prompt, (), rng.choice(self._items[picture].identifiers))
+            return Sample(prompt, (), (rng.choice(self._items[picture].identifiers),))
         row = (index - len(self._texts)) % len(self._pictures)
         following = self._starts[row + 1] if row + 1 < len(self._starts) else len(self._by_picture)
-        text = self._by_picture[rng.randrange(self._starts[row], following)]
+        texts = self._by_picture[self._starts[row] : following].tolist()
         image = self._root / self._items[int(self._pictures[row])].image
-        answer = rng.choice(self._items[int(text)].identifiers)
-        return Sample(identifier_prompt("image-to-text"), (image,), answer)
+        answers = tuple(
+            rng.choice(self._items[text].identifiers)
+            for text in rng.sample(texts, min(self._answers, len(texts)))
+        )
+        return Sample(identifier_prompt("image-to-text"), (image,), answers)
 
 
 class IndexDataset(Dataset[Sample]):
@@ -144,4 +150,4 @@ class IndexDataset(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         item = self._items[index % len(self._items)]
         images = (self._root / item.image,) if item.kind == "image" else ()
-        return Sample(indexing_prompt(item.kind, item.caption), images, item.identifier)
+        return Sample(indexing_prompt(item.kind, item.caption), images, (item.identifier,))

@@ -14,6 +14,8 @@ class TrainSettings:
         batch_size: samples a step and device.
         samples: of stage 1, in place of ``epochs``; 0 for these.
         image_repeats: how often a picture is a query in one epoch.
+        image_answers: how many of its texts' identifiers a picture is asked for at a time; of
+            several each is learned as if it were the only one, and the picture is read once.
         paraphrased: share of the words of text queries that are replaced by like ones.
         indexed: share of the items to be found, beyond the training split, whose own content is
             learned with their identifiers; they take the place of other samples. Only identifiers
@@ -42,6 +44,7 @@ class TrainSettings:
     learning_rate: float = 4e-5
     samples: int = 0
     image_repeats: int = 5
+    image_answers: int = 1
     paraphrased: float = 0.0
     indexed: float = 0.0
     index_repeats: int = 4

@@ -257,7 +257,7 @@ class _Run:
 
     def _describe(self, source: Path, to: Path) -> None:
         model, processor, read = self._load(source)
-        data = DescriptionDataset(self._known, self._root, self._settings.seed)
+        data = DescriptionDataset(self._known, self._root)
         settings = self._fit_settings(self._settings.describe_epochs)
         sampler = BlockSampler((data.sizes,), (1.0,), settings.batch_size, settings.seed)
         self._fit(model, processor, read, data, sampler, settings, to)
@@ -330,7 +330,12 @@ class _Run:
             encoder = Encoder(self._manifest.settings.encoder)
             paraphrase = Paraphraser(self._captions(), encoder, settings.paraphrased)
         return PairDataset(
-            self._known, self._root, settings.image_repeats, settings.seed, paraphrase
+            self._known,
+            self._root,
+            settings.image_repeats,
+            settings.seed,
+            settings.image_answers,
+            paraphrase,
         )
 
     def seen(self) -> dict[str, int]:

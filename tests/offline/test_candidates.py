@@ -33,12 +33,12 @@ def test_the_right_candidate_is_answered_yes(training_items: list[Item], corpus:
     ]
     data = CandidateDataset(queries, [pictures, texts[:8]], corpus.image_root)
     samples = [data[number] for number in range(len(data))]
-    assert [sample.answer for sample in samples[:3]] == ["No", "Yes", "No"]
+    assert [sample.answers for sample in samples[:3]] == [("No",), ("Yes",), ("No",)]
     assert [sample.images[0] for sample in samples[:3]] == [
         corpus.image_root / picture.image for picture in pictures
     ]
     for sample, text in zip(samples[3:], texts, strict=False):
-        assert sample.answer == ("Yes" if text.pair == pictures[0].pair else "No")
+        assert sample.answers == ("Yes" if text.pair == pictures[0].pair else "No",)
         assert sample.images == (corpus.image_root / pictures[0].image,)
         assert sample.checks == ()
     assert data.sizes == [6] * 3 + [len(text.caption) for text in texts[:8]]

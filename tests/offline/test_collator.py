@@ -1,5 +1,6 @@
 """Batches hold what the model is shown, and the loss counts the answer only."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,21 +31,40 @@ def test_loss_counts_the_identifier_only(
     batch = Collator(processor, Pixels(processor))(samples)
     assert batch["pixel_values"].shape[0] == 1
     for row, sample in zip(batch["labels"], samples, strict=True):
-        expected = IdentifierTokenizer(processor.tokenizer).tokens(Identifier.parse(sample.answer))
+        expected = IdentifierTokenizer(processor.tokenizer).tokens(
+            Identifier.parse(sample.answers[0])
+        )
         assert row[row != IGNORED].tolist() == expected
         assert expected[-1] == end_token(processor.tokenizer)
         first = processor.tokenizer.convert_ids_to_tokens(expected[0])
-        assert first == global_token(Identifier.parse(sample.answer).global_id)
+        assert first == global_token(Identifier.parse(sample.answers[0]).global_id)
 
 
 def test_prose_ends_with_the_turn(corpus: Corpus, processor: ProcessorMixin) -> None:
     image = corpus.image_root / corpus.pictures[0].image
-    sample = Sample(description_prompt(), (image,), "a boat\na house", is_prose=True)
+    sample = Sample(description_prompt(), (image,), ("a boat", "a red house"), is_prose=True)
     batch = Collator(processor, Pixels(processor))([sample])
     labels = batch["labels"][0]
-    *words, last = labels[labels != IGNORED].tolist()
-    assert processor.tokenizer.decode(words).split() == ["a", "boat", "a", "house"]
-    assert last == end_token(processor.tokenizer)
+    said = processor.tokenizer.decode(labels[labels != IGNORED])
+    end = processor.tokenizer.decode([end_token(processor.tokenizer)])
+    assert said == f"a boat{end}a red house{end}"
+
+
+def test_each_of_several_answers_is_learned_as_if_it_were_the_only_one(
+    corpus: Corpus, trained: Path
+) -> None:
+    model, processor = load_model(trained / "model")
+    collator = Collator(processor, Pixels(processor))
+    image = corpus.image_root / corpus.pictures[0].image
+    said = ("a boat", "a red house", "one yellow fish")
+    alone = [Sample(description_prompt(), (image,), (one,), is_prose=True) for one in said]
+    together = replace(alone[0], answers=said)
+    model.eval()
+    with torch.no_grad():
+        apart = torch.cat([model(**collator([sample])).logits for sample in alone])
+        # Beside a longer sample, whose padding is seen by none.
+        joined = model(**collator([together, replace(together, answers=(*said, *said))])).logits
+    torch.testing.assert_close(joined[: len(apart)], apart, atol=1e-3, rtol=1e-3)
 
 
 def test_a_verification_asks_behind_words_and_at_the_end(
@@ -53,7 +73,7 @@ def test_a_verification_asks_behind_words_and_at_the_end(
     prompt = verification_prompt(("boat", "red"), "a boat and a house")
     image = corpus.image_root / corpus.pictures[0].image
     places = ((prompt.index("boat") + 4, True), (prompt.rindex("house") + 5, False))
-    batch = Collator(processor, Pixels(processor))([Sample(prompt, (image,), "No", places)])
+    batch = Collator(processor, Pixels(processor))([Sample(prompt, (image,), ("No",), places)])
     tokens, labels = batch["input_ids"][0], batch["labels"][0]
     asked = (labels != IGNORED).nonzero().flatten()
     yes, no = verdict_tokens(processor.tokenizer)
@@ -64,7 +84,7 @@ def test_a_verification_asks_behind_words_and_at_the_end(
 
 
 def test_rows_are_padded_to_the_longest(processor: ProcessorMixin) -> None:
-    samples = [Sample("a boat", (), "Yes"), Sample("two boats and a red house", (), "No")]
+    samples = [Sample("a boat", (), ("Yes",)), Sample("two boats and a red house", (), ("No",))]
     batch = Collator(processor, Pixels(processor))(samples)
     short, long = batch["attention_mask"].sum(1).tolist()
     assert short < long == batch["input_ids"].shape[1]
