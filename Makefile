@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := 2.13.0
-SERVERS := redis-server prometheus haproxy wrk chromium
+SERVERS := redis-server prometheus haproxy wrk chromium curl
 
 # Compiling vLLM's and torch's sources anew in each process makes a start three times as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,7 +27,7 @@ demo: install
 	$(BIN)/semcore demo $(ARGS)
 
 test: install
-	which $(SERVERS) >/dev/null || \
+	PATH="$$PATH:/usr/sbin" which $(SERVERS) >/dev/null || \
 	  { apt-get update -qq && apt-get install -y -qq $(SERVERS); } || \
 	  { sudo apt-get update -qq && sudo apt-get install -y -qq $(SERVERS); }
 	$(BIN)/ruff check .

@@ -47,6 +47,7 @@ class Admission:
             DeadlineError: the deadline passed before the turn came.
         """
         if self._turns.locked() and self._waiting >= self._most and not patient:
+            metrics.REFUSED.labels("queue").inc()
             raise OverloadedError(
                 f"{self._waiting} searches wait already; search again later", self.retry_after
             )

@@ -13,6 +13,13 @@ from service.settings import Settings
 ROOT = Path(__file__).parents[2]
 
 
+class Overlay(yaml.SafeLoader):
+    """Knows compose's own tags."""
+
+
+Overlay.add_constructor("!override", lambda loader, node: loader.construct_sequence(node))
+
+
 def compose() -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     return loaded
@@ -36,12 +43,7 @@ def test_compose_names_real_settings_files_and_targets() -> None:
 
 
 def test_replicas_share_redis_and_the_bundle_alone() -> None:
-    class Loader(yaml.SafeLoader):
-        """Knows compose's own tags."""
-
-    Loader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node))
-    text = (ROOT / "deploy/compose/replicas.yml").read_text()
-    overlay = yaml.load(text, Loader)
+    overlay = yaml.load((ROOT / "deploy/compose/replicas.yml").read_text(), Overlay)
     base = compose()["services"]
     second, proxy = overlay["services"]["second"], overlay["services"]["proxy"]
     assert second["extends"] == {"file": "docker-compose.yml", "service": "service"}
@@ -70,9 +72,19 @@ def test_images_are_pinned_and_run_without_root() -> None:
             assert f"!{name}" in allowed
 
 
-def test_prometheus_scrapes_the_service() -> None:
+def test_prometheus_scrapes_all_services() -> None:
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-    assert config["scrape_configs"][0]["static_configs"][0]["targets"] == ["service:8080"]
+    (found,) = config["scrape_configs"][0]["dns_sd_configs"]
+    second = yaml.load((ROOT / "deploy/compose/replicas.yml").read_text(), Overlay)["services"]
+    assert set(found["names"]) == {"service", "second"} == second.keys() - {"proxy"}
+    assert found["port"] == 8080
+
+
+def test_gpus_are_reserved_by_an_overlay() -> None:
+    overlay = yaml.safe_load((ROOT / "deploy/compose/gpu.yml").read_text())
+    service = overlay["services"]["service"]
+    assert service["build"]["target"] == "gpu"
+    assert service["gpus"] == "all"
 
 
 def test_the_dashboard_is_what_its_code_makes() -> None:
