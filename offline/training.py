@@ -52,6 +52,7 @@ from offline.verification import VerificationDataset, said_words
 from semcore.adapter import adapter_of
 from semcore.bundle import read_manifest
 from semcore.encoder import Encoder
+from semcore.errors import ModelError
 from semcore.frozen_vision import has_frozen_vision
 from semcore.item import ItemStore
 
@@ -80,7 +81,8 @@ def train_model(
 
     Raises:
         BundleError: ``bundle`` is no bundle.
-        ModelError: the base cannot be loaded, or the bundle has no training split.
+        ModelError: the base cannot be loaded, the bundle has no training split, or something that
+            is no model lies at ``out``.
     """
     run = _Run(bundle, out, settings, report, features)
     first = run.stage_1(run.tokens(run.prepared(base, warm_up)))
@@ -134,6 +136,10 @@ class _Run:
         report: Callable[[str], None],
         features: Path | None,
     ) -> None:
+        if out.exists() and not (out / "config.json").exists() and not _is_empty_folder(out):
+            raise ModelError(
+                f"{out} is no model, and would be lost; name another place for this one"
+            )
         transformers.utils.logging.set_verbosity_error()
         transformers.set_seed(settings.seed)
         self._processes = PartialState(cpu=not torch.cuda.is_available())
@@ -361,3 +367,7 @@ class _Run:
 
     def _fit_settings(self, epochs: float, learning_rate: float | None = None) -> FitSettings:
         return FitSettings.of(self._settings, epochs, learning_rate)
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())

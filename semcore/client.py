@@ -120,17 +120,19 @@ class SemcoreClient:
         self._http.close()
 
     def _ask(self, method: str, path: str, body: object = None) -> httpx.Response:
+        lost = False
         for attempt in range(self._retries):
             try:
                 answer = self._http.request(method, path, json=body)
             except httpx.TransportError:
+                lost = True
                 time.sleep(_wait(None, attempt))
                 continue
             if answer.status_code not in _AGAIN:
-                return _checked(answer)
+                return _checked(answer, lost=lost)
             time.sleep(_wait(answer, attempt))
         try:
-            return _checked(self._http.request(method, path, json=body))
+            return _checked(self._http.request(method, path, json=body), lost=lost)
         except httpx.TransportError as error:
             raise ServiceError(f"the service does not answer: {error}", 0) from error
 
@@ -165,17 +167,19 @@ class AsyncSemcoreClient:
         await self._http.aclose()
 
     async def _ask(self, method: str, path: str, body: object = None) -> httpx.Response:
+        lost = False
         for attempt in range(self._retries):
             try:
                 answer = await self._http.request(method, path, json=body)
             except httpx.TransportError:
+                lost = True
                 await asyncio.sleep(_wait(None, attempt))
                 continue
             if answer.status_code not in _AGAIN:
-                return _checked(answer)
+                return _checked(answer, lost=lost)
             await asyncio.sleep(_wait(answer, attempt))
         try:
-            return _checked(await self._http.request(method, path, json=body))
+            return _checked(await self._http.request(method, path, json=body), lost=lost)
         except httpx.TransportError as error:
             raise ServiceError(f"the service does not answer: {error}", 0) from error
 
@@ -202,8 +206,12 @@ def _wait(answer: httpx.Response | None, attempt: int) -> float:
     return min(float(told) if told.isdigit() else 2.0**attempt, _LONGEST_WAIT)
 
 
-def _checked(answer: httpx.Response) -> httpx.Response:
-    if answer.is_success:
+def _checked(answer: httpx.Response, *, lost: bool) -> httpx.Response:
+    """``lost``: an answer to the same request may have been, so that what it was to delete is gone."""
+    gone = (
+        lost and answer.request.method == "DELETE" and answer.status_code == httpx.codes.NOT_FOUND
+    )
+    if answer.is_success or gone:
         return answer
     try:
         sentence = str(answer.json()["error"])

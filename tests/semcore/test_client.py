@@ -114,3 +114,22 @@ def test_waits_as_it_sees_fit_where_it_is_told_a_date() -> None:
     assert wait(told, 0) == 1.0
     assert wait(told, 9) == 30.0
     assert wait(httpx.Response(429, headers={"Retry-After": "7"}), 0) == 7.0
+
+
+def test_what_was_deleted_by_a_request_whose_answer_was_lost_is_deleted() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        if len(asked) == 1:
+            raise httpx.ReadError("the connection broke")
+        return httpx.Response(404, json={"error": "there is no item 'a'"})
+
+    with SemcoreClient("http://service") as client:
+        client._http = httpx.Client(
+            base_url="http://service", transport=httpx.MockTransport(answer)
+        )
+        client.delete("a")
+        assert asked == ["DELETE", "DELETE"]
+        with pytest.raises(ServiceError, match="no item"):
+            client.delete("a")
