@@ -26,6 +26,7 @@ from semcore.bundle import (
     Manifest,
     Order,
     SettingsRecord,
+    check_place,
     read_manifest,
     staged,
 )
@@ -88,8 +89,8 @@ def build_bundle(
         workers: who make vectors and keywords, in place of this process.
 
     Raises:
-        CorpusError: a picture has no caption, or there is no such scheme.
-        BundleError: ``like`` is no bundle.
+        CorpusError: a picture has no caption, none has a word, or there is no such scheme.
+        BundleError: ``like`` is no bundle, or something else lies at ``out``.
     """
     silent = next((picture for picture in corpus.pictures if not picture.sources), None)
     if silent is not None:
@@ -97,6 +98,7 @@ def build_bundle(
     if like is not None:
         older = read_manifest(like).settings
         settings = BuildSettings(**{**older.model_dump(), "gallery": settings.gallery})
+    check_place(out)
     scheme = SCHEMES.get(settings.scheme)
     if scheme is None:
         raise CorpusError(f"{settings.scheme!r} is none of the schemes {', '.join(SCHEMES)}")

@@ -50,7 +50,7 @@ from offline.sampler import BlockSampler
 from offline.stored_items import held_out, indexed_items, training_items
 from offline.verification import VerificationDataset, said_words
 from semcore.adapter import adapter_of
-from semcore.bundle import read_manifest
+from semcore.bundle import may_replace, read_manifest
 from semcore.encoder import Encoder
 from semcore.errors import ModelError
 from semcore.frozen_vision import has_frozen_vision
@@ -136,10 +136,8 @@ class _Run:
         report: Callable[[str], None],
         features: Path | None,
     ) -> None:
-        if out.exists() and not (out / "config.json").exists() and not _is_empty_folder(out):
-            raise ModelError(
-                f"{out} is no model, and would be lost; name another place for this one"
-            )
+        if not may_replace(out, "config.json"):
+            raise ModelError(f"{out} is no model, and would be lost; name another place for it")
         transformers.utils.logging.set_verbosity_error()
         transformers.set_seed(settings.seed)
         self._processes = PartialState(cpu=not torch.cuda.is_available())
@@ -367,7 +365,3 @@ class _Run:
 
     def _fit_settings(self, epochs: float, learning_rate: float | None = None) -> FitSettings:
         return FitSettings.of(self._settings, epochs, learning_rate)
-
-
-def _is_empty_folder(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())

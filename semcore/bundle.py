@@ -151,11 +151,10 @@ def staged(out: Path, manifest: Manifest) -> Iterator[Path]:
     The checksums are taken, everything is flushed to disk, and the folder is renamed, so that
     ``out`` never holds half a bundle. An older bundle at ``out`` is replaced.
 
-    Raises :class:`BundleError` if something else lies there.
+    Raises what :func:`check_place` raises.
     """
     out = out.absolute()
-    if out.exists() and not (out / MANIFEST).exists() and not _is_empty_folder(out):
-        raise BundleError(f"{out} is no bundle, and would be lost; name another place for this one")
+    check_place(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
@@ -170,6 +169,18 @@ def staged(out: Path, manifest: Manifest) -> Iterator[Path]:
         flush(out.parent)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def check_place(out: Path) -> None:
+    """Raises :class:`BundleError` if something that is no bundle lies where one is to be."""
+    if not may_replace(out, MANIFEST):
+        raise BundleError(f"{out} is no bundle, and would be lost; name another place for it")
+
+
+def may_replace(path: Path, mark: str) -> bool:
+    """Whether nothing else would be lost at ``path`` than a folder with the file ``mark``."""
+    empty = path.is_dir() and not any(path.iterdir())
+    return empty or not path.exists() or (path / mark).exists()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -209,10 +220,6 @@ def check_bundle(path: Path) -> Manifest:
         if file.stat().st_size != record.size or _record(file) != record:
             raise BundleError(f"{file} is damaged; build the bundle again")
     return manifest
-
-
-def _is_empty_folder(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
 
 
 def _record(path: Path) -> FileRecord:

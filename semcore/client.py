@@ -207,11 +207,9 @@ def _wait(answer: httpx.Response | None, attempt: int) -> float:
 
 
 def _checked(answer: httpx.Response, *, lost: bool) -> httpx.Response:
-    """``lost``: an answer to the same request may have been, so that what it was to delete is gone."""
-    gone = (
-        lost and answer.request.method == "DELETE" and answer.status_code == httpx.codes.NOT_FOUND
-    )
-    if answer.is_success or gone:
+    """``lost``: the answer to an earlier attempt may be, and what it was to delete be gone."""
+    gone = answer.status_code == httpx.codes.NOT_FOUND and answer.request.method == "DELETE"
+    if answer.is_success or (lost and gone):
         return answer
     try:
         sentence = str(answer.json()["error"])

@@ -88,3 +88,10 @@ def test_adapters_end_merged_in_an_ordinary_model(trained: Path, tmp_path: Path)
 def test_names_a_base_that_is_none(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no InternVL checkpoint"):
         train_model(trained / "bundle", str(tmp_path), tmp_path / "m", MOMENT, report=print)
+
+
+def test_what_is_no_model_is_not_replaced(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ModelError, match="is no model, and would be lost"):
+        train_model(trained / "bundle", "tiny", tmp_path, STAGE_1, report=lambda _: None)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
