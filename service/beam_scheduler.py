@@ -14,6 +14,7 @@ request, its prefix being all that its parent has computed.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,6 +30,7 @@ from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
 from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request, RequestStatus
 
+from semcore.errors import BundleError
 from service.beam import Answer, BeamSearch, Row
 from service.layer_files import LayerFiles, open_layers
 from service.trie_processor import ARGUMENT, mask_clock, position_argument
@@ -36,6 +38,7 @@ from service.trie_processor import ARGUMENT, mask_clock, position_argument
 RESULT = "semcore"
 _ROWS = -1
 """The client that rows are said to belong to: none, so their outputs stay here."""
+_log = logging.getLogger("semcore")
 
 
 def search_argument(
@@ -69,7 +72,6 @@ class _Search:
     added: float = field(default_factory=time.monotonic)
     queued: float = 0.0
     steps: list[tuple[float, float, float]] = field(default_factory=list)
-    requests: int = 0
 
 
 class BeamScheduler(Scheduler):  # type: ignore[misc]
@@ -82,6 +84,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._searches: dict[str, _Search] = {}
         self._queue: deque[_Search] = deque()
+        self._refused: list[Request] = []
         self._row_of: dict[str, tuple[_Search, int]] = {}
         self._vocabulary = self.vllm_config.model_config.get_vocab_size()
         # The blocks of its parent, for each new row; held until vLLM has taken them over.
@@ -99,13 +102,20 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         beam_width = min(argument["beam_width"], self.max_num_running_reqs)
         files = tuple((stem, live) for stem, live in argument["files"])
         constrained = argument["constrained"]
-        beams = BeamSearch(
-            open_layers(files), beam_width, constrained=constrained, traced=argument["traced"]
-        )
+        try:
+            layers = open_layers(files)
+        except BundleError as error:  # nobody catches it before the engine's end
+            _log.warning("a search cannot begin: %s", error)
+            self._refused.append(request)
+            return
+        beams = BeamSearch(layers, beam_width, constrained=constrained, traced=argument["traced"])
         search = _Search(request, beams, beam_width, files if constrained else ())
         self._searches[request.request_id] = search
         self._queue.append(search)
         self._admit()
+
+    def has_requests(self) -> bool:
+        return bool(self._refused or super().has_requests())
 
     def schedule(self, throttle_prefills: bool = False) -> SchedulerOutput:
         # A row that has its answer rests until all rows of its search have theirs.
@@ -126,6 +136,9 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         outputs: dict[int, EngineCoreOutputs]
         mask_clock.read()
         outputs = super().update_from_output(scheduler_output, model_runner_output)
+        for request in self._refused:
+            _put(outputs, request, FinishReason.ERROR)
+        self._refused.clear()
         mine = outputs.pop(_ROWS, None)
         if mine is None:
             return outputs
@@ -158,7 +171,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
 
     def _admit(self) -> None:
         """Start searches as long as all their rows fit into one batch."""
-        in_use = sum(search.beam_width for search in self._searches.values() if search.requests)
+        in_use = sum(search.beam_width for search in self._searches.values() if search.rows)
         while self._queue:
             search = self._queue[0]
             if in_use and in_use + search.beam_width > self.max_num_running_reqs:
@@ -194,7 +207,6 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             request.update_block_hashes()
             self._inherit(request, parent)
         search.rows[number] = request.request_id
-        search.requests += 1
         self._row_of[request.request_id] = (search, number)
         super().add_request(request)
 
@@ -297,16 +309,9 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             "steps": search.steps,
             "trail": search.beams.trail,
             "choices": [[(c.token, c.logprob, c.beaten) for c in b.choices] for b in beams],
-            "requests": search.requests,
         }
-        outputs.setdefault(request.client_index, EngineCoreOutputs()).outputs.append(
-            EngineCoreOutput(
-                request_id=request.request_id,
-                new_token_ids=[],
-                finish_reason=FinishReason.ERROR if failed else FinishReason.STOP,
-                kv_transfer_params={RESULT: result},
-            )
-        )
+        reason = FinishReason.ERROR if failed else FinishReason.STOP
+        _put(outputs, request, reason, {RESULT: result})
 
     def _forget(self, search: _Search) -> list[str]:
         """Drop a search; the requests of the rows that it still has."""
@@ -319,3 +324,15 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             del self._row_of[name]
         search.rows.clear()
         return rows
+
+
+def _put(
+    outputs: dict[int, EngineCoreOutputs],
+    request: Request,
+    reason: FinishReason,
+    result: dict[str, Any] | None = None,
+) -> None:
+    """Add the only output of a search to those of its client."""
+    outputs.setdefault(request.client_index, EngineCoreOutputs()).outputs.append(
+        EngineCoreOutput(request.request_id, [], finish_reason=reason, kv_transfer_params=result)
+    )

@@ -29,15 +29,17 @@ class Commonness:
         Raises :class:`semcore.errors.EngineError` if the engine fails.
         """
         known = self._known
-        new = [name for name in dict.fromkeys(identifiers) if (kind, name) not in known]
+        # Read before the engine is asked: another search may put them out meanwhile.
+        found = {name: known[kind, name] for name in identifiers if (kind, name) in known}
+        new = [name for name in dict.fromkeys(identifiers) if name not in found]
         if new:
             blank = self._engine.prompt(blank_prompt(kind))
             spelled = [self._engine.spell(name) for name in new]
             logprobs = await self._engine.weigh(blank, spelled)
-            known.update(zip(((kind, name) for name in new), logprobs, strict=True))
-        found = [known[kind, name] for name in identifiers]
-        for name in identifiers:
+            found.update(zip(new, logprobs, strict=True))
+        for name, logprob in found.items():
+            known[kind, name] = logprob
             known.move_to_end((kind, name))
         while len(known) > _KEPT:
             known.popitem(last=False)
-        return found
+        return [found[name] for name in identifiers]

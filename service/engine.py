@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from PIL import Image
 from torch import Tensor
@@ -12,9 +12,6 @@ from torch import Tensor
 from semcore.layers import Positions
 from service.beam import Beam
 from service.snapshot import Side
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,6 @@ class Found:
     Attributes:
         queued: seconds that the search waited for a place in the batch.
         steps: the first one reads the query.
-        requests: how many requests of the engine the beams took.
         trail: where the beams that went on were after each step, of a search that was traced,
             whose beams have their choices, too.
     """
@@ -62,7 +58,6 @@ class Found:
     beams: list[Beam]
     queued: float = 0.0
     steps: Sequence[Step] = ()
-    requests: int = 0
     trail: Sequence[Sequence[Positions]] = ()
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semcore.bundle import CLUSTER_FILES, ITEMS, Manifest, check_bundle
+from semcore.bundle import ITEMS, MANIFEST, Manifest, check_bundle, read_manifest
 from semcore.calibration import read_calibration
 from semcore.canary import read_canary
 from semcore.clusters import read_cluster_words
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class Index:
     """A bundle, checked and mapped.
 
-    The files are linked into a folder of the index's own, because the engine's process opens the
-    walks when it first needs them, and the bundle may have been replaced by then.
+    The files are linked into a folder of the index's own, and checked there, because the engine's
+    process opens the walks when it first needs them, and the bundle may have been replaced by then.
 
     Attributes:
         snapshot: what can be found now.
@@ -52,28 +52,22 @@ class Index:
             image_root, model: in place of what the bundle says.
 
         Raises:
-            BundleError: the bundle is missing, damaged or not trained.
+            BundleError: the bundle is missing, damaged or not trained, or there is no room.
             JournalError: the journal cannot be read.
         """
-        self.manifest: Manifest = check_bundle(bundle)
-        if self.manifest.model is None:
-            raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
         self.bundle = bundle
-        self.version = self.manifest.version
-        self.model = model or self.manifest.model.folder(bundle)
-        self.model_fingerprint = self.manifest.model.fingerprint
-        self.calibration = read_calibration(bundle)
-        self.canary = read_canary(bundle)
-        self.image_root = image_root or Path(self.manifest.corpus.image_root)
-        added = self.manifest.corpus.added_root
-        self.added_root = Path(added) if added else None
-        self.folder = Path(tempfile.mkdtemp(prefix="semcore-index-"))
-        try:
-            walks = [name for kind in KINDS for name in file_names(kind)]
-            names = [ITEMS, *CLUSTER_FILES, *walks, *PICTURE_FILES]
-            for name in names:
-                if name in self.manifest.files:
-                    _link(bundle / name, self.folder / name)
+        with _own_folder(bundle) as self.folder:
+            self.manifest = _linked(bundle, self.folder)
+            if self.manifest.model is None:
+                raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
+            self.version = self.manifest.version
+            self.model = model or self.manifest.model.folder(bundle)
+            self.model_fingerprint = self.manifest.model.fingerprint
+            self.calibration = read_calibration(self.folder)
+            self.canary = read_canary(self.folder)
+            self.image_root = image_root or Path(self.manifest.corpus.image_root)
+            added = self.manifest.corpus.added_root
+            self.added_root = Path(added) if added else None
             self.walks = {
                 kind: load_walk(self.folder / kind)
                 for kind in KINDS
@@ -88,9 +82,6 @@ class Index:
             if journal is not None:
                 self.held = self.applied = self.manifest.holds(journal.name)
                 self.catch_up(journal)
-        except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            raise
 
     @cached_property
     def spelling(self) -> IdentifierTokenizer:
@@ -183,6 +174,35 @@ class IndexSlot:
         if index not in (self.current, self.previous) and self._leases.get(index) == 0:
             del self._leases[index]
             index.close()
+
+
+@contextmanager
+def _own_folder(bundle: Path) -> Iterator[Path]:
+    """A new folder, which stays unless opening the bundle in it fails."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="semcore-index-"))
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise BundleError(
+            f"{bundle} cannot be opened ({error}); make room for temporary files, and load it again"
+        ) from error
+
+
+def _linked(bundle: Path, folder: Path) -> Manifest:
+    """Link a bundle's files, and check what was linked."""
+    try:
+        for name in (MANIFEST, *read_manifest(bundle).files):
+            _link(bundle / name, folder / name)
+        return check_bundle(folder)
+    except (BundleError, OSError) as error:
+        check_bundle(bundle)  # where a file of its own is missing or damaged, that is what to say
+        if isinstance(error, OSError):
+            raise
+        raise BundleError(f"{bundle} was replaced while it was opened; load it again") from error
 
 
 def _link(source: Path, target: Path) -> None:

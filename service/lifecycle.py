@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from semcore.errors import SemcoreError
+from semcore.errors import JournalError, SemcoreError
 from semcore.journal import Journal
 from semcore.prompt import DIRECTIONS, Direction
 from service import metrics
@@ -84,6 +84,8 @@ class Lifecycle:
                 self._compare(index)
                 return await self._switch(index)
             except BaseException as error:
+                if index is self.current:  # it serves by now, and only who asked for it has gone
+                    raise
                 metrics.RELOADS.labels("refused").inc()
                 self._failed = LoadReport(
                     bundle=str(path), since=datetime.now(UTC), stage="refused", reason=str(error)
@@ -141,18 +143,23 @@ class Lifecycle:
         async with self.writing:
             await asyncio.to_thread(index.catch_up, self._journal)
             self._slot.replace(index)
-            held = min(before.held, index.held)
-            has_replicas = self._settings.redis_url is not None
-            await asyncio.to_thread(self._journal.prune, held, untold=not has_replicas)
-        metrics.RELOADS.labels("done").inc()
-        self._tell()
-        _log.info("the index %s serves in place of %s", index.version, before.version)
+            metrics.RELOADS.labels("done").inc()
+            self._tell()
+            _log.info("the index %s serves in place of %s", index.version, before.version)
+            await self._prune(min(before.held, index.held))
         return ReloadAnswer(
             index_version=index.snapshot.version,
             previous_version=before.snapshot.version,
             counts=index.manifest.counts,
             canary=self._recall.get(index.version, {}),
         )
+
+    async def _prune(self, held: int) -> None:
+        has_replicas = self._settings.redis_url is not None
+        try:
+            await asyncio.to_thread(self._journal.prune, held, untold=not has_replicas)
+        except JournalError as error:  # the next reload prunes them, too
+            _log.warning("changes that bundles hold stay in the journal: %s", error)
 
     async def _warm_up(self, index: Index) -> None:
         """One search a direction: compiles what compiles, and maps the walks in the engine."""

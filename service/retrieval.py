@@ -268,5 +268,6 @@ def _count(direction: Direction, answer: SearchAnswer) -> None:
     metrics.VERIFIED.labels(direction, str(answer.verified).lower()).inc()
     for stage, milliseconds in answer.timings.items():
         metrics.STAGE.labels(direction, stage).observe(milliseconds / 1000)
-    if answer.items and answer.items[0].beam_rank > 1:
+    first = next(iter(answer.items), None)
+    if answer.verified and first is not None and first.rank == 1 < first.beam_rank:
         metrics.FLIPS.inc()

@@ -110,10 +110,12 @@ class Searcher:
                     self._engine.spell,
                     _MOST if asks else most,
                 )
+            corrected: list[Candidate] | None = candidates
             if asks:
-                candidates = await self._corrected(
+                corrected = await self._corrected(
                     target_kind(direction), candidates, calibration, watch, deadline
                 )
+                candidates = candidates if corrected is None else corrected
             if parameters.verify == "auto" and leads(candidates, calibration.margin):
                 plan = wanted = replace(plan, verified=0)
             top = candidates[: self._pace.verified(plan.verified, deadline.left)]
@@ -123,7 +125,11 @@ class Searcher:
             items = ranked(candidates, verdicts or [], read)[parameters.offset : end]
         due = min(wanted.verified, len(candidates))
         is_late = verdicts is None and deadline.left == 0
-        fewer = plan.beam_width < parameters.beam_width or (due > 1 and (len(top) < due or is_late))
+        is_less = (
+            corrected is None
+            or plan.beam_width < parameters.beam_width
+            or (due > 1 and (len(top) < due or is_late))
+        )
         record_spans(watch, direction=direction, index=snapshot.version, beam_width=plan.beam_width)
         stages = ("filter", "queue", "tokenise", "beams", "items", "commonness", "verify", "rank")
         return SearchAnswer(
@@ -133,7 +139,7 @@ class Searcher:
             illegal=sum(not beam.leaves for beam in found.beams),
             more=len(candidates) > end,
             degraded=Degraded(beam_width=plan.beam_width, verified=len(verdicts or ()))
-            if fewer
+            if is_less
             else None,
             traces=[
                 trace_answer(item, map(self._engine.spell, item.identifiers), side.layers, found)
@@ -204,15 +210,14 @@ class Searcher:
         calibration: Calibration,
         watch: Stopwatch,
         deadline: Deadline,
-    ) -> list[Candidate]:
-        """The candidates by what the query adds to their identifiers; as they are if there is no
-        time left."""
+    ) -> list[Candidate] | None:
+        """The candidates by what the query adds to their identifiers; None if no time was left."""
         try:
             with watch.span("commonness"):
                 async with asyncio.timeout(deadline.left):
                     found = await self._commonness.of(kind, [one.identifier for one in candidates])
         except TimeoutError:
-            return candidates
+            return None
         scored = [
             replace(one, commonness=common, score=calibration.score(one.logprob, common))
             for one, common in zip(candidates, found, strict=True)

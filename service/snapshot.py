@@ -4,8 +4,8 @@ what was added. A search keeps the snapshot that it began with.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from service.index import Index
 
 _FILTERED = 64
+_numbers = count()  # in the names of files: no two sides share any, for they go with them
 
 
 class Side:
@@ -78,9 +79,7 @@ class Snapshot:
         self._live = live
         self._numbers = {item.id: number for number, item in added.items()}
         self._sides = {
-            kind: known[kind]
-            if kind in known
-            else self._side(kind, listed, live.get(kind), added, "")
+            kind: known[kind] if kind in known else self._side(kind, listed, live.get(kind), added)
             for kind in KINDS
         }
         self._filtered: dict[str, Side | None] = {}
@@ -107,7 +106,7 @@ class Snapshot:
             if key not in self._filtered:
                 if len(self._filtered) >= _FILTERED:
                     del self._filtered[next(iter(self._filtered))]
-                self._filtered[key] = self._filter(kind, wanted, key)
+                self._filtered[key] = self._filter(kind, wanted)
             return self._filtered[key]
 
     def items(self, numbers: Sequence[int]) -> list[Item]:
@@ -205,7 +204,7 @@ class Snapshot:
                 if spelled is not None and not layers.items_of(spelled[1]):
                     bury(walk, live, tokens)
 
-    def _filter(self, kind: Kind, wanted: Filter, key: str) -> Side | None:
+    def _filter(self, kind: Kind, wanted: Filter) -> Side | None:
         added = {n: item for n, item in self.added.items() if wanted.matches(item.metadata)}
         walk = self._index.walks.get(kind)
         listed, live = self._index.store.listed(wanted), None
@@ -213,8 +212,7 @@ class Snapshot:
             listed &= self._listed
         if walk is not None:
             live = live_edges(walk, listed)
-        name = hashlib.sha256(key.encode()).hexdigest()[:16]
-        return self._side(kind, listed, live, added, f".{name}")
+        return self._side(kind, listed, live, added)
 
     def _side(
         self,
@@ -222,11 +220,9 @@ class Snapshot:
         listed: NDArray[np.bool_] | None,
         live: NDArray[np.bool_] | None,
         added: Mapping[int, Item],
-        name: str,
     ) -> Side | None:
-        """``name``: makes the names of the files that are written differ."""
         folder = self._index.folder
-        stem = folder / f"{kind}.{self.version}{name}"
+        stem = folder / f"{kind}.{self.version}.{next(_numbers)}"
         layers, files, written = [], [], []
         walk = self._index.walks.get(kind)
         if walk is not None and (live is None or live.any()):

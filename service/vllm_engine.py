@@ -165,7 +165,6 @@ class VllmEngine:
             ],
             queued=result["queued"],
             steps=[Step(*step) for step in result["steps"]],
-            requests=result["requests"],
             trail=[[tuple(place) for place in step] for step in result["trail"]],
         )
 

@@ -32,3 +32,5 @@ async def watch_bundle(lifecycle: Lifecycle, seconds: float) -> None:
             _log.warning("watching %s: %s", current.bundle, error)
         except ReloadError:
             continue  # the lifecycle has said why
+        except Exception:  # nobody reads what a task ends with
+            _log.exception("watching %s", current.bundle)

@@ -60,7 +60,7 @@ async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     os.environ.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
 
 
-async def test_searches_share_the_engine(engine: VllmEngine, index: Index) -> None:
+async def test_searches_share_the_engine(engine: VllmEngine, index: Index, tmp_path: Path) -> None:
     side = index.snapshot.side("image")
     assert side is not None
 
@@ -118,4 +118,14 @@ async def test_searches_share_the_engine(engine: VllmEngine, index: Index) -> No
     roomy: Any = SimpleNamespace(depth=1)
     with pytest.raises(EngineError, match="could not finish"):
         await engine.find(long, Side(roomy, side.files), BEAM_WIDTH, constrained=True)
+    assert len((await find(CAPTIONS[1])).beams) == BEAM_WIDTH
+
+    # 6. Where files of the index are gone, only that search ends: first of many, then alone.
+    gone = Side(side.layers, ((str(tmp_path / "gone"), ""),))
+    prompt = engine.prompt(identifier_prompt("text-to-image", CAPTIONS[0]))
+    tasks = [asyncio.create_task(find(f"{caption} once more")) for caption in CAPTIONS]
+    for _ in range(2):
+        with pytest.raises(EngineError, match="could not finish"):
+            await engine.find(prompt, gone, BEAM_WIDTH, constrained=True)
+        assert all(len(found.beams) == BEAM_WIDTH for found in await asyncio.gather(*tasks))
     assert len((await find(CAPTIONS[1])).beams) == BEAM_WIDTH

@@ -1,4 +1,4 @@
-"""The cache of the process keeps to its limits; keys tell all apart that answers depend on."""
+"""The cache of the process keeps to its limits; Redis takes its place where it is configured."""
 
 from service.cache import ProcessCache, open_cache
 from service.lifetime import Lifetime

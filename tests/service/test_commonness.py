@@ -1,8 +1,9 @@
-"""The engine is asked for each identifier once."""
+"""The engine is asked for each identifier once, however many are kept and whoever else asks."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+import pytest
 from fake_engine import FakeEngine
 
 from service.commonness import Commonness
@@ -31,3 +32,28 @@ async def test_each_is_asked_for_once(trained: Path) -> None:
     # The other kind of item is asked for in other words.
     assert await common.of("text", NAMES) != first[:3]
     assert engine.asked == 6
+
+
+class Interrupted(FakeEngine):
+    """While it weighs for one search, another one comes and goes."""
+
+    other: Callable[[], Awaitable[object]] | None = None
+
+    async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
+        other, self.other = self.other, None
+        if other is not None:
+            await other()
+        return await super().weigh(prompt, spelled)
+
+
+async def test_what_was_known_is_not_lost_meanwhile(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Interrupted(trained / "model", Settings())
+    expected = await Commonness(engine).of("image", NAMES)
+    monkeypatch.setattr("service.commonness._KEPT", 2)
+    common = Commonness(engine)
+    await common.of("image", NAMES[:1])
+    engine.other = lambda: common.of("image", ["<g3> cat", "<g4> tree"])
+    assert await common.of("image", NAMES) == expected
+    assert len(common._known) == 2

@@ -1,6 +1,8 @@
 """The slot lets searches finish on the version they began with."""
 
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,39 @@ def test_refuses_an_untrained_bundle(corpus: Corpus, tmp_path: Path) -> None:
     build_bundle(corpus, tmp_path / "bundle", BuildSettings(clusters=4))
     with pytest.raises(BundleError, match="semcore train"):
         Index(tmp_path / "bundle")
+
+
+def test_files_of_two_bundles_are_not_opened_together(
+    trained: Path, smaller: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One takes the place of the other while its files are being linked."""
+    bundle, link = tmp_path / "bundle", os.link
+    shutil.copytree(trained / "bundle", bundle)
+    links = 0
+
+    def replacing(source: Path, target: Path) -> None:
+        nonlocal links
+        links += 1
+        if links == 2:
+            shutil.rmtree(bundle)
+            shutil.copytree(smaller, bundle)
+        link(source, target)
+
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(os, "link", replacing)
+    with pytest.raises(BundleError, match=f"{bundle} was replaced"):
+        Index(bundle)
+    assert not list(temporary.iterdir())
+    opened = Index(bundle)
+    assert opened.manifest.counts["image_identifiers"] == opened.walks["image"].identifiers
+    opened.close()
+
+
+def test_says_where_there_is_no_room(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(BundleError, match="make room for temporary files"):
+        Index(trained / "bundle")

@@ -2,14 +2,19 @@
 
 import asyncio
 import json
+import logging
+import random
 import shutil
 from pathlib import Path
+from threading import Event
 
 import pytest
-from living import running
+from asking import asked
+from living import new_item, running
 from manifests import copied
 
 from semcore.bundle import read_manifest, staged
+from service.answer import SearchAnswer, SearchOptions
 from service.errors import ReloadError
 from service.retrieval import Retrieval
 
@@ -60,6 +65,44 @@ async def test_a_worse_index_is_refused(trained: Path, tmp_path: Path) -> None:
         assert retrieval.lifecycle.current is before
 
 
+async def test_a_journal_that_cannot_be_pruned_stops_no_reload(
+    few: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(few, tmp_path / "journal") as retrieval:
+        await retrieval.writer.add([new_item(random.Random(0), "new")])
+        connection = retrieval._journal._connection
+        assert connection is not None
+        connection.execute("PRAGMA query_only = 1")
+        with caplog.at_level(logging.WARNING, "semcore"):
+            answer = await retrieval.lifecycle.reload(None)
+        assert "stay in the journal" in caplog.text
+        assert retrieval.lifecycle.status().failed is None
+        assert await version_found(retrieval) == answer.index_version
+
+
+async def test_an_index_serves_on_where_its_reload_is_cancelled(
+    trained: Path, smaller: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, over = Event(), Event()
+
+    def prune(*_: object, **__: object) -> None:
+        begun.set()
+        over.wait()
+
+    async with running(trained / "bundle", tmp_path / "journal", canary_margin=1.0) as retrieval:
+        monkeypatch.setattr(retrieval._journal, "prune", prune)
+        reload = asyncio.create_task(retrieval.lifecycle.reload(smaller))
+        try:
+            await asyncio.to_thread(begun.wait)
+            reload.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reload
+        finally:
+            over.set()
+        assert retrieval.lifecycle.status().failed is None
+        assert await version_found(retrieval) == read_manifest(smaller).version
+
+
 async def test_a_watched_bundle_is_served_when_it_changes(
     trained: Path, smaller: Path, tmp_path: Path
 ) -> None:
@@ -73,6 +116,14 @@ async def test_a_watched_bundle_is_served_when_it_changes(
         await asyncio.sleep(0.2)
         copied(smaller, bundle)
         await until_version(retrieval, wanted)
+
+
+async def version_found(retrieval: Retrieval) -> str:
+    """That of the index that a search finds something in."""
+    found = await asked(retrieval, "text-to-image", "a boat", SearchOptions(top_k=1))
+    answer = SearchAnswer.model_validate_json(found)
+    assert answer.items
+    return answer.index_version
 
 
 async def until_version(retrieval: Retrieval, version: str) -> None:

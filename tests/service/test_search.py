@@ -1,8 +1,10 @@
 """A search ranks the items of the beams, and verification orders the first of them."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
@@ -10,7 +12,10 @@ from fake_engine import FakeEngine
 from semcore.calibration import Calibration
 from semcore.item import Item
 from service.admission import Admission
+from service.answer import Verify
 from service.candidates import item_answer
+from service.deadline import Deadline
+from service.engine import Found
 from service.index import Index
 from service.search import Searcher, SearchParameters
 from service.settings import Settings
@@ -95,6 +100,41 @@ async def test_what_is_common_counts_less(index: Index, searcher: Searcher) -> N
     )
     first = {item.id for item in judged.items if item.verification is not None}
     assert first == {item.id for item in corrected.items[:VERIFIED]}
+
+
+class Late(FakeEngine):
+    """Has found its beams when the deadline passes, and does not come to weigh anything."""
+
+    deadline = Deadline()
+
+    async def find(self, *asked: Any, **options: Any) -> Found:
+        found = await super().find(*asked, **options)
+        self.deadline._until = 0.0
+        return found
+
+    async def weigh(self, *_: object) -> list[float]:
+        return await asyncio.Future()
+
+
+@pytest.mark.parametrize("verify", ["never", "auto", "always"])
+async def test_says_where_there_was_no_time_for_commonness(
+    trained: Path, index: Index, searcher: Searcher, verify: Verify
+) -> None:
+    plain = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
+    index.calibration = {"text-to-image": Calibration(commonness=0.5, margin=0.0)}
+    engine = Late(trained / "model", Settings())
+    engine.deadline = Deadline(3600)
+    late = await Searcher(engine, VERIFIED, Admission(1, 0)).search(
+        index.snapshot,
+        "text-to-image",
+        "a boat",
+        replace(PLAIN, verify=verify),
+        deadline=engine.deadline,
+    )
+    assert late.degraded is not None
+    assert (late.degraded.beam_width, late.degraded.verified) == (PLAIN.beam_width, 0)
+    assert [item.id for item in late.items] == [item.id for item in plain.items]
+    assert all(item.commonness is None for item in late.items)
 
 
 async def test_gives_no_more_than_asked_for(index: Index, searcher: Searcher) -> None:

@@ -1,0 +1,38 @@
+"""The files by which the engine knows a side stay as they are while somebody has the side."""
+
+from pathlib import Path
+
+from semcore.filter import Filter
+from service.index import Index
+from service.layer_files import are_gone
+from service.snapshot import _FILTERED, Side
+
+
+def live_edges(side: Side) -> bytes:
+    ((_, live),) = side.files
+    return Path(live).read_bytes()
+
+
+def test_a_filter_made_anew_shares_no_files_with_the_older_one(few: Path) -> None:
+    index = Index(few)
+
+    def since(year: int) -> Side:
+        wanted = Filter.model_validate({"not": {"field": "year", "lt": year}})
+        side = index.snapshot.side("image", wanted)
+        assert side is not None
+        return side
+
+    older = since(1992)
+    assert since(1992) is older
+    before = live_edges(older)
+    for year in range(_FILTERED):
+        since(year)
+    newer = since(1992)
+    assert newer is not older
+    assert live_edges(newer) == before
+    files = older.files
+    del older  # as where the last search that had it has ended
+    assert are_gone(files)
+    assert not are_gone(newer.files)
+    assert live_edges(newer) == before
+    index.close()
