@@ -14,8 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
+from cli.configuration import read_settings
 from semcore.bundle import Manifest, check_bundle
 from semcore.errors import SemcoreError
 from semcore.item import ItemStore
@@ -43,11 +42,9 @@ def examine(bundle: Path | None = None) -> Iterator[Finding]:
     yield check_gpu()
     yield check_encoder()
     try:
-        settings = Settings() if bundle is None else Settings(bundle=bundle)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(["SEMCORE", *(str(part).upper() for part in first["loc"])])
-        yield Finding("settings", "fault", f"{name}: {first['msg']}", f"set {name} anew")
+        settings = read_settings(bundle=bundle)
+    except SemcoreError as error:
+        yield Finding("settings", "fault", str(error), "set anew what is named there")
         return
     yield Finding("settings", "ok", "all can be read")
     yield check_keys(settings)

@@ -15,7 +15,9 @@ def search(
     query: Annotated[str, typer.Argument(help="A text, or the path of a picture.")],
     url: Url = DEFAULT_URL,
     key: Key = None,
-    top_k: Annotated[int, typer.Option(min=1, help="Items wanted.")] = 10,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Items wanted; default: the service's.")
+    ] = None,
     beam_width: Annotated[int | None, typer.Option(min=1, help="Beams.")] = None,
     verify: Verify = "auto",
     only: Annotated[
@@ -37,7 +39,9 @@ def search(
     from cli.connection import Connection
     from cli.picture import console_for, gallery, painter
 
-    options: dict[str, Any] = {"top_k": top_k, "verify": verify, "explain": explain}
+    options: dict[str, Any] = {"verify": verify, "explain": explain}
+    if top_k is not None:
+        options["top_k"] = top_k
     if beam_width is not None:
         options["beam_width"] = beam_width
     if only is not None:

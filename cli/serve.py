@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from semcore.errors import SemcoreError
+from semcore.errors import BundleError, SemcoreError
 
 
 def serve(
@@ -18,21 +18,22 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port; default: SEMCORE_PORT.")] = None,
 ) -> None:
     """Serve a trained bundle over HTTP. All settings are environment variables; see README."""
-    from pydantic import ValidationError
-
+    from cli.configuration import read_settings
     from semcore.bundle import check_bundle
+    from semcore.journal import Journal
     from service.app import create_app
     from service.server import run
-    from service.settings import Settings
 
-    given: dict[str, Any] = {"bundle": bundle, "host": host, "port": port}
+    settings = read_settings(bundle=bundle, host=host, port=port)
+    if check_bundle(settings.bundle).model is None:
+        raise BundleError(f"{settings.bundle} has no model yet; run 'semcore train' on it")
+    Journal(settings.journal_folder).close()  # raises if it cannot be read
+    address = f"http://{settings.host}:{settings.port}"
+    typer.echo(f"serving {settings.bundle} at {address}")
     try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'_'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
-        )
-        raise SemcoreError(f"settings cannot be read ({wrong}); see 'semcore doctor'") from error
-    check_bundle(settings.bundle)
-    typer.echo(f"serving {settings.bundle} at http://{settings.host}:{settings.port}")
-    run(create_app(settings), settings)
+        run(create_app(settings), settings)
+    except SystemExit as error:  # uvicorn's, with a code that means something else here
+        raise SemcoreError(
+            f"the service cannot start at {address}; the log above says why, and 'semcore doctor' "
+            "what mends it"
+        ) from error

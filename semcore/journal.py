@@ -184,6 +184,14 @@ class Journal:
             rows = self._connection.execute(statement, (most,)).fetchall()
             return [(number, _change(item_id, entry)) for number, item_id, entry in rows]
 
+    def untold_ids(self) -> set[str]:
+        """The ids of all items with changes that other replicas were not told yet."""
+        if self._connection is None:
+            return set()
+        with self._alone("cannot be read"):
+            rows = self._connection.execute("SELECT id FROM changes WHERE NOT told").fetchall()
+        return {item_id for (item_id,) in rows}
+
     def tell(self, number: int) -> None:
         """Other replicas know of all changes up to a number."""
         with self._alone("cannot be written"), self._writable() as connection:

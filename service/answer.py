@@ -35,7 +35,11 @@ class SearchOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    top_k: int = Field(default=10, ge=1, description="number of items wanted")
+    top_k: int | None = Field(
+        default=None,
+        ge=1,
+        description="number of items wanted; if left out 10, or as many as the service allows",
+    )
     beam_width: int | None = Field(default=None, ge=1, description="beams of the search")
     verify: Verify = Field(
         default="auto",

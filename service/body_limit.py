@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import ImageTooLargeError
@@ -25,9 +26,20 @@ class BodyLimit:
             message = await receive()
             read += len(message.get("body", b""))
             if read > self._max_bytes:
-                raise ImageTooLargeError(
+                raise _TooLongError(
                     f"the request is longer than {self._max_bytes} bytes; send a smaller image"
                 )
             return message
 
         await self._app(scope, limited if scope["type"] == "http" else receive, send)
+
+
+class _TooLongError(ImageTooLargeError, HTTPException):
+    """FastAPI answers 400 to what goes wrong as it reads a body, unless it is an error of HTTP."""
+
+    def __init__(self, sentence: str) -> None:
+        HTTPException.__init__(self, self.status, sentence)
+        self.retry_after = None
+
+    def __str__(self) -> str:
+        return self.detail

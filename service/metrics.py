@@ -5,6 +5,7 @@ from itertools import product
 from prometheus_client import Counter, Gauge, Histogram
 
 from semcore.prompt import DIRECTIONS
+from service.memory import resident_bytes
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -32,15 +33,22 @@ RELOADS = Counter("semcore_index_reloads_total", "Index reloads by outcome", ["o
 INDEX = Gauge("semcore_index_info", "1 for the index version that serves", ["version"])
 CANARY = Gauge("semcore_canary_recall", "Recall at 10 of the index's canary queries", ["direction"])
 CHANGES = Counter("semcore_item_changes_total", "Items added (or replaced) and deleted", ["change"])
+UNTOLD = Gauge(
+    "semcore_changes_untold", "Changes of items that other replicas were not told yet, up to 100"
+)
 READY = Gauge("semcore_ready", "1 once warmed up")
 QUEUE = Gauge("semcore_queue_depth", "Searches that wait for a turn in the engine")
-REFUSED = Counter("semcore_refused_total", "Requests sent away, by reason", ["reason"])
+REFUSED = Counter(
+    "semcore_refused_total", "Requests sent away: a full queue, or a key's rate", ["reason"]
+)
 DEGRADED = Counter(
     "semcore_degraded_total",
     "Answers with fewer beams or verified candidates for lack of time",
     ["direction"],
 )
 IN_FLIGHT = Gauge("semcore_searches_in_flight", "Searches under way, waiting ones included")
+MEMORY = Gauge("semcore_memory_bytes", "Resident memory of the service, its engine included")
+MEMORY.set_function(resident_bytes)
 
 for _direction, _outcome in product(
     DIRECTIONS, ("answered", "cached", "failed", "refused", "late")
@@ -57,4 +65,5 @@ for _outcome in ("done", "refused"):
     RELOADS.labels(_outcome)
 for _change in ("added", "deleted"):
     CHANGES.labels(_change)
-REFUSED.labels("rate")
+for _reason in ("queue", "rate"):
+    REFUSED.labels(_reason)

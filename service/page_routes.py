@@ -16,6 +16,7 @@ from service.errors import NotFoundError
 
 _FOLDER = Path(__file__).parent / "pages"
 _PLACES = {"search": "/", "explore": "/explore", "evaluate": "/evaluate", "admin": "/admin"}
+_TOP_K = 12  # items that the search page asks for at first
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FILES = {file.name: file for file in _FOLDER.iterdir() if file.suffix in _KINDS}
 _HEADERS = {
@@ -32,7 +33,14 @@ Report = Literal["results.json", "survival.png", "reliability.png"]
 router = APIRouter(responses=ERRORS)
 
 
-async def _page(html: str) -> Response:
+async def _page(page: Template, retrieval: Serving) -> Response:
+    settings = retrieval.settings
+    html = page.substitute(
+        top_k=min(_TOP_K, settings.max_top_k),
+        max_top_k=settings.max_top_k,
+        beam_width=settings.beam_width,
+        max_beam_width=settings.max_beam_width,
+    )
     return HTMLResponse(html, headers=_HEADERS)
 
 
@@ -40,7 +48,9 @@ for _name, _place in _PLACES.items():
     _html = Template((_FOLDER / "layout.html").read_text()).substitute(
         title=_name.capitalize(), name=_name, main=(_FOLDER / f"{_name}.html").read_text()
     )
-    router.add_api_route(_place, partial(_page, _html), name=_name, include_in_schema=False)
+    router.add_api_route(
+        _place, partial(_page, Template(_html)), name=_name, include_in_schema=False
+    )
 
 
 @router.get("/pages/{name}", include_in_schema=False)

@@ -12,6 +12,8 @@ from service.search import SearchParameters
 from service.settings import Settings
 from service.upload import content_key
 
+_TOP_K = 10  # items, unless a query says
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -68,8 +70,9 @@ def question(
 
     Raises :class:`InvalidQueryError` beyond what the settings allow.
     """
+    top_k = options.top_k or min(_TOP_K, settings.max_top_k)
     beam_width = options.beam_width or settings.beam_width
-    if options.top_k > settings.max_top_k:
+    if top_k > settings.max_top_k:
         raise InvalidQueryError(f"top_k may be at most {settings.max_top_k}")
     if beam_width > settings.max_beam_width:
         raise InvalidQueryError(f"beam_width may be at most {settings.max_beam_width}")
@@ -85,8 +88,8 @@ def question(
     else:
         name = content_key(query)
     parameters = SearchParameters(
-        top_k=options.top_k,
-        beam_width=max(beam_width, min(options.top_k, settings.max_beam_width)),
+        top_k=top_k,
+        beam_width=max(beam_width, min(top_k, settings.max_beam_width)),
         verify=options.verify,
         constrained=options.constrained,
         wanted=options.filter,

@@ -1,8 +1,9 @@
 """Replicas: several services on the same bundle tell each other through Redis what has changed.
 
-* An index that one of them has loaded, the others load as well (publish and subscribe; what was
-  announced last is kept for those that were away).
-* Items that one of them has added or deleted, the others write to their own journals (a stream).
+* An index that one of them has loaded, the others load as well (what was announced last is kept;
+  publish and subscribe say when to look at it).
+* Items that one of them has added or deleted, the others write to their own journals (a stream,
+  which goes back a week).
   All apply all entries in the order of the stream, their own once more, so that they end up with
   the same items even where two have changed one at the same time.
 * Each says now and then that it is there, and which index it serves.
@@ -32,6 +33,7 @@ from pydantic import BaseModel, ValidationError
 
 from semcore.errors import SemcoreError
 from semcore.journal import Change, Entry, Journal
+from service import metrics
 from service.admin import ReplicaReport
 from service.errors import ReloadError
 from service.lifecycle import Lifecycle
@@ -40,7 +42,7 @@ from service.writer import Writer
 _CHANNEL, _LATEST = "semcore:index", "semcore:index:latest"
 _STREAM = "semcore:items"
 _REPLICA = "semcore:replica:"
-_MOST = 100_000  # entries of the stream
+_KEPT = 7 * 24 * 3600  # seconds that the stream goes back
 _BEAT = 5.0  # seconds between two signs of life
 _AWAY = 1.0  # seconds until Redis is tried again, doubled up to a minute
 _WAIT = 1_000  # milliseconds that a read of the stream blocks
@@ -76,6 +78,11 @@ class Replicas:
         self._writer = writer
         self._journal = journal
         self._tasks: list[asyncio.Task[None]] = []
+        self._due: Announcement | None = None  # what the others were not told yet
+        self._latest: str | None = None  # what was announced last; None before Redis was asked
+        self._announcing = asyncio.Lock()
+        self._ordering = asyncio.Lock()
+        self._complained = False
 
     def start(self) -> None:
         """Begin to listen, to tell, and to show that it is there; the service has to be ready."""
@@ -91,19 +98,19 @@ class Replicas:
         await self._redis.aclose()
 
     async def announce(self) -> None:
-        """Tell the others to serve the index that is current here."""
+        """Tell the others to serve the index that is current here; if Redis is away, once it is
+        back."""
         index = self._lifecycle.current
-        told = Announcement(
+        self._due = Announcement(
             origin=self.name,
             bundle=str(index.bundle.resolve()),
             version=index.version,
             created=index.manifest.created,
-        ).model_dump_json()
+        )
         try:
-            await self._redis.set(_LATEST, told)
-            await self._redis.publish(_CHANNEL, told)
+            await self._announce()
         except (redis.exceptions.RedisError, OSError) as error:
-            _log.warning("the other replicas were not told of %s: %s", index.version, error)
+            _log.warning("the other replicas were not told of %s yet: %s", index.version, error)
 
     async def reports(self) -> list[ReplicaReport]:
         """All replicas that were there a moment ago; none if Redis is away."""
@@ -127,22 +134,42 @@ class Replicas:
             away = _AWAY if time.monotonic() - began > 60 else min(60.0, 2 * away)
             await asyncio.sleep(away)
 
+    async def _announce(self) -> None:
+        """Tell what is due, if anything is."""
+        async with self._announcing:
+            due = self._due
+            if due is None:
+                return
+            told = due.model_dump_json()
+            await self._redis.set(_LATEST, told)
+            await self._redis.publish(_CHANNEL, told)
+            self._latest = told
+            if self._due is due:
+                self._due = None
+
     async def _listen(self) -> None:
         async with self._redis.pubsub() as channel:
             await channel.subscribe(_CHANNEL)
-            latest = await self._redis.get(_LATEST)
-            if latest is not None:
-                missed = Announcement.model_validate_json(latest)
-                # Not where an operator has started this one on a newer bundle.
-                if missed.created > self._lifecycle.current.manifest.created:
-                    await self._take_over(missed)
-            async for message in channel.listen():
-                if message["type"] == "message":
-                    await self._take_over(Announcement.model_validate_json(message["data"]))
+            # Each subscription is a message, too, that of a connection made anew included.
+            async for _ in channel.listen():
+                await self._announce()
+                await self._hear()
 
-    async def _take_over(self, told: Announcement) -> None:
-        if told.origin == self.name or told.version == self._lifecycle.current.version:
-            return
+    async def _hear(self) -> None:
+        """Take over what was announced last, unless that is known."""
+        async with self._announcing:
+            latest: Any = await self._redis.get(_LATEST)
+            before, self._latest = self._latest, latest or ""
+            if self._latest in ("", before):
+                return
+            told = Announcement.model_validate_json(latest)
+            current = self._lifecycle.current
+            if told.origin == self.name or told.version == current.version:
+                return
+            # Not where an operator has started this one on a newer bundle.
+            if before is None and told.created <= current.manifest.created:
+                return
+            self._due = None
         try:
             await self._lifecycle.serve(Path(told.bundle), told.version)
         except ReloadError as error:
@@ -154,17 +181,19 @@ class Replicas:
         while True:
             self._writer.written.clear()
             while batch := await asyncio.to_thread(self._journal.untold, _BATCH):
-                for number, change in batch:
-                    await self._redis.xadd(
-                        _STREAM,
-                        {"change": (await asyncio.to_thread(self._packed, change))},
-                        maxlen=_MOST,
-                        approximate=True,
-                    )
-                    await asyncio.to_thread(self._journal.tell, number)
+                for told, (number, change) in enumerate(batch):
+                    metrics.UNTOLD.set(len(batch) - told)
+                    packed = await asyncio.to_thread(self._packed, change)
+                    async with self._ordering:
+                        await self._redis.xadd(
+                            _STREAM, {"change": packed}, minid=_oldest(), approximate=True
+                        )
+                        await asyncio.to_thread(self._journal.tell, number)
+            metrics.UNTOLD.set(0)
             await self._writer.written.wait()
 
     async def _follow(self) -> None:
+        await self._check_place()
         while True:
             place = await asyncio.to_thread(lambda: self._journal.place)
             found: Any = await self._redis.xread({_STREAM: place}, count=_BATCH, block=_WAIT)
@@ -175,7 +204,22 @@ class Replicas:
                         changes.append(await asyncio.to_thread(self._unpacked, fields["change"]))
                     except (KeyError, ValueError) as error:
                         _log.warning("replication: entry %s is none of ours: %s", number, error)
-                await self._writer.follow(changes, entries[-1][0])
+                # Which of our changes come after these is only known while none is on its way.
+                async with self._ordering:
+                    await self._writer.follow(changes, entries[-1][0])
+
+    async def _check_place(self) -> None:
+        """Complain, once, where the stream may have lost what was not read yet."""
+        place = await asyncio.to_thread(lambda: self._journal.place)
+        if self._complained or place == "0" or int(place.split("-")[0]) >= _oldest():
+            return
+        # The oldest are cut first: where one is left, no later one is gone.
+        if not await self._redis.xrange(_STREAM, max=place, count=1):
+            self._complained = True
+            _log.error(
+                "replication: changes of items that other replicas made may be lost, since this "
+                "one was away for more than a week; start it on a bundle that was compacted since"
+            )
 
     async def _beat(self) -> None:
         while True:
@@ -189,6 +233,7 @@ class Replicas:
             )
             seconds = math.ceil(3 * _BEAT)
             await self._redis.set(_REPLICA + self.name, report.model_dump_json(), ex=seconds)
+            await self._announce()
             await asyncio.sleep(_BEAT)
 
     def _packed(self, change: Change) -> str:
@@ -204,3 +249,8 @@ class Replicas:
             content = base64.b64decode(told.picture)
             self._journal.keep_picture(content, Path(told.entry.image).suffix)
         return Change(told.id, told.entry)
+
+
+def _oldest() -> int:
+    """The first number of an entry that the stream keeps: milliseconds since 1970."""
+    return int(1000 * (time.time() - _KEPT))

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
+from semcore.errors import SemcoreError
 from semcore.filter import Filter
 from semcore.item import Item, Kind
 from semcore.prompt import Direction
@@ -93,8 +94,9 @@ async def batch(body: BatchQuery, request: Request, retrieval: Serving) -> Respo
                 content = _decoded(query, retrieval)
                 asked = retrieval.question("image-to-text", content, query)
                 return await retrieval.search(asked, content)
-            except RequestError as error:
-                failed = ErrorAnswer(error=str(error), status=error.status)
+            except SemcoreError as error:
+                status = error.status if isinstance(error, RequestError) else 503
+                failed = ErrorAnswer(error=str(error), status=status)
                 return failed.model_dump_json().encode()
 
     found = await unless_gone(request, asyncio.gather(*map(one, body.queries)))

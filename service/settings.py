@@ -132,6 +132,17 @@ class Settings(BaseSettings):
         return self.journal or self.bundle.with_name(f"{self.bundle.name}.journal")
 
     @model_validator(mode="after")
+    def _beams_are_allowed(self) -> Self:
+        if "beam_width" not in self.model_fields_set:
+            self.beam_width = min(self.beam_width, self.max_beam_width)
+        if self.beam_width > self.max_beam_width:
+            raise ValueError(
+                f"SEMCORE_BEAM_WIDTH ({self.beam_width}) may be at most SEMCORE_MAX_BEAM_WIDTH "
+                f"({self.max_beam_width})"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _beams_fit_into_a_batch(self) -> Self:
         if self.max_beam_width > self.max_batch:
             raise ValueError(

@@ -47,8 +47,17 @@ class Writer:
         return await self._write(lambda index: [_deletion(index, item_id)])
 
     async def follow(self, changes: Sequence[Change], place: str) -> None:
-        """Apply changes of replicas, read up to ``place``. Raises :class:`JournalError`."""
-        await self._write(lambda _: list(changes), place)
+        """Apply changes of replicas, read up to ``place``. Raises :class:`JournalError`.
+
+        Items with changes that the others were not told yet are left out: those come later in the
+        order that all follow.
+        """
+
+        def earlier(_: Index) -> list[Change]:
+            untold = self._journal.untold_ids()
+            return [change for change in changes if change.id not in untold]
+
+        await self._write(earlier, place)
 
     async def _write(
         self, make: Callable[[Index], list[Change]], place: str | None = None

@@ -6,7 +6,6 @@ the time go, is what they find still right, and what serves it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +145,12 @@ ROWS: dict[str, Sequence[Graph]] = {
             "Items changed a minute",
             [(f"60 * sum by (change) (rate(semcore_item_changes_total[{_RATE}]))", "{{change}}")],
         ),
-        Graph("Memory", [("process_resident_memory_bytes", "{{instance}}")], "bytes"),
+        Graph(
+            "Memory",
+            [("semcore_memory_bytes", "{{instance}}")],
+            "bytes",
+            "resident, the engine included",
+        ),
     ),
 }
 
@@ -171,5 +175,4 @@ def _panel(graph: Graph) -> Panel:
 
 
 if __name__ == "__main__":
-    json.loads(dashboard())
     FILE.write_text(dashboard())

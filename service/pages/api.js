@@ -27,17 +27,19 @@ export async function ask(path, { method = "GET", body, form, signal, scope = "s
   return response.json();
 }
 
-/** An address for <img>: the picture's own, or where a key is needed, that of its bytes. */
-export async function picture(path) {
-  if (!keyFor("search")) return path;
+/** The bytes of a picture, a Blob. Throws ServiceError. */
+export async function bytes(path) {
   const response = await fetched(path, { headers: headers("search") });
-  return URL.createObjectURL(await response.blob());
+  return response.blob();
 }
 
 /** Give an <img> its picture; one that cannot be had stays empty, with its description. */
 export function show(image, path) {
-  picture(path).then(
-    (address) => image.setAttribute("src", address),
+  address(path).then(
+    (found) => {
+      image.addEventListener("load", () => URL.revokeObjectURL(found), { once: true });
+      image.setAttribute("src", found);
+    },
     () => image.removeAttribute("src"),
   );
   return image;
@@ -51,9 +53,17 @@ export function clusterWords(kind) {
   clusters[kind] ??= ask(`/identifiers?kind=${kind}&items=0&branches=5000`).then(
     (tree) =>
       new Map(tree.branches.map((one) => [Number(one.identifier.slice(2, -1)), one.words])),
-    () => new Map(),
+    () => {
+      delete clusters[kind];
+      return new Map();
+    },
   );
   return clusters[kind];
+}
+
+/** An address for <img>: the picture's own, or where a key is needed, that of its bytes. */
+async function address(path) {
+  return keyFor("search") ? URL.createObjectURL(await bytes(path)) : path;
 }
 
 const headers = (scope) => (keyFor(scope) ? { "X-API-Key": keyFor(scope) } : {});

@@ -1,5 +1,5 @@
 // The search page: a text finds pictures, a picture finds texts.
-import { ask, clusterWords, picture, setKey } from "./api.js";
+import { ask, bytes, clusterWords, setKey } from "./api.js";
 import { count, make, notify } from "./dom.js";
 import { addCondition, readFilter } from "./filters.js";
 import { card, name } from "./items.js";
@@ -125,7 +125,7 @@ function byPicture(cursor, signal) {
 function options(cursor) {
   const filter = readFilter(page.conditions);
   return {
-    top_k: Math.max(1, Number(page["top-k"].value) || 12),
+    top_k: Math.max(1, Number(page["top-k"].value) || Number(page["top-k"].defaultValue)),
     beam_width: Number(page["beam-width"].value),
     verify: page.verify.value,
     explain: true,
@@ -164,12 +164,16 @@ function render(answer, words, follows) {
 
 /** Search with what was found: a picture for its texts, a text for its pictures. */
 async function like(item) {
-  if (item.image) {
-    const bytes = await fetch(await picture(item.image));
-    give(new File([await bytes.blob()], item.id, { type: bytes.headers.get("Content-Type") }));
-  } else {
-    page.query.value = item.text;
-    give(null);
+  try {
+    if (item.image) {
+      const found = await bytes(item.image);
+      give(new File([found], item.id, { type: found.type }));
+    } else {
+      page.query.value = item.text;
+      give(null);
+    }
+  } catch (error) {
+    fail(error);
   }
   scrollTo({ top: 0 });
 }

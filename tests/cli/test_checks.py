@@ -105,11 +105,22 @@ def test_finds_a_folder_that_cannot_be_written_to(monkeypatch: pytest.MonkeyPatc
     assert check_journal(Settings()).state == "fault"
 
 
-def test_says_which_setting_is_wrong(monkeypatch: pytest.MonkeyPatch, trained: Path) -> None:
-    monkeypatch.setenv("SEMCORE_BEAM_WIDTH", "many")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SEMCORE_BEAM_WIDTH", "many", "SEMCORE_BEAM_WIDTH: "),
+        ("SEMCORE_ENGINE_ARGUMENTS", "{", "engine_arguments"),
+        ("SEMCORE_MAX_BATCH", "5", "SEMCORE_MAX_BEAM_WIDTH (100) may be at most"),
+    ],
+)
+def test_says_which_setting_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, trained: Path, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
     found = named(list(examine(trained / "bundle")), "settings")
     assert found.state == "fault"
-    assert "SEMCORE_BEAM_WIDTH" in found.said
+    assert said in found.said
+    assert "SEMCORE anew" not in found.mend
 
 
 def test_the_command_exits_with_1_at_a_fault(trained: Path) -> None:

@@ -171,11 +171,13 @@ def test_json_is_sound() -> None:
 
 
 @pytest.fixture(scope="module")
-def own_service(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    settings = {
-        "SEMCORE_ADMIN_KEY": KEY,
-        "SEMCORE_JOURNAL": str(tmp_path_factory.mktemp("journal")),
-    }
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("journal")
+
+
+@pytest.fixture(scope="module")
+def own_service(trained: Path, journal: Path) -> Iterator[str]:
+    settings = {"SEMCORE_ADMIN_KEY": KEY, "SEMCORE_JOURNAL": str(journal)}
     with fake_service(trained / "bundle", **settings) as (_, url):
         asyncio.run(until_ready(url))
         yield url
@@ -183,7 +185,11 @@ def own_service(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def folder(
-    request: pytest.FixtureRequest, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    corpus: Corpus,
+    journal: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
     """What a reader has: some pictures, beside them, but where they are to be built, index and
     model."""
@@ -200,6 +206,7 @@ def folder(
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     monkeypatch.setenv("CURL_HOME", str(tmp_path))
     monkeypatch.setenv("SEMCORE_ADMIN_KEY", KEY)
+    monkeypatch.setenv("SEMCORE_JOURNAL", str(journal))
     return tmp_path
 
 

@@ -5,11 +5,15 @@ import base64
 import io
 import shutil
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from manifests import copied
 from PIL import Image
+
+from semcore.errors import EngineError
+from service.engine import Found, Prompt
 
 KEY = {"X-API-Key": "a-key"}
 
@@ -273,3 +277,24 @@ async def test_many_searches_in_one_request(client: httpx.AsyncClient) -> None:
     assert answers[0]["items"] == (await search(client, top_k=3)).json()["items"]
     assert_one_sentence(await client.post("/search/batch", json={"queries": []}), 422)
     assert_one_sentence(await client.post("/search/batch", json={"queries": [{"a": 1}]}), 422)
+
+
+async def test_an_engine_that_fails_one_of_many_searches(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = client.app.state.retrieval._engine.engine  # type: ignore[attr-defined]
+    find = engine.find
+
+    async def failing(prompt: Prompt, *rest: Any, **named: Any) -> Found:
+        if b"cursed" in bytes(prompt.tokens):
+            raise EngineError("the engine has failed")
+        found: Found = await find(prompt, *rest, **named)
+        return found
+
+    monkeypatch.setattr(engine, "find", failing)
+    queries = [{"query": query, "top_k": 3} for query in ("a boat", "a cursed boat", "a dog")]
+    response = await client.post("/search/batch", json={"queries": queries})
+    assert response.status_code == 200, response.text
+    first, failed, last = response.json()["answers"]
+    assert failed == {"error": "the engine has failed", "status": 503}
+    assert len(first["items"]) == len(last["items"]) == 3

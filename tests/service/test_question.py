@@ -43,6 +43,14 @@ def test_what_is_told_of_one_search_is_for_nobody_else() -> None:
     assert not asked(trace=["x"]).is_common
 
 
+def test_what_is_left_out_is_within_the_limits() -> None:
+    small = Settings(max_top_k=5, max_beam_width=4)
+    parameters = question("text-to-image", "a boat", SearchOptions(), small).parameters
+    assert (parameters.top_k, parameters.beam_width) == (5, 4)
+    parameters = asked().parameters
+    assert (parameters.top_k, parameters.beam_width) == (10, 20)
+
+
 @pytest.mark.parametrize(
     ("query", "options", "reason"),
     [

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import logging
 import random
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,7 +12,12 @@ import pytest
 import redis
 from asking import asked
 from living import new_item, running
+from prometheus_client import REGISTRY
+from redis_process import redis_server
 
+from cli.service_process import free_port
+from semcore.journal import Change
+from service.admin import NewItem
 from service.answer import SearchOptions
 from service.retrieval import Retrieval
 
@@ -26,6 +33,10 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
             return
         await asyncio.sleep(0.1)
     raise AssertionError("that never came")
+
+
+def a_text(item_id: str) -> NewItem:
+    return NewItem(id=item_id, kind="text", captions=["two dogs in the snow"])
 
 
 async def found(retrieval: Retrieval) -> set[str]:
@@ -117,3 +128,170 @@ async def test_serves_on_without_redis(few: Path, tmp_path: Path) -> None:
         assert one.replicas is not None
         await one.replicas.announce()
         assert await one.replicas.reports() == []
+
+
+async def serves(retrieval: Retrieval, version: str) -> bool:
+    return retrieval.lifecycle.current.version == version
+
+
+async def holds(retrieval: Retrieval, item_id: str) -> bool:
+    return await retrieval.item(item_id) is not None
+
+
+async def lacks(retrieval: Retrieval, item_id: str) -> bool:
+    return not await holds(retrieval, item_id)
+
+
+async def know_each_other(one: Retrieval, number: int = 2) -> bool:
+    assert one.replicas is not None
+    return len(await one.replicas.reports()) == number
+
+
+async def untold(number: int) -> bool:
+    return REGISTRY.get_sample_value("semcore_changes_untold") == number
+
+
+async def test_what_could_not_be_told_is_told_once_redis_is_back(
+    trained: Path, smaller: Path, tmp_path: Path
+) -> None:
+    bundle, port = trained / "bundle", free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+    with redis_server(port) as first:
+        async with (
+            running(bundle, tmp_path / "one", url) as one,
+            running(bundle, tmp_path / "two", url) as two,
+        ):
+            await until(lambda: know_each_other(one))
+            first.kill()
+            first.wait()
+            await one.writer.add([a_text("told late")])
+            await one.lifecycle.reload(smaller)
+            assert one.replicas is not None
+            await one.replicas.announce()
+            await until(lambda: untold(1))
+            assert two.lifecycle.current.version != one.lifecycle.current.version
+            with redis_server(port):
+                await until(lambda: serves(two, one.lifecycle.current.version))
+                await until(lambda: holds(two, "told late"))
+                await until(lambda: untold(0))
+
+
+async def test_a_connection_made_anew_asks_what_was_missed(
+    trained: Path, smaller: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, client = trained / "bundle", redis.Redis.from_url(redis_url)
+
+    async def listening() -> bool:
+        return bool(client.pubsub_numsub("semcore:index")[0][1] == 2)
+
+    async with (
+        running(bundle, tmp_path / "one", redis_url) as one,
+        running(bundle, tmp_path / "two", redis_url) as two,
+    ):
+        await until(listening)
+        assert one.replicas is not None
+        first = one.lifecycle.current.version
+        second = (await one.lifecycle.reload(smaller)).index_version
+        await one.replicas.announce()
+        await until(lambda: serves(two, second))
+
+        # Who knows what was announced last keeps what was loaded since.
+        await two.lifecycle.rollback()
+        client.client_kill_filter(_type="pubsub")
+        await asyncio.sleep(0.5)
+        await until(listening)
+        assert await serves(two, first)
+        await two.lifecycle.rollback()
+
+        async def unheard(*_: object) -> None:
+            pass
+
+        # Older than the current one, and not heard as it was announced.
+        monkeypatch.setattr(one.replicas._redis, "publish", unheard)
+        await one.lifecycle.rollback()
+        await one.replicas.announce()
+        client.client_kill_filter(_type="pubsub")
+        await until(lambda: serves(two, first))
+    client.close()
+
+
+async def test_what_was_not_told_yet_is_not_undone(few: Path, tmp_path: Path) -> None:
+    async with running(few, tmp_path / "journal") as retrieval:
+        await retrieval.writer.add([a_text("mine"), a_text("other")])
+        (_, mine), (number, other) = retrieval._journal.untold(2)
+        retrieval._journal.tell(number)
+        await retrieval.writer.delete("mine")
+        theirs = Change("theirs", other.entry and other.entry.model_copy(update={"id": "theirs"}))
+        await retrieval.writer.follow([mine, other, theirs], "1-0")
+        assert await lacks(retrieval, "mine")
+        assert await holds(retrieval, "other")
+        assert await holds(retrieval, "theirs")
+        # Once it was told, what follows in the stream is later.
+        retrieval._journal.tell(retrieval._journal.last)
+        await retrieval.writer.follow([mine], "2-0")
+        assert await holds(retrieval, "mine")
+
+
+async def test_what_comes_after_a_change_on_its_way_is_not_left_out(
+    few: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, noted = redis.Redis.from_url(redis_url), threading.Event()
+    async with (
+        running(few, tmp_path / "one", redis_url) as one,
+        running(few, tmp_path / "two", redis_url) as two,
+    ):
+        tell = one._journal.tell
+
+        def late(number: int) -> None:
+            noted.wait(60)
+            tell(number)
+
+        async def told(number: int) -> bool:
+            return bool(client.xlen("semcore:items") == number)
+
+        monkeypatch.setattr(one._journal, "tell", late)
+        await one.writer.add([a_text("short-lived")])
+        await until(lambda: holds(two, "short-lived"))
+        await two.writer.delete("short-lived")
+        await until(lambda: told(2))
+        await asyncio.sleep(0.5)  # for it to be read
+        noted.set()
+        await until(lambda: lacks(one, "short-lived"))
+        assert await lacks(two, "short-lived")
+    client.close()
+
+
+async def test_the_stream_goes_back_a_week(few: Path, tmp_path: Path, redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    for number in range(1, 151):
+        client.xadd("semcore:items", {"old": "entry"}, id=f"{number}-0")
+    async with running(few, tmp_path / "one", redis_url) as one:
+        await one.writer.add([a_text("new")])
+
+        async def is_cut() -> bool:
+            # Whole blocks of a hundred are cut.
+            return bool(client.xlen("semcore:items") == 51)
+
+        await until(is_cut)
+    client.close()
+
+
+@pytest.mark.parametrize("cut", [True, False])
+async def test_who_was_away_for_too_long_says_so(
+    few: Path, tmp_path: Path, redis_url: str, caplog: pytest.LogCaptureFixture, cut: bool
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    stream = "semcore:items"
+    for number in (1, 2):
+        client.xadd(stream, {"old": "entry"}, id=f"{number}-0")
+        if number == 2 and cut:
+            client.xtrim(stream, minid="2-0", approximate=False)
+        async with running(few, tmp_path / "one", redis_url) as one:
+
+            async def has_read(retrieval: Retrieval = one, place: str = f"{number}-0") -> bool:
+                return retrieval._journal.place == place
+
+            await until(has_read)
+    said = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert ["away for more than a week" in one for one in said] == [True] * cut
+    client.close()

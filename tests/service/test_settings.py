@@ -30,3 +30,10 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_all_beams_of_a_search_fit_into_a_batch() -> None:
     with pytest.raises(ValueError, match="at most SEMCORE_MAX_BATCH"):
         Settings(max_batch=50, max_beam_width=51)
+
+
+def test_the_usual_width_of_beams_is_within_the_limit() -> None:
+    assert Settings(max_beam_width=7).beam_width == 7
+    assert Settings(beam_width=7, max_beam_width=7).beam_width == 7
+    with pytest.raises(ValueError, match=r"SEMCORE_BEAM_WIDTH \(20\) may be at most"):
+        Settings(beam_width=20, max_beam_width=10)

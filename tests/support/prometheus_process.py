@@ -22,7 +22,8 @@ def prometheus_scraping(service_url: str, folder: Path) -> Iterator[str]:
     config = yaml.safe_load((DEPLOYED / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(DEPLOYED / "rules.yml")]
-    config["scrape_configs"][0]["static_configs"][0]["targets"] = [service_url.split("//")[1]]
+    target = service_url.split("//")[1]
+    config["scrape_configs"] = [{"job_name": "semcore", "static_configs": [{"targets": [target]}]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     port = free_port()
     command = [

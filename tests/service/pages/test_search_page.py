@@ -1,11 +1,14 @@
 """The search page in a real browser, against the real service on the demo corpus."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Page, Route
+from key_file import write_keys
+from live import fake_service, until_ready
+from playwright.async_api import Browser, Page, Route
 
 from tests.service.pages.conftest import House, Visit, picture_of, results, until
 
@@ -31,6 +34,14 @@ def answer(house: House, query: str, **options: Any) -> dict[str, Any]:
     body = {"query": query, "top_k": 12, "beam_width": 20, **options}
     found = httpx.post(f"{house.url}/search/text-to-image", json=body, timeout=60)
     return dict(found.json())
+
+
+LOADS = """() => new Promise(done => {
+  const again = new Image();
+  again.onload = () => done(true);
+  again.onerror = () => done(false);
+  again.src = document.querySelector("#grid img").src;
+})"""
 
 
 async def give(page: Page, house: House, way: str) -> list[str]:
@@ -202,3 +213,39 @@ async def test_says_what_is_wrong_and_tries_again(visit: Visit, house: House) ->
     visit.complaints[:] = page_errors
     await page.get_by_text("Try again").click()
     assert await results(page)
+
+
+async def test_goes_on_with_a_picture_behind_a_key(
+    browser: Browser, few: Path, tmp_path: Path
+) -> None:
+    own = {
+        "SEMCORE_KEYS": str(write_keys(tmp_path / "keys.json")),
+        "SEMCORE_JOURNAL": str(tmp_path / "journal"),
+        "REDIS_URL": "",
+    }
+    with fake_service(few, **own) as (_, url):
+        await until_ready(url)
+        visit = Visit(browser, url)
+        page = await visit.open("/")
+        await page.fill("#key", "seeker")
+        await page.get_by_role("button", name="Use it").click()
+        await page.wait_for_selector("#grid article")
+        # What clusters say is asked for again, now with the key.
+        told = await page.locator("#grid .chip.cluster").first.inner_text()
+        assert not told.startswith("cluster ")
+        await until(page, "document.querySelector('#grid img').naturalWidth > 0")
+        assert await page.evaluate("document.querySelector('#grid img').src.startsWith('blob:')")
+        assert not await page.evaluate(LOADS)  # its bytes are held no longer than they are needed
+
+        async def gone(route: Route) -> None:
+            await route.fulfill(status=404, json={"error": "the item has no picture"})
+
+        await page.route("**/items/*/image", gone)
+        await page.get_by_text("Its texts").first.click()
+        await page.wait_for_selector("#notice:has-text('the item has no picture')")
+        await page.unroute("**/items/*/image")
+        await page.get_by_text("Try again").click()
+        await page.get_by_text("Its texts").first.click()
+        await page.wait_for_selector("#grid blockquote")
+        assert await page.locator("#given").is_visible()
+    assert [one for one in visit.complaints if "Failed to load resource" not in one] == []
