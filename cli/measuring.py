@@ -73,7 +73,8 @@ def calibrate(
         weights, margin = one.calibration, one.margin
         typer.echo(
             f"{one.direction}: log-probability, less {weights.commonness:.2f} of that without a "
-            f"query, times {weights.prior:.2f} and log-odds times {weights.evidence:.2f}; from a "
+            f"query, times {weights.prior:.2f}, log-odds times {weights.evidence:.2f} and "
+            f"description times {weights.description:.2f}; from a "
             f"lead of {margin.margin:.3g} nats on, {100 * margin.left_out:.0f} % of the searches, "
             f"no verification; of all, {100 * margin.changed:.1f} % would have had another first "
             "item"

@@ -58,7 +58,9 @@ async def calibrate(
     found = []
     async with AsyncSemcoreClient(url, key, timeout=PATIENCE) as client:
         for direction in DIRECTIONS:
-            questions = Questions(direction, split, limit, beam_width, commonness=True)
+            questions = Questions(
+                direction, split, limit, beam_width, commonness=True, describe=True
+            )
             answered = await ask(client, bundle, questions)
             weights = fit_weights(answered)
             margin = choose_margin([fused(one, weights) for one in answered], tolerance)

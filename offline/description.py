@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from offline.pairs import Sample, captions_by_pair
 from semcore.item import Item
-from semcore.prompt import description_prompt
+from semcore.prompt import description_prompt, normalise_query
 
 
 class DescriptionDataset(Dataset[Sample]):
@@ -37,4 +37,6 @@ class DescriptionDataset(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         image, captions = self._pictures[index]
-        return Sample(description_prompt(), (image,), tuple(captions), is_prose=True)
+        return Sample(
+            description_prompt(), (image,), tuple(map(normalise_query, captions)), is_prose=True
+        )

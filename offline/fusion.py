@@ -24,7 +24,9 @@ def fit_weights(answered: Sequence[Answered]) -> Calibration:
     1. How much of an identifier's commonness is subtracted, from all that the beams found: none
        unless that makes the right ones likelier by as much as one more weight must
        (Schwarz's criterion).
-    2. How much the score and the log-odds weigh, from the candidates that were verified.
+    2. How much the score, the log-odds and the description weigh, from the candidates that were
+       verified: of the last two both where by the same criterion both are needed, else the
+       description where that is better by as much.
 
     The defaults where there is nothing to learn from.
     """
@@ -35,17 +37,33 @@ def fit_weights(answered: Sequence[Answered]) -> Calibration:
     if found:
         _, plain = _fit(found, [0.5])
         (after, without), better = _fit(corrected, [0.5, 0.0])
-        if after > 0 and 2 * len(found) * (plain - better) > math.log(len(found)):
+        if after > 0 and _is_worth(plain - better, len(found)):
             weights = replace(weights, commonness=min(1.0, max(0.0, -without / after)))
-    judged = _cases(
-        answered,
-        lambda item: (weights.score(item.logprob, item.commonness), item.odds or 0.0),
-        verified=True,
-    )
+    return _judging(answered, weights)
+
+
+def _judging(answered: Sequence[Answered], weights: Calibration) -> Calibration:
+    def prior(item: Shown) -> float:
+        return weights.score(item.logprob, item.commonness)
+
+    judged = _cases(answered, lambda i: (prior(i), i.odds or 0.0), verified=True)
     if not judged:
         return weights
-    (prior, evidence), _ = _fit(judged, [0.5, 1.0])
-    return replace(weights, prior=max(0.0, prior), evidence=max(0.0, evidence))
+    (a, b), asked = _fit(judged, [0.5, 1.0])
+    chosen = replace(weights, prior=max(0.0, a), evidence=max(0.0, b))
+    described = _cases(answered, lambda i: (prior(i), i.description or 0.0), verified=True)
+    (a, c), told = _fit(described, [0.5, 0.5])
+    if c <= 0:
+        return chosen
+    both = _cases(
+        answered, lambda i: (prior(i), i.odds or 0.0, i.description or 0.0), verified=True
+    )
+    (d, e, f), together = _fit(both, [0.5, 1.0, 0.5])
+    if min(e, f) > 0 and _is_worth(min(asked, told) - together, len(both)):
+        return replace(chosen, prior=max(0.0, d), evidence=e, description=f)
+    if _is_worth(asked - told, len(both)):
+        return replace(chosen, prior=max(0.0, a), evidence=0.0, description=c)
+    return chosen
 
 
 def fused(answered: Answered, weights: Calibration) -> Answered:
@@ -56,10 +74,15 @@ def fused(answered: Answered, weights: Calibration) -> Answered:
     """
     items = sorted(answered.items, key=lambda item: -weights.score(item.logprob, item.commonness))
     scores = {item.id: weights.score(item.logprob, item.commonness) for item in items}
-    count = sum(item.odds is not None for item in items)
-    judged = [item for item in items[:count] if item.odds is not None]
+    count = sum(item.is_judged for item in items)
+    judged = [item for item in items[:count] if item.is_judged]
     weighed = np.array(
-        [weights.prior * scores[i.id] + weights.evidence * (i.odds or 0.0) for i in judged]
+        [
+            weights.prior * scores[item.id]
+            + weights.evidence * (item.odds or 0.0)
+            + weights.description * (item.description or 0.0)
+            for item in judged
+        ]
     )
     if len(judged) < 2:
         order, confidence = items, answered.confidence
@@ -91,7 +114,7 @@ def _cases(
     """One of each answer in which there are right candidates and wrong ones."""
     cases = []
     for one in answered:
-        items = [item for item in one.items if item.odds is not None or not verified]
+        items = [item for item in one.items if item.is_judged or not verified]
         right = np.array([item.right for item in items], dtype=bool)
         if right.any() and not right.all():
             cases.append((np.array([features(item) for item in items], dtype=np.float64), right))
@@ -108,6 +131,11 @@ def _fit(cases: Sequence[_Case], start: Sequence[float]) -> tuple[list[float], f
 
     found = minimize(loss, np.array(start), method="Nelder-Mead")
     return found.x.tolist(), float(found.fun)
+
+
+def _is_worth(saved: float, cases: int) -> bool:
+    """Whether one more weight saves enough surprise, in nats a case (Schwarz's criterion)."""
+    return 2 * cases * saved > math.log(cases)
 
 
 def _surprise(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:

@@ -32,6 +32,7 @@ class TrainSettings:
         align_epochs: epochs of acquainting pictures with words; only for unpretrained models.
         describe_epochs: epochs, over the pictures, of writing their captions; only for language
             models that were pretrained without pictures.
+        describe_rehearsal: such samples in stage 1, for each picture.
         check_epochs: epochs, over the texts, of asking at each word whether it is true of a
             picture; only for models acquainted with words so.
         check_rehearsal: such samples in stage 1, for each text; stage 2 asks at each word as well.
@@ -58,6 +59,7 @@ class TrainSettings:
     merge_adapter: bool = True
     align_epochs: float = 0.0
     describe_epochs: float = 0.0
+    describe_rehearsal: float = 0.0
     check_epochs: float = 0.0
     check_rehearsal: float = 0.0
     keep_comparing: bool = False

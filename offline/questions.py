@@ -43,6 +43,7 @@ class Questions:
     constrained: bool = True
     verified: bool = True
     commonness: bool = False
+    describe: bool = False
     seed: int = 0
 
     @property
@@ -52,14 +53,24 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An item of an answer: log-probability, log-odds where it was verified, its identifier's
-    log-probability without the query where that was asked for, and whether it is right."""
+    """An item of an answer.
+
+    Attributes:
+        odds, description: what verification found; None where it was not asked.
+        commonness: its identifier's log-probability without the query, where that was asked for.
+        right: it answers the query.
+    """
 
     id: str
     logprob: float
     odds: float | None
     commonness: float | None = None
     right: bool = False
+    description: float | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        return self.odds is not None or self.description is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +219,15 @@ def _answered(query: Item, answer: Answer, beam_width: int, rights: Sequence[str
         confidence=_confidence(items),
         lost_at=None if None in steps else max(steps, default=None),
         items=[
-            Shown(i["id"], i["logprob"], i["odds"], i["commonness"], i["id"] in rights)
-            for i in items
+            Shown(
+                item["id"],
+                item["logprob"],
+                item["odds"],
+                item["commonness"],
+                item["id"] in rights,
+                item["description"],
+            )
+            for item in items
         ],
     )
 
@@ -239,6 +257,7 @@ async def _search(
         verify="always" if questions.verified else "never",
         constrained=questions.constrained,
         commonness=questions.commonness,
+        describe=questions.describe,
         timeout_ms=_TIMEOUT_MS,
         trace=right[:_TRACED],
     )

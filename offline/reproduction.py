@@ -254,6 +254,7 @@ class Reproduction:
             # Answers that were verified tell the beams' ranks as well.
             verified=view.verified or replace(view, verified=True) in views,
             commonness=view.weights == "fitted",
+            describe=view.weights == "fitted",
         )
         answered = await ask(client, bundle, questions, log)
         if view.weights is None:

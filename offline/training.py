@@ -289,6 +289,11 @@ class _Run:
             data.append(index)
             sizes.append(index.sizes)
             shares = 3 * [len(pairs) / (len(pairs) + len(index))]
+        if settings.describe_rehearsal:
+            described = DescriptionDataset(self._known, self._root)
+            data.append(described)
+            sizes.append(described.sizes)
+            shares.append(settings.describe_rehearsal)
         if settings.check_rehearsal:
             checks = VerificationDataset(self._known, self._root, settings.seed)
             data.append(checks)

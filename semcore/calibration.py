@@ -19,7 +19,10 @@ class Calibration:
     Attributes:
         prior: weight of an identifier's log-probability. A product over many tokens is surer than
             it should be, hence less than one.
-        evidence: weight of the log-odds that the candidate matches.
+        evidence: weight of the log-odds that the candidate matches, as the model answers when it is
+            asked; where it is 0 and ``description`` is not, it is not asked.
+        description: weight of how much the picture makes the text likelier, as the model describes
+            pictures; where it is 0 that is not asked.
         commonness: weight of the identifier's log-probability without a query, which is subtracted
             from that after the query; where it is 0 the model is not asked for it.
         margin: by how many nats the first candidate must lead for verification to be left out;
@@ -28,6 +31,7 @@ class Calibration:
 
     prior: float = 0.5
     evidence: float = 1.0
+    description: float = 0.0
     commonness: float = 0.0
     margin: float | None = None
 

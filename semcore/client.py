@@ -36,6 +36,7 @@ class Options(TypedDict, total=False):
     explain: bool
     constrained: bool
     commonness: bool
+    describe: bool
     trace: Sequence[str]
 
 
@@ -48,7 +49,8 @@ class FoundIdentifier(TypedDict):
 class FoundItem(TypedDict):
     """``logprob``, ``commonness``: of the identifier after the query and without it, in nats;
     ``score``: what candidates are ordered by before verification; ``odds``: in nats, that it
-    matches; ``image``: path of the picture at the service."""
+    matches; ``description``: by how much the picture makes the text likelier, in nats; ``image``:
+    path of the picture at the service."""
 
     id: str
     rank: int
@@ -59,6 +61,7 @@ class FoundItem(TypedDict):
     score: float
     verification: float | None
     odds: float | None
+    description: float | None
     image: str | None
     text: str | None
     metadata: dict[str, Any]

@@ -57,10 +57,10 @@ def verification_prompt(keywords: Sequence[str], text: str) -> str:
     return _chat(f"{IMAGE} {normalise_query(text)} ({' '.join(keywords)})\nMatch?")
 
 
-def description_prompt() -> str:
-    """Asks for a caption of a picture."""
+def description_prompt(picture: str = IMAGE) -> str:
+    """Asks for a caption of a picture; of none if ``picture`` is empty."""
     return _chat(
-        f"{IMAGE}\nDescribe the image in one sentence: what is seen, how many, in which colours, "
+        f"{picture}\nDescribe the image in one sentence: what is seen, how many, in which colours, "
         "where."
     )
 

@@ -20,7 +20,7 @@ _EXAMPLE_ITEM: dict[str, Any] = {
     "identifier": {"global_id": 17, "keywords": ["boat", "red", "night", "two"],
                    "text": "<g17> boat red night two"},
     "logprob": -2.31, "commonness": None, "score": -2.31, "beam_rank": 2, "verification": 0.83,
-    "odds": 2.4, "image": "/items/0001234/image", "text": None,
+    "odds": 2.4, "description": None, "image": "/items/0001234/image", "text": None,
 }  # fmt: skip
 _EXAMPLE_ANSWER: dict[str, Any] = {
     "items": [_EXAMPLE_ITEM], "index_version": "9f2c41d07ab3", "cached": False,
@@ -64,6 +64,11 @@ class SearchOptions(BaseModel):
     )
     commonness: bool = Field(
         default=False, description="say how likely each identifier is without the query, too"
+    )
+    describe: bool = Field(
+        default=False,
+        description="say of each verified candidate, too, by how much the picture makes the text "
+        "likelier",
     )
     explain: bool = Field(
         default=False, description="say token by token how each identifier was spelled"
@@ -145,6 +150,10 @@ class RankedItem(ItemAnswer):
     beam_rank: int = Field(description="place from 1 before verification")
     verification: float | None = Field(description="probability to be the best candidate")
     odds: float | None = Field(description="log-odds that it matches, by the model's judgement")
+    description: float | None = Field(
+        description="by how much the picture makes the text likelier, in nats, where the index is "
+        "calibrated to weigh that, or it was asked for"
+    )
     path: list[StepAnswer] = Field(
         default=[], description="how its identifier was spelled, where that was asked for"
     )

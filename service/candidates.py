@@ -82,6 +82,7 @@ def ranked(
     Args:
         read: the text of a token, if it is to be told how the identifiers were spelled.
     """
+    told: list[Verdict | None] = [*verdicts, *[None] * (len(candidates) - len(verdicts))]
     order = sorted(range(len(verdicts)), key=lambda place: -verdicts[place].probability)
     order += range(len(verdicts), len(candidates))
     return [
@@ -92,8 +93,7 @@ def ranked(
             commonness=candidates[place].commonness,
             score=candidates[place].score,
             beam_rank=place + 1,
-            verification=verdicts[place].probability if place < len(verdicts) else None,
-            odds=verdicts[place].odds if place < len(verdicts) else None,
+            **_judged(told[place]),
             path=[] if read is None else [_step(one, read) for one in candidates[place].choices],
         )
         for rank, place in enumerate(order, start=1)
@@ -115,6 +115,16 @@ def item_answer(item: Item) -> ItemAnswer:
         text=item.caption if item.kind == "text" else None,
         metadata=dict(item.metadata),
     )
+
+
+def _judged(verdict: Verdict | None) -> dict[str, float | None]:
+    if verdict is None:
+        return dict.fromkeys(("verification", "odds", "description"))
+    return {
+        "verification": verdict.probability,
+        "odds": verdict.odds,
+        "description": verdict.description,
+    }
 
 
 def _step(choice: Choice, read: Callable[[int], str]) -> StepAnswer:

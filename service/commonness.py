@@ -1,45 +1,58 @@
-"""Commonness: how likely an identifier is where nothing is asked for.
+"""Commonness: how likely an identifier or a text is where nothing is asked for.
 
-Some identifiers are likely after any query, because their words are. What the query adds is the
-difference of the two log-probabilities, the pointwise mutual information of query and identifier.
+Some identifiers are likely after any query, because their words are, and some texts whatever the
+picture. What the query or the picture adds is the difference of the two log-probabilities, the
+pointwise mutual information.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from semcore.item import Kind
-from semcore.prompt import blank_prompt
+from semcore.prompt import blank_prompt, description_prompt, normalise_query
 from service.engine import Engine
 
 _KEPT = 100_000
 
 
 class Commonness:
-    """Asks the engine once for each identifier, and keeps the answers of those used last."""
+    """Asks the engine once for each, and keeps the answers of those used last."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._known: OrderedDict[tuple[Kind, str], float] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def of(self, kind: Kind, identifiers: Sequence[str]) -> list[float]:
-        """Log-probabilities without a query, in nats.
+        """Log-probabilities of identifiers without a query, in nats.
 
         Raises :class:`semcore.errors.EngineError` if the engine fails.
         """
+        return await self._of(blank_prompt(kind), identifiers, self._engine.spell)
+
+    async def of_texts(self, texts: Sequence[str]) -> list[float]:
+        """Log-probabilities of texts as the description of no picture, in nats.
+
+        Raises :class:`semcore.errors.EngineError` if the engine fails.
+        """
+        said = [normalise_query(text) for text in texts]
+        return await self._of(description_prompt(picture=""), said, self._engine.say)
+
+    async def _of(
+        self, blank: str, answers: Sequence[str], tokens: Callable[[str], list[int]]
+    ) -> list[float]:
         known = self._known
         # Read before the engine is asked: another search may put them out meanwhile.
-        found = {name: known[kind, name] for name in identifiers if (kind, name) in known}
-        new = [name for name in dict.fromkeys(identifiers) if name not in found]
+        found = {answer: known[blank, answer] for answer in answers if (blank, answer) in known}
+        new = [answer for answer in dict.fromkeys(answers) if answer not in found]
         if new:
-            blank = self._engine.prompt(blank_prompt(kind))
-            spelled = [self._engine.spell(name) for name in new]
-            logprobs = await self._engine.weigh(blank, spelled)
+            prompt = self._engine.prompt(blank)
+            logprobs = await self._engine.weigh(prompt, [tokens(answer) for answer in new])
             found.update(zip(new, logprobs, strict=True))
-        for name, logprob in found.items():
-            known[kind, name] = logprob
-            known.move_to_end((kind, name))
+        for answer, logprob in found.items():
+            known[blank, answer] = logprob
+            known.move_to_end((blank, answer))
         while len(known) > _KEPT:
             known.popitem(last=False)
-        return [found[name] for name in identifiers]
+        return [found[answer] for answer in answers]

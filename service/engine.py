@@ -72,6 +72,11 @@ class Engine(Protocol):
         """The tokens of an identifier, the end token included."""
         ...
 
+    def say(self, text: str) -> list[int]:
+        """The tokens of a text as an answer in prose, the end token included; of a long text those
+        of its beginning."""
+        ...
+
     def read(self, token: int) -> str:
         """A token as text, with the space before it; nothing for the end token."""
         ...

@@ -11,7 +11,8 @@ from semcore.calibration import Calibration
 from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.picture import UNREADABLE, open_picture
-from semcore.prompt import verification_prompt
+from semcore.prompt import description_prompt, normalise_query, verification_prompt
+from service.commonness import Commonness
 from service.engine import Engine, Picture
 from service.errors import InvalidQueryError
 from service.snapshot import Snapshot
@@ -20,10 +21,12 @@ from service.stopwatch import Stopwatch
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``probability`` to be the best candidate; ``odds``, as a logarithm, to match at all."""
+    """``probability`` to be the best candidate; ``odds``, as a logarithm, to match at all;
+    ``description``: by how much the picture makes the text likelier, in nats. None: not asked."""
 
     probability: float
-    odds: float
+    odds: float | None = None
+    description: float | None = None
 
 
 async def verify(
@@ -34,17 +37,24 @@ async def verify(
     scores: Sequence[float],
     calibration: Calibration,
     watch: Stopwatch,
+    commonness: Commonness,
+    *,
+    describe: bool = False,
 ) -> list[Verdict] | None:
     """How well each candidate matches (paper 3.3); the probabilities add up to one.
 
-    That of candidate i is proportional to exp(score of i)^a · odds(i matches | query, i)^b: the
-    prior is the score, which is the log-probability of the identifier, less some of its commonness
-    where the bundle is calibrated so, and the evidence what the model says of the candidate itself;
-    a and b are the weights of the calibration. Each candidate has a prompt of its own, and all of
-    them one engine batch, so that no place in a list is favoured.
+    That of candidate i is proportional to exp(score of i)^a · odds(i matches | query, i)^b ·
+    (p(text | picture) / p(text))^c: the prior is the score, which is the log-probability of the
+    identifier, less some of its commonness where the bundle is calibrated so, and the evidence what
+    the model says of the candidate itself, when it is asked whether the two match, and as it
+    describes pictures (VisualGPTScore, Lin et al., 2024); a, b and c are the weights of the
+    calibration. Each candidate has a prompt of its own, and all of them one engine batch, so that
+    no place in a list is favoured.
 
     Args:
         scores: of the candidates, in nats (:meth:`semcore.calibration.Calibration.score`).
+        commonness: knows how likely texts are.
+        describe: tell both kinds of evidence, whatever their weights.
 
     Returns:
         None where there is nothing to compare: fewer than two candidates, a picture is gone, or a
@@ -62,22 +72,60 @@ async def verify(
             shown = await asyncio.gather(
                 *(asyncio.to_thread(_picture, snapshot, item) for item in candidates)
             )
-    prompts = []
-    for item, text, picture in zip(candidates, texts, shown, strict=True):
-        if picture is None:
-            return None
-        keywords = Identifier.parse(item.identifier).lexical_id
-        prompts.append(engine.prompt(verification_prompt(keywords, text), [picture]))
+    pictures = [picture for picture in shown if picture is not None]
+    if len(pictures) < len(candidates):
+        return None
+    odds = described = None
     try:
-        with watch.span("verify/judge"):
-            odds = await engine.judge(prompts)
+        if describe or calibration.evidence or not calibration.description:
+            with watch.span("verify/judge"):
+                odds = await _odds(engine, candidates, texts, pictures)
+        if describe or calibration.description:
+            with watch.span("verify/describe"):
+                described = await _described(engine, texts, pictures, commonness)
     except InvalidQueryError:  # one of the candidates is too long, which is no fault of the query
         return None
+    nothing: list[float | None] = [None] * len(candidates)
+    asked, told = odds or nothing, described or nothing
     weighed = [
-        calibration.prior * prior + calibration.evidence * evidence
-        for prior, evidence in zip(scores, odds, strict=True)
+        calibration.prior * prior
+        + calibration.evidence * (one or 0.0)
+        + calibration.description * (other or 0.0)
+        for prior, one, other in zip(scores, asked, told, strict=True)
     ]
-    return [Verdict(*one) for one in zip(_softmax(weighed), odds, strict=True)]
+    return [Verdict(*one) for one in zip(_softmax(weighed), asked, told, strict=True)]
+
+
+async def _odds(
+    engine: Engine, candidates: Sequence[Item], texts: Sequence[str], pictures: Sequence[Picture]
+) -> list[float]:
+    """Of each candidate the log-odds that text and picture match, as the model answers."""
+    prompts = [
+        engine.prompt(
+            verification_prompt(Identifier.parse(item.identifier).lexical_id, text), [picture]
+        )
+        for item, text, picture in zip(candidates, texts, pictures, strict=True)
+    ]
+    return await engine.judge(prompts)
+
+
+async def _described(
+    engine: Engine, texts: Sequence[str], pictures: Sequence[Picture], commonness: Commonness
+) -> list[float]:
+    """Of each candidate log p(text | picture) - log p(text), in nats."""
+    told, plain = await asyncio.gather(
+        asyncio.gather(
+            *(
+                engine.weigh(
+                    engine.prompt(description_prompt(), [picture]),
+                    [engine.say(normalise_query(text))],
+                )
+                for text, picture in zip(texts, pictures, strict=True)
+            )
+        ),
+        commonness.of_texts(texts),
+    )
+    return [one - other for (one,), other in zip(told, plain, strict=True)]
 
 
 def _picture(snapshot: Snapshot, item: Item) -> Picture | None:

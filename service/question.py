@@ -94,6 +94,7 @@ def question(
         constrained=options.constrained,
         wanted=options.filter,
         commonness=options.commonness,
+        describe=options.describe,
         explain=options.explain,
     )
     return Question(

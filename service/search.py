@@ -43,6 +43,7 @@ class SearchParameters:
     constrained: bool
     wanted: Filter | None = None
     commonness: bool = False
+    describe: bool = False
     explain: bool = False
     offset: int = 0
 
@@ -119,7 +120,9 @@ class Searcher:
             if parameters.verify == "auto" and leads(candidates, calibration.margin):
                 plan = wanted = replace(plan, verified=0)
             top = candidates[: self._pace.verified(plan.verified, deadline.left)]
-            verdicts = await self._judge(snapshot, query, top, calibration, watch, deadline)
+            verdicts = await self._judge(
+                snapshot, query, top, calibration, watch, deadline, parameters.describe
+            )
         with watch.span("rank"):
             read = self._engine.read if parameters.explain else None
             items = ranked(candidates, verdicts or [], read)[parameters.offset : end]
@@ -232,6 +235,7 @@ class Searcher:
         calibration: Calibration,
         watch: Stopwatch,
         deadline: Deadline,
+        describe: bool,
     ) -> list[Verdict] | None:
         """Verdicts on the candidates; None where there are none, or no time was left."""
         if len(candidates) < 2:
@@ -247,6 +251,8 @@ class Searcher:
                         [candidate.score for candidate in candidates],
                         calibration,
                         watch,
+                        self._commonness,
+                        describe=describe,
                     )
         except TimeoutError:
             verdicts = None

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _BLOCK = 32
 _EMBEDDED = 256  # pictures whose visual tokens are kept
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM knows
+_SAID = 64  # tokens of a text by which pictures are judged
 _LONGEST = 300  # tokens of an identifier, more than any walk has
 
 
@@ -127,6 +128,10 @@ class VllmEngine:
 
     def spell(self, identifier: str) -> list[int]:
         return self._spelling.tokens(Identifier.parse(identifier))
+
+    def say(self, text: str) -> list[int]:
+        tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return [*tokens, self._end][:_SAID]
 
     def read(self, token: int) -> str:
         return "" if token == self._end else str(self._tokenizer.decode([token]))

@@ -51,6 +51,9 @@ class WatchedEngine:
     def spell(self, identifier: str) -> list[int]:
         return self.engine.spell(identifier)
 
+    def say(self, text: str) -> list[int]:
+        return self.engine.say(text)
+
     def read(self, token: int) -> str:
         return self.engine.read(token)
 

@@ -39,13 +39,21 @@ function verification(item) {
   if (item.verification === null) {
     return [make("p", { class: "quiet" }, "The model was not asked to verify this one.")];
   }
-  const yes = 1 / (1 + Math.exp(-item.odds));
+  const yes = item.odds === null ? ""
+    : `Asked whether it matches, the model says yes with ${percent(1 / (1 + Math.exp(-item.odds)))}. `;
+  const told = item.description === null ? ""
+    : `The picture makes the text ${likelier(item.description)}. `;
   return [
     make("h3", {}, "Verification"),
-    make("p", {}, `Asked whether it matches, the model says yes with ${percent(yes)}. `
-      + `Together with the probability of the identifier that makes ${percent(item.verification)} `
-      + "of being the best of the candidates."),
+    make("p", {}, `${yes}${told}Together with the probability of the identifier that makes `
+      + `${percent(item.verification)} of being the best of the candidates.`),
   ];
+}
+
+/** By how much, of a difference of log-probabilities. */
+function likelier(nats) {
+  const times = Math.exp(Math.abs(nats));
+  return `${times < 10 ? times.toFixed(1) : Math.round(times).toLocaleString("en")} times ${nats < 0 ? "less likely" : "likelier"}`;
 }
 
 function summary(item) {

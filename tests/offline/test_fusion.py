@@ -54,6 +54,42 @@ def test_finds_how_much_is_only_common() -> None:
     assert fit_weights(chance).commonness == 0
 
 
+def described(seed: int, told: float, odds: float = 0.0) -> list[Answered]:
+    """Candidates whose log-odds and description weigh so much."""
+    rng = random.Random(seed)
+    answered = []
+    for _ in range(400):
+        items = [
+            Shown(f"{n}", rng.gauss(-8, 3), rng.gauss(0, 1), description=rng.gauss(0, 4))
+            for n in range(10)
+        ]
+        scores = [
+            0.4 * item.logprob + odds * (item.odds or 0.0) + told * (item.description or 0.0)
+            for item in items
+        ]
+        (right,) = rng.choices(items, [math.exp(score - max(scores)) for score in scores])
+        items = [replace(item, right=item is right) for item in items]
+        answered.append(Answered("query", None, None, 1.0, False, 0.0, items=items))
+    return answered
+
+
+def test_weighs_the_description_where_that_tells_more() -> None:
+    answered = described(2, told=0.3)
+    weights = fit_weights(answered)
+    assert weights.description == pytest.approx(0.3, abs=0.08)
+    assert weights.evidence == 0.0
+    blind = replace(weights, description=0.0)
+    right = [sum(fused(one, each).verified == 1 for one in answered) for each in (weights, blind)]
+    assert right[0] > right[1]
+    assert fit_weights(described(3, told=0.0)).description == 0.0
+
+
+def test_weighs_both_where_both_are_needed() -> None:
+    weights = fit_weights(described(4, told=0.3, odds=1.5))
+    assert weights.evidence == pytest.approx(1.5, rel=0.2)
+    assert weights.description == pytest.approx(0.3, rel=0.2)
+
+
 def test_nothing_to_learn_from_leaves_the_defaults() -> None:
     alone = Answered("q", 1, 1, 1.0, False, 0.0, items=[Shown("a", -1.0, 2.0, right=True)])
     assert fit_weights([alone]) == fit_weights([]) == Calibration()

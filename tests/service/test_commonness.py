@@ -34,6 +34,18 @@ async def test_each_is_asked_for_once(trained: Path) -> None:
     assert engine.asked == 6
 
 
+async def test_texts_are_no_identifiers(trained: Path) -> None:
+    engine = Counting(trained / "model", Settings())
+    common = Commonness(engine)
+    texts = ["a red  boat", "<g1> boat", "a red boat"]
+    first = await common.of_texts(texts)
+    assert engine.asked == 2  # as they are put to the model two of them are one
+    assert first[0] == first[2]
+    assert await common.of_texts(texts[:2]) == first[:2]
+    assert await common.of("text", texts[1:2]) != first[1:2]
+    assert engine.asked == 3
+
+
 class Interrupted(FakeEngine):
     """While it weighs for one search, another one comes and goes."""
 

@@ -11,15 +11,23 @@ import torch
 
 from offline.backbone import IGNORED, load_model
 from offline.candidates import CandidateDataset, Query, constrained_beams
-from offline.collator import Collator
+from offline.collator import Collator, image_text
 from offline.pairs import Sample
 from offline.pictures import Pixels
 from semcore.bundle import read_manifest
 from semcore.calibration import Calibration
 from semcore.identifier import Identifier
 from semcore.item import ItemStore
-from semcore.prompt import DIRECTIONS, Direction, blank_prompt, identifier_prompt, target_kind
-from semcore.tokens import IdentifierTokenizer, verdict_tokens
+from semcore.prompt import (
+    DIRECTIONS,
+    IMAGE,
+    Direction,
+    blank_prompt,
+    description_prompt,
+    identifier_prompt,
+    target_kind,
+)
+from semcore.tokens import IdentifierTokenizer, end_token, verdict_tokens
 from semcore.trie import Trie
 from semcore.walk import load_walk
 
@@ -224,6 +232,40 @@ async def test_commonness_is_that_of_hugging_face(
         logprobs = logits[len(prompt) - 1 : -1].log_softmax(-1)
         expected = logprobs[torch.arange(len(tokens)), tokens].sum().item()
         assert item["commonness"] == pytest.approx(expected, abs=5e-3)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+async def test_descriptions_are_those_of_hugging_face(
+    service_url: str, trained: Path, direction: Direction
+) -> None:
+    bundle = trained / "bundle"
+    root = Path(read_manifest(bundle).corpus.image_root)
+    model, processor = load_model(trained / "model")
+    pixels, encode = Pixels(processor), processor.tokenizer.encode
+    store = ItemStore(bundle / "items.sqlite", ("train", "val", "test"))
+    query = queries_of(bundle, direction)[0]
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        answer = await ask(client, query, root, describe=True, verify="always")
+    judged = [item for item in answer["items"] if item["verification"] is not None]
+    assert len(judged) > 1
+    for item in judged:
+        shown = store.get(item["id"])
+        assert shown is not None
+        text, image = query.content, shown.image
+        if direction == "image-to-text":
+            text, image = shown.caption, query.content
+        said = [*encode(text, add_special_tokens=False), end_token(processor.tokenizer)]
+        assert len(said) < 64
+        logprobs = []
+        for asked in (description_prompt(), description_prompt(picture="")):
+            prompt = encode(asked.replace(IMAGE, image_text(processor)), add_special_tokens=False)
+            seen = {"pixel_values": pixels([root / image])} if IMAGE in asked else {}
+            with torch.no_grad():
+                logits = model.eval()(input_ids=torch.tensor([prompt + said]), **seen).logits[0]
+            after = logits[len(prompt) - 1 : -1].log_softmax(-1)
+            logprobs.append(after[torch.arange(len(said)), said].sum().item())
+        assert item["description"] == pytest.approx(logprobs[0] - logprobs[1], abs=2e-2)
+    store.close()
 
 
 async def test_verification_and_experiments_without_the_constraint(

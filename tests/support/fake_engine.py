@@ -31,6 +31,9 @@ class FakeEngine:
     def spell(self, identifier: str) -> list[int]:
         return self._spelling.tokens(Identifier.parse(identifier))
 
+    def say(self, text: str) -> list[int]:
+        return list(text.encode())
+
     def read(self, token: int) -> str:
         return "" if token == end_token(self._tokenizer) else self._tokenizer.decode([token])
 
