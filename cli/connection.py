@@ -30,11 +30,7 @@ class Connection(SemcoreClient):
         except httpx.TransportError as error:
             ailment = str(error)
         if ailment is not None:
-            raise ServiceError(
-                f"no service answers at {self._url} ({ailment}); start 'semcore serve', or name "
-                "another address with --url",
-                0,
-            )
+            raise ServiceError(f"no service answers at {self._url} ({ailment})", 0)
         return self
 
     def ask(self, query: str, options: Mapping[str, Any]) -> dict[str, Any]:

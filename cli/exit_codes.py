@@ -30,7 +30,7 @@ MEANINGS = {
 EPILOG = "\n".join(["Exit codes:", *(f"{code:d}: {said}" for code, said in MEANINGS.items())])
 """For the help."""
 
-_LATER = (0, 429, 502, 503)
+_LATER = (429, 502, 503)
 _LOST = "start 'semcore serve', or name another one with --url"
 
 
@@ -48,6 +48,8 @@ def foreseen(error: Exception) -> tuple[ExitCode, str] | None:
     match error:
         case NothingFoundError():
             return ExitCode.NOTHING_FOUND, said
+        case ServiceError(status=0):
+            return ExitCode.NO_SERVICE, f"{said}; {_LOST}"
         case ServiceError() if error.status in _LATER:
             return ExitCode.NO_SERVICE, said
         case SemcoreError():

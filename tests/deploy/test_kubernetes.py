@@ -29,6 +29,11 @@ def of_kind(kind: str) -> list[dict[str, Any]]:
     return [one for one in documents() if one["kind"] == kind]
 
 
+def the_service() -> dict[str, Any]:
+    (found,) = [one for one in of_kind("StatefulSet") if one["metadata"]["name"] == "semcore"]
+    return found
+
+
 @pytest.mark.parametrize("document", documents(), ids=lambda one: f"{one['kind']}")
 def test_keeps_to_the_schema(document: dict[str, Any]) -> None:
     kubernetes_validate.validate(document, "1.33", strict=True)
@@ -40,7 +45,7 @@ def test_all_files_are_used() -> None:
 
 
 def test_selectors_meet_their_pods() -> None:
-    workloads = of_kind("StatefulSet") + of_kind("Deployment")
+    workloads = of_kind("StatefulSet")
     pods = [one["spec"]["template"]["metadata"]["labels"] for one in workloads]
     for one in workloads:
         labels = one["spec"]["template"]["metadata"]["labels"]
@@ -50,12 +55,12 @@ def test_selectors_meet_their_pods() -> None:
     (budget,) = of_kind("PodDisruptionBudget")
     assert budget["spec"]["selector"]["matchLabels"] in pods
     (scaler,) = of_kind("HorizontalPodAutoscaler")
-    (replicas,) = of_kind("StatefulSet")
-    assert scaler["spec"]["scaleTargetRef"]["name"] == replicas["metadata"]["name"]
+    assert scaler["spec"]["scaleTargetRef"]["name"] == the_service()["metadata"]["name"]
+    assert "replicas" not in the_service()["spec"]  # which is the scaler's to choose
 
 
 def test_the_service_is_what_the_program_is() -> None:
-    (replicas,) = of_kind("StatefulSet")
+    replicas = the_service()
     pod = replicas["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     known = {f"SEMCORE_{name.upper()}" for name in Settings.model_fields} | {"REDIS_URL", "HOME"}
@@ -71,7 +76,7 @@ def test_the_service_is_what_the_program_is() -> None:
     routes = {container[probe]["httpGet"]["path"] for probe in container if probe.endswith("Probe")}
     assert routes == {"/readyz", "/healthz"}
     assert pod["terminationGracePeriodSeconds"] > float(values["SEMCORE_DRAIN_SECONDS"])
-    for one in of_kind("StatefulSet") + of_kind("Deployment"):
+    for one in of_kind("StatefulSet"):
         spec = one["spec"]["template"]["spec"]
         assert spec["securityContext"]["runAsNonRoot"]
         assert all(c["securityContext"]["readOnlyRootFilesystem"] for c in spec["containers"])
@@ -81,8 +86,8 @@ def test_the_patches_for_gpus_have_something_to_patch() -> None:
     gpu = kustomization(FOLDER / "gpu")
     assert gpu["resources"] == ["../base"]
     (patch,) = gpu["patches"]
-    (target,) = of_kind(patch["target"]["kind"])
-    assert target["metadata"]["name"] == patch["target"]["name"]
+    target = the_service()
+    assert patch["target"] == {"kind": target["kind"], "name": target["metadata"]["name"]}
     for step in yaml.safe_load(patch["patch"]):
         place: Any = target
         *above, last = step["path"].strip("/").split("/")

@@ -30,7 +30,7 @@ PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 ADDRESS = "http://127.0.0.1:8080"
 KEY = "secret"
 PICTURES = 30
-CHANGE_ITEMS = {"api.md", "operating.md"}
+CHANGE_INDEX = {"api.md", "operating.md", "training.md"}
 """Pages whose blocks have a service of their own, on the fake engine: their changes stay."""
 
 _BLOCK = re.compile(
@@ -217,7 +217,7 @@ def test_what_is_shown_runs(page: Path, folder: Path, request: pytest.FixtureReq
     shown = [block for block in blocks(page) if block.language in languages and block.is_run]
     if not shown:
         return
-    service = "own_service" if page.name in CHANGE_ITEMS else "service_url"
+    service = "own_service" if page.name in CHANGE_INDEX else "service_url"
     url = request.getfixturevalue(service) if page.name != "corpus.md" else ADDRESS
     for block in shown:
         if block.language == "python":
