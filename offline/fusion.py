@@ -77,12 +77,7 @@ def fused(answered: Answered, weights: Calibration) -> Answered:
     count = sum(item.is_judged for item in items)
     judged = [item for item in items[:count] if item.is_judged]
     weighed = np.array(
-        [
-            weights.prior * scores[item.id]
-            + weights.evidence * (item.odds or 0.0)
-            + weights.description * (item.description or 0.0)
-            for item in judged
-        ]
+        [weights.weighed(scores[item.id], item.odds, item.description) for item in judged]
     )
     if len(judged) < 2:
         order, confidence = items, answered.confidence

@@ -44,6 +44,19 @@ class Calibration:
         """
         return logprob - self.commonness * (commonness or 0.0)
 
+    def weighed(self, score: float, odds: float | None, description: float | None) -> float:
+        """What verified candidates are ranked by.
+
+        Args:
+            score: that before verification.
+            odds, description: the evidence, in nats; None where it was not asked.
+        """
+        return (
+            self.prior * score
+            + self.evidence * (odds or 0.0)
+            + self.description * (description or 0.0)
+        )
+
 
 def write_calibration(bundle: Path, found: Mapping[Direction, Calibration]) -> None:
     """Replace the bundle by one that holds these.

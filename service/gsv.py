@@ -87,12 +87,7 @@ async def verify(
         return None
     nothing: list[float | None] = [None] * len(candidates)
     asked, told = odds or nothing, described or nothing
-    weighed = [
-        calibration.prior * prior
-        + calibration.evidence * (one or 0.0)
-        + calibration.description * (other or 0.0)
-        for prior, one, other in zip(scores, asked, told, strict=True)
-    ]
+    weighed = [calibration.weighed(*one) for one in zip(scores, asked, told, strict=True)]
     return [Verdict(*one) for one in zip(_softmax(weighed), asked, told, strict=True)]
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import torch
 
-from offline.backbone import IGNORED, load_model
+from offline.backbone import IGNORED, Backbone, load_model
 from offline.candidates import CandidateDataset, Query, constrained_beams
 from offline.collator import Collator, image_text
 from offline.pairs import Sample
@@ -213,6 +213,16 @@ async def test_verification_is_that_of_hugging_face(
     store.close()
 
 
+def logprob_after(
+    model: Backbone, prompt: list[int], tokens: list[int], **seen: torch.Tensor
+) -> float:
+    """The log-probability of tokens after a prompt, by Hugging Face; ``seen``: its pictures."""
+    with torch.no_grad():
+        logits = model.eval()(input_ids=torch.tensor([prompt + tokens]), **seen).logits[0]
+    logprobs = logits[len(prompt) - 1 : -1].log_softmax(-1)
+    return float(logprobs[torch.arange(len(tokens)), tokens].sum())
+
+
 @pytest.mark.parametrize("direction", DIRECTIONS)
 async def test_commonness_is_that_of_hugging_face(
     service_url: str, trained: Path, direction: Direction
@@ -227,10 +237,7 @@ async def test_commonness_is_that_of_hugging_face(
         answer = await ask(client, queries_of(bundle, direction)[0], root, commonness=True)
     for item in answer["items"]:
         tokens = spelling.tokens(Identifier.parse(item["identifier"]["text"]))
-        with torch.no_grad():
-            logits = model.eval()(input_ids=torch.tensor([prompt + tokens])).logits[0]
-        logprobs = logits[len(prompt) - 1 : -1].log_softmax(-1)
-        expected = logprobs[torch.arange(len(tokens)), tokens].sum().item()
+        expected = logprob_after(model, prompt, tokens)
         assert item["commonness"] == pytest.approx(expected, abs=5e-3)
 
 
@@ -260,10 +267,7 @@ async def test_descriptions_are_those_of_hugging_face(
         for asked in (description_prompt(), description_prompt(picture="")):
             prompt = encode(asked.replace(IMAGE, image_text(processor)), add_special_tokens=False)
             seen = {"pixel_values": pixels([root / image])} if IMAGE in asked else {}
-            with torch.no_grad():
-                logits = model.eval()(input_ids=torch.tensor([prompt + said]), **seen).logits[0]
-            after = logits[len(prompt) - 1 : -1].log_softmax(-1)
-            logprobs.append(after[torch.arange(len(said)), said].sum().item())
+            logprobs.append(logprob_after(model, prompt, said, **seen))
         assert item["description"] == pytest.approx(logprobs[0] - logprobs[1], abs=2e-2)
     store.close()
 
