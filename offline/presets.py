@@ -92,11 +92,14 @@ SMALL = TrainSettings(
     epochs=1.0,
     batch_size=16,
     learning_rate=5e-4,
+    image_answers=5,
     gsv_queries=1000,
     gsv_learning_rate=1e-4,
     gsv_held_out=0.1,
     align_epochs=10.0,
     align_learning_rate=1e-3,
+    describe_epochs=1.0,
+    describe_rehearsal=1.0,
 )
 
 
