@@ -19,10 +19,11 @@ from PIL import Image
 MUTATIONS = 2000
 AT_A_TIME = 8
 KEY = "a-key"
-# That bytes are no picture, a folder no bundle and a cursor none of ours, no schema can say.
+# That bytes are no picture, a folder no bundle, a cursor none of ours and the time that a client
+# allows too short, no schema can say.
 CONFIGURATION = """
 [checks.positive_data_acceptance]
-expected-statuses = [200, 400, 404, 409, 413, 415, 422]
+expected-statuses = [200, 400, 404, 408, 409, 413, 415, 422]
 """
 
 
