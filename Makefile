@@ -26,6 +26,7 @@ $(VENV)/.installed: pyproject.toml
 demo: install
 	$(BIN)/semcore demo $(ARGS)
 
+# One thread a worker: threads of several workers on the same cores wait for each other.
 test: install
 	PATH="$$PATH:/usr/sbin" which $(SERVERS) >/dev/null || \
 	  { apt-get update -qq && apt-get install -y -qq $(SERVERS); } || \
@@ -33,7 +34,7 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: install
 	$(BIN)/ruff check --fix .

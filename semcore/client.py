@@ -123,21 +123,18 @@ class SemcoreClient:
         self._http.close()
 
     def _ask(self, method: str, path: str, body: object = None) -> httpx.Response:
-        lost = False
-        for attempt in range(self._retries):
+        attempts = _Attempts(self._retries)
+        while True:
             try:
                 answer = self._http.request(method, path, json=body)
-            except httpx.TransportError:
-                lost = True
-                time.sleep(_wait(None, attempt))
-                continue
-            if answer.status_code not in _AGAIN:
-                return _checked(answer, lost=lost)
-            time.sleep(_wait(answer, attempt))
-        try:
-            return _checked(self._http.request(method, path, json=body), lost=lost)
-        except httpx.TransportError as error:
-            raise ServiceError(f"the service does not answer: {error}", 0) from error
+            except httpx.TransportError as error:
+                wait = attempts.failed(error)
+            else:
+                told = attempts.answered(answer)
+                if told is None:
+                    return answer
+                wait = told
+            time.sleep(wait)
 
 
 class AsyncSemcoreClient:
@@ -170,21 +167,55 @@ class AsyncSemcoreClient:
         await self._http.aclose()
 
     async def _ask(self, method: str, path: str, body: object = None) -> httpx.Response:
-        lost = False
-        for attempt in range(self._retries):
+        attempts = _Attempts(self._retries)
+        while True:
             try:
                 answer = await self._http.request(method, path, json=body)
-            except httpx.TransportError:
-                lost = True
-                await asyncio.sleep(_wait(None, attempt))
-                continue
-            if answer.status_code not in _AGAIN:
-                return _checked(answer, lost=lost)
-            await asyncio.sleep(_wait(answer, attempt))
-        try:
-            return _checked(await self._http.request(method, path, json=body), lost=lost)
-        except httpx.TransportError as error:
+            except httpx.TransportError as error:
+                wait = attempts.failed(error)
+            else:
+                told = attempts.answered(answer)
+                if told is None:
+                    return answer
+                wait = told
+            await asyncio.sleep(wait)
+
+
+class _Attempts:
+    """What to do after each attempt at a request, whoever waits in between."""
+
+    def __init__(self, retries: int) -> None:
+        self._retries = retries
+        self._made = 0
+        self._lost = False
+
+    def failed(self, error: httpx.TransportError) -> float:
+        """Nothing answered: seconds until the next attempt. Raises :class:`ServiceError` after
+        the last one."""
+        if self._made == self._retries:
             raise ServiceError(f"the service does not answer: {error}", 0) from error
+        self._lost = True
+        return self._wait("")
+
+    def answered(self, answer: httpx.Response) -> float | None:
+        """Seconds until the next attempt, None if this answer is the one. Raises
+        :class:`ServiceError` if the service says no."""
+        if answer.status_code in _AGAIN and self._made < self._retries:
+            return self._wait(answer.headers.get("Retry-After", ""))
+        # The answer to an earlier attempt may be lost, and what it was to delete be gone.
+        gone = answer.status_code == httpx.codes.NOT_FOUND and answer.request.method == "DELETE"
+        if answer.is_success or (self._lost and gone):
+            return None
+        try:
+            sentence = str(answer.json()["error"])
+        except (ValueError, KeyError, TypeError):
+            sentence = f"the service answered {answer.status_code}: {answer.text[:200]}"
+        raise ServiceError(sentence, answer.status_code)
+
+    def _wait(self, told: str) -> float:
+        self._made += 1
+        # What is told may be a date as well, which proxies send.
+        return min(float(told) if told.isdigit() else 2.0 ** (self._made - 1), _LONGEST_WAIT)
 
 
 def _search(query: Query, options: Options) -> tuple[str, dict[str, Any]]:
@@ -200,22 +231,3 @@ def _path(item_id: str) -> str:
 
 def _headers(key: str | None) -> dict[str, str]:
     return {} if key is None else {"X-API-Key": key}
-
-
-def _wait(answer: httpx.Response | None, attempt: int) -> float:
-    """Seconds until the next attempt."""
-    told = "" if answer is None else answer.headers.get("Retry-After", "")
-    # It may be a date as well, which proxies send.
-    return min(float(told) if told.isdigit() else 2.0**attempt, _LONGEST_WAIT)
-
-
-def _checked(answer: httpx.Response, *, lost: bool) -> httpx.Response:
-    """``lost``: the answer to an earlier attempt may be, and what it was to delete be gone."""
-    gone = answer.status_code == httpx.codes.NOT_FOUND and answer.request.method == "DELETE"
-    if answer.is_success or (lost and gone):
-        return answer
-    try:
-        sentence = str(answer.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        sentence = f"the service answered {answer.status_code}: {answer.text[:200]}"
-    raise ServiceError(sentence, answer.status_code)

@@ -90,7 +90,8 @@ def trie_walk(trie: Trie, spelling: IdentifierTokenizer, items: Iterable[tuple[s
         items: identifier and number of each item.
 
     Raises:
-        ModelError: the model spells an identifier with too many tokens, or two of them alike.
+        ModelError: the model spells an identifier with too many tokens, or two of them alike, or an
+            identifier belongs to no item.
     """
     tokens, lengths = array("i"), array("q")
     for text in trie:
@@ -110,7 +111,7 @@ def trie_walk(trie: Trie, spelling: IdentifierTokenizer, items: Iterable[tuple[s
         return build_walk(*(np.asarray(values) for values in (tokens, lengths, numbers, owners)))
     except ValueError as error:
         raise ModelError(
-            f"the model's tokenizer does not tell the identifiers apart: {error}"
+            f"the identifiers, as the model's tokenizer spells them, make no walk: {error}"
         ) from error
 
 

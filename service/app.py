@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from semcore.errors import SemcoreError
@@ -46,7 +47,8 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
                 await starting
             await retrieval.stop()
 
-    app = FastAPI(
+    app = FastAPIOffline(  # the page at /docs, without anything from elsewhere
+        redoc_url=None,
         title="SemCORE",
         summary="Text finds images, an image finds texts, by generated identifiers.",
         version="0.1.0",

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 
 import httpx
 import pytest
@@ -110,7 +111,11 @@ def test_an_interruption_is_no_traceback() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         command = [sys.executable, "-m", "cli", "search", "a boat", "--url"]
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with subprocess.Popen([*command, url], stderr=subprocess.PIPE) as process:
+        # A shell has what runs in its background ignore interruptions, and children inherit that.
+        listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(
+            [*command, url], stderr=subprocess.PIPE, preexec_fn=listening
+        ) as process:
             connection, _ = silent.accept()
             process.send_signal(signal.SIGINT)
             _, said = process.communicate()

@@ -13,8 +13,7 @@ from live import fake_service, until_ready
 from PIL import Image
 
 from cli.service_process import free_port
-from semcore.client import AsyncSemcoreClient, SemcoreClient, ServiceError
-from semcore.client import _wait as wait
+from semcore.client import AsyncSemcoreClient, SemcoreClient, ServiceError, _Attempts
 
 KEY = "secret"
 
@@ -111,9 +110,12 @@ async def test_says_that_nothing_answers() -> None:
 
 def test_waits_as_it_sees_fit_where_it_is_told_a_date() -> None:
     told = httpx.Response(503, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"})
-    assert wait(told, 0) == 1.0
-    assert wait(told, 9) == 30.0
-    assert wait(httpx.Response(429, headers={"Retry-After": "7"}), 0) == 7.0
+    attempts = _Attempts(8)
+    waits = [attempts.answered(told) for _ in range(7)]
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    assert attempts.answered(httpx.Response(429, headers={"Retry-After": "7"})) == 7.0
+    with pytest.raises(ServiceError, match="503"):
+        attempts.answered(told)
 
 
 def test_what_was_deleted_by_a_request_whose_answer_was_lost_is_deleted() -> None:

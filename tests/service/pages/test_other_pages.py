@@ -1,5 +1,6 @@
 """Explore, Evaluate and Admin, and what all pages have in common."""
 
+import re
 from pathlib import Path
 
 import httpx
@@ -122,6 +123,11 @@ def test_pages_load_nothing_from_elsewhere(house: House) -> None:
         assert answer.status_code == 200
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "http" not in answer.text.replace("http-equiv", "")
+    contract = httpx.get(f"{house.url}/docs").text
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', contract)
+    assert len(loaded) >= 2
+    assert "https://" not in contract
+    assert all(httpx.get(house.url + part).status_code == 200 for part in loaded)
     for name in ("../app.py", "search.html", "none.js", "%2e%2e/app.py"):
         assert httpx.get(f"{house.url}/pages/{name}").status_code == 404
     assert httpx.get(f"{house.url}/report/answers.jsonl").status_code == 422
