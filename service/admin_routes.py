@@ -10,7 +10,12 @@ from service.access import Serving, require
 from service.admin import AddRequest, ChangeAnswer, IndexStatus, ReloadAnswer, ReloadRequest
 from service.answer import ERRORS
 
-router = APIRouter(prefix="/admin", responses=ERRORS, dependencies=[Depends(require("admin"))])
+router = APIRouter(
+    prefix="/admin",
+    tags=["administration"],
+    responses=ERRORS,
+    dependencies=[Depends(require("admin"))],
+)
 
 
 @router.get("/index")

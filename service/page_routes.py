@@ -30,7 +30,7 @@ _HEADERS = {
 
 Report = Literal["results.json", "survival.png", "reliability.png"]
 
-router = APIRouter(responses=ERRORS)
+router = APIRouter(tags=["report"], responses=ERRORS)
 
 
 async def _page(page: Template, retrieval: Serving) -> Response:

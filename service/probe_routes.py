@@ -10,7 +10,7 @@ from service.access import Serving
 from service.answer import ERRORS
 from service.errors import NotReadyError
 
-router = APIRouter(responses=ERRORS)
+router = APIRouter(tags=["probes"], responses=ERRORS)
 
 
 @router.get("/healthz")

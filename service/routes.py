@@ -43,7 +43,7 @@ from service.repeats import remember_question, was_looked_up
 from service.retrieval import Retrieval
 from service.tree import TreeAnswer
 
-router = APIRouter(responses=ERRORS, dependencies=[Depends(require("search"))])
+router = APIRouter(tags=["search"], responses=ERRORS, dependencies=[Depends(require("search"))])
 
 _REFERENCE = "#/components/schemas/{model}"
 _IMAGE_BODY: dict[str, Any] = {

@@ -42,7 +42,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_generated_client_works(few: Path) -> None:
     client_module = importlib.import_module(CLIENT)
     models = importlib.import_module(f"{CLIENT}.models")
-    api = f"{CLIENT}.api.default"
+    api = f"{CLIENT}.api.search"
     text_to_image = importlib.import_module(f"{api}.text_to_image")
     image_to_text = importlib.import_module(f"{api}.image_to_text")
     item = importlib.import_module(f"{api}.item")
