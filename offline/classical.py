@@ -7,18 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from torch.utils.data import ConcatDataset, Dataset
-
 from offline.backbone import keep_comparing, load_model, on_device
 from offline.candidates import CandidateDataset, as_query, choose_queries
 from offline.evaluation import ANSWERS_LOG
 from offline.fitting import FitSettings, fit
-from offline.pairs import Sample
+from offline.lessons import Lesson, Part
 from offline.pictures import picture_reader
 from offline.presets import TrainSettings
 from offline.questions import Answered, Questions, chosen_queries
 from offline.re_ranker import match_odds
-from offline.sampler import BlockSampler
 from offline.stored_items import training_items
 from offline.two_tower import TwoTower, exact_search
 from offline.verification import VerificationDataset, said_words
@@ -152,12 +149,12 @@ def _train_re_ranker(
     said = said_words(items) if settings.checks else None
     candidates = CandidateDataset(queries, sets, root, said)
     pairs = VerificationDataset(items, root, settings.seed)
-    data: Dataset[Sample] = ConcatDataset([candidates, pairs])
     rest = max(0.0, settings.samples - len(candidates)) / len(pairs)
-    sizes, shares = (candidates.sizes, pairs.sizes), (1.0, rest)
-    sampler = BlockSampler(sizes, shares, settings.batch_size, settings.seed)
-    own = FitSettings.of(settings, settings.samples / len(sampler))
-    fit(model, processor, picture_reader(processor, base, features), data, sampler, own, out)
+    parts = [Part(candidates, (candidates.sizes,)), Part(pairs, (pairs.sizes,), rest)]
+    lesson = Lesson.of(parts, settings)
+    own = FitSettings.of(settings, settings.samples / len(lesson.sampler))
+    read = picture_reader(processor, base, features)
+    fit(model, processor, read, lesson.data, lesson.sampler, own, out)
 
 
 def _root(bundle: Path) -> Path:

@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 import transformers
 from accelerate import PartialState
-from torch.utils.data import ConcatDataset, Dataset
 from transformers import ProcessorMixin
 
+from offline import lessons
 from offline.alignment import align
 from offline.backbone import (
     Backbone,
@@ -30,25 +30,16 @@ from offline.backbone import (
     save_model,
 )
 from offline.base_model import add_tokens, create_base
-from offline.candidates import (
-    CandidateDataset,
-    choose_queries,
-    read_candidates,
-    retrieve_candidates,
-    write_candidates,
-)
+from offline.candidates import choose_queries, retrieve_candidates, write_candidates
 from offline.corpus import Corpus
-from offline.description import DescriptionDataset
 from offline.fitting import LOSS_LOG, FitSettings, fit
 from offline.hard_negatives import with_hard_negatives
+from offline.lessons import Lesson
 from offline.lora import merge_adapter
-from offline.pairs import IndexDataset, PairDataset, Sample, captions_of_pairs
-from offline.paraphrase import Paraphraser
+from offline.pairs import captions_of_pairs
 from offline.pictures import PictureReader, picture_reader, write_features
 from offline.presets import TrainSettings
-from offline.sampler import BlockSampler
-from offline.stored_items import held_out, indexed_items, training_items
-from offline.verification import VerificationDataset, said_words
+from offline.stored_items import held_out, training_items
 from semcore.adapter import adapter_of
 from semcore.bundle import may_replace, read_manifest
 from semcore.encoder import Encoder
@@ -260,49 +251,20 @@ class _Run:
         save_model(model, processor, to)
 
     def _describe(self, source: Path, to: Path) -> None:
-        model, processor, read = self._load(source)
-        data = DescriptionDataset(self._known, self._root)
-        settings = self._fit_settings(self._settings.describe_epochs)
-        sampler = BlockSampler((data.sizes,), (1.0,), settings.batch_size, settings.seed)
-        self._fit(model, processor, read, data, sampler, settings, to)
+        lesson = lessons.describing(self._known, self._root, self._settings)
+        self._fit(source, to, lesson, self._fit_settings(self._settings.describe_epochs))
 
     def _check(self, source: Path, to: Path) -> None:
-        model, processor, read = self._load(source)
-        if self._settings.keep_comparing:
-            keep_seeing(model)
-        data = VerificationDataset(self._known, self._root, self._settings.seed)
-        settings = self._fit_settings(self._settings.check_epochs)
-        sampler = BlockSampler((data.sizes,), (1.0,), settings.batch_size, settings.seed)
-        self._fit(model, processor, read, data, sampler, settings, to)
+        lesson = lessons.checking(self._known, self._root, self._settings)
+        own = self._fit_settings(self._settings.check_epochs)
+        self._fit(source, to, lesson, own, keep_seeing)
 
     def _identifiers(self, source: Path, to: Path) -> None:
         settings = self._settings
-        model, processor, read = self._load(source)
-        if settings.keep_comparing:
-            keep_comparing(model)
-        pairs = self._pairs()
-        data: list[Dataset[Sample]] = [pairs]
-        sizes, shares = [*pairs.sizes], [1.0, 1.0]
-        if settings.indexed:
-            known = indexed_items(self._bundle, settings.indexed, settings.seed)
-            index = IndexDataset(known, self._root, settings.index_repeats)
-            data.append(index)
-            sizes.append(index.sizes)
-            shares = 3 * [len(pairs) / (len(pairs) + len(index))]
-        if settings.describe_rehearsal:
-            described = DescriptionDataset(self._known, self._root)
-            data.append(described)
-            sizes.append(described.sizes)
-            shares.append(settings.describe_rehearsal)
-        if settings.check_rehearsal:
-            checks = VerificationDataset(self._known, self._root, settings.seed)
-            data.append(checks)
-            sizes.append(checks.sizes)
-            shares.append(settings.check_rehearsal)
-        sampler = BlockSampler(sizes, shares, settings.batch_size, settings.seed)
-        everything: Dataset[Sample] = ConcatDataset(data)
-        epochs = settings.samples / len(sampler) if settings.samples else settings.epochs
-        self._fit(model, processor, read, everything, sampler, self._fit_settings(epochs), to)
+        lesson = lessons.spelling(self._known, self._root, settings, self._bundle)
+        length = len(lesson.sampler)
+        own = self._fit_settings(settings.samples / length or settings.epochs)
+        self._fit(source, to, lesson, own, keep_comparing)
 
     def _retrieve(self, source: Path, to: Path) -> None:
         model, processor, read = self._load(source, whole=True)
@@ -317,35 +279,11 @@ class _Run:
 
     def _verification(self, source: Path, sets: Path, to: Path) -> None:
         settings = self._settings
-        model, processor, read = self._load(source)
-        if settings.keep_comparing:
-            keep_comparing(model)
-        said = said_words(self._fresh) if settings.checks else None
-        queries, found = read_candidates(sets, self._fresh)
-        verification = CandidateDataset(queries, found, self._root, said)
-        # Some of stage 1 is rehearsed, lest the identifiers be forgotten over the answers.
-        pairs = self._pairs()
-        data: Dataset[Sample] = ConcatDataset([verification, pairs])
-        share = settings.gsv_rehearsal * len(verification) / len(pairs)
-        sizes, shares = (verification.sizes, *pairs.sizes), (1.0, share, share)
-        sampler = BlockSampler(sizes, shares, settings.batch_size, settings.seed)
-        own = self._fit_settings(settings.gsv_epochs, settings.gsv_learning_rate)
-        self._fit(model, processor, read, data, sampler, own, to, adapter_of(source))
-
-    def _pairs(self) -> PairDataset:
-        settings = self._settings
-        paraphrase = None
-        if settings.paraphrased:
-            encoder = Encoder(self._manifest.settings.encoder)
-            paraphrase = Paraphraser(self._captions(), encoder, settings.paraphrased)
-        return PairDataset(
-            self._known,
-            self._root,
-            settings.image_repeats,
-            settings.seed,
-            settings.image_answers,
-            paraphrase,
+        lesson = lessons.verifying(
+            sets, self._fresh, self._known, self._root, settings, self._bundle
         )
+        own = self._fit_settings(settings.gsv_epochs, settings.gsv_learning_rate)
+        self._fit(source, to, lesson, own, keep_comparing)
 
     def seen(self) -> dict[str, int]:
         """Samples that each stage of the trainer has seen."""
@@ -354,17 +292,20 @@ class _Run:
 
     def _fit(
         self,
-        model: Backbone,
-        processor: ProcessorMixin,
-        read: PictureReader,
-        data: Dataset[Sample],
-        sampler: BlockSampler,
-        settings: FitSettings,
+        source: Path,
         to: Path,
-        adapter: Path | None = None,
+        lesson: Lesson,
+        settings: FitSettings,
+        keep: Callable[[Backbone], None] | None = None,
     ) -> None:
-        """:func:`fit`, with a note of the samples seen."""
-        seen = fit(model, processor, read, data, sampler, settings, to, adapter)
+        """:func:`fit`, with a note of the samples seen; ``keep``: what is not to change, of a
+        model that compares."""
+        model, processor, read = self._load(source)
+        if keep is not None and self._settings.keep_comparing:
+            keep(model)
+        seen = fit(
+            model, processor, read, lesson.data, lesson.sampler, settings, to, adapter_of(source)
+        )
         if self.is_first:
             to.with_suffix(".seen").write_text(str(seen))
 
