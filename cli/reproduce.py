@@ -48,15 +48,17 @@ def reproduce(
 
     Run again after an interruption, it goes on where it stopped.
     """
+    from offline.budgets import choose_budget
     from offline.corpus import CAPTIONS_FILE, Corpus, read_corpus
     from offline.demo_corpus import write_demo_corpus, write_warm_up_corpus
-    from offline.recipes import choose, choose_budget
+    from offline.recipes import choose
     from offline.reproduction import Reproduction
     from offline.results import write_results
 
     spent = choose_budget(budget, base, gallery or ["test"])
     chosen = choose(recipe, spent, only or ())
-    made_of = f"{Path(corpus).resolve()} {source_captions} {gallery}"
+    where = corpus if corpus == "demo" else Path(corpus).resolve()
+    made_of = f"{where} {source_captions} {spent.gallery}"
     origin = hashlib.sha256(made_of.encode()).hexdigest()[:6]
     folder = out or cache_folder(f"reproduce-{Path(corpus).name}-{origin}-{base}-{budget}")
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from offline.backbone import load_model, save_model
 from offline.small import create_small_model
 from offline.tiny import SIZES, create_tiny_model
+from semcore.adapter import ADAPTER, adapter_of
 from semcore.bundle import TOKENS
 
 
@@ -29,7 +31,8 @@ def create_base(base: str, captions: Iterable[str], seed: int, to: Path) -> None
 
 
 def add_tokens(source: Path, to: Path, bundle: Path, seed: int) -> None:
-    """The tokens that the bundle's identifiers need, each near the words that it stands for."""
+    """The tokens that the bundle's identifiers need, each near the words that it stands for; an
+    adapter that lies beside the model stays beside it."""
     model, processor = load_model(source)
     tokenizer = processor.tokenizer
     tokens: dict[str, list[str]] = json.loads((bundle / TOKENS).read_text())
@@ -49,3 +52,6 @@ def add_tokens(source: Path, to: Path, bundle: Path, seed: int) -> None:
                     noise = torch.randn(len(mean), generator=generator)
                     table[place] = mean + spread * noise
     save_model(model, processor, to)
+    adapter = adapter_of(source)
+    if adapter is not None:
+        shutil.copytree(adapter, to / ADAPTER)

@@ -141,6 +141,7 @@ def read_corpus(
         for line, picture in zip(lines, pictures, strict=True)
         if picture.id in captions
     ]
+    bad.sort(key=lambda row: row.line)
     pictures = [picture for picture in pictures if picture.id not in captions]
     if strict and bad:
         raise CorpusError(

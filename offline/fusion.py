@@ -14,6 +14,7 @@ from offline.questions import Answered, Shown
 from semcore.calibration import Calibration
 
 _PENALTY = 1e-3
+_FEWEST = 20
 _Case = tuple[NDArray[np.float64], NDArray[np.bool_]]
 """Features of candidates, float [candidates, features], and which of these are right."""
 
@@ -28,13 +29,13 @@ def fit_weights(answered: Sequence[Answered]) -> Calibration:
        verified: of the last two both where by the same criterion both are needed, else the
        description where that is better by as much.
 
-    The defaults where there is nothing to learn from.
+    The defaults where fewer than 20 answers tell anything.
     """
     common = [one for one in answered if all(i.commonness is not None for i in one.items)]
     found = _cases(common, lambda item: (item.logprob,), verified=False)
     corrected = _cases(common, lambda i: (i.logprob, i.commonness or 0.0), verified=False)
     weights = Calibration()
-    if found:
+    if len(found) >= _FEWEST:
         _, plain = _fit(found, [0.5])
         (after, without), better = _fit(corrected, [0.5, 0.0])
         if after > 0 and _is_worth(plain - better, len(found)):
@@ -47,10 +48,14 @@ def _judging(answered: Sequence[Answered], weights: Calibration) -> Calibration:
         return weights.score(item.logprob, item.commonness)
 
     judged = _cases(answered, lambda i: (prior(i), i.odds or 0.0), verified=True)
-    if not judged:
+    if len(judged) < _FEWEST:
         return weights
     (a, b), asked = _fit(judged, [0.5, 1.0])
-    chosen = replace(weights, prior=max(0.0, a), evidence=max(0.0, b))
+    if b <= 0:
+        alone = _cases(answered, lambda i: (prior(i),), verified=True)
+        (a,), asked = _fit(alone, [0.5])
+        b = 0.0
+    chosen = replace(weights, prior=max(0.0, a), evidence=b)
     described = _cases(answered, lambda i: (prior(i), i.description or 0.0), verified=True)
     (a, c), told = _fit(described, [0.5, 0.5])
     if c <= 0:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from offline.presets import SMALL, TINY, TrainSettings
+from offline.budgets import Budget
 from offline.schemes import SCHEMES, SID
 from semcore.bundle import Order
 from semcore.errors import SemcoreError
@@ -79,88 +79,6 @@ class Recipe:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How much is spent.
-
-    Attributes:
-        pictures, warm_up: of the demo corpus.
-        limit: queries of each direction; all if None.
-        runs: seeds of the systems of tables 1 to 3; others have one.
-        base: what all systems start from, ``tiny`` or ``small``.
-        gallery: the splits that are searched; queries are of the test split.
-        clusters, keywords: the grid of figure 3.
-        shares: of the items to be found that are known from training, in the figure of new items.
-    """
-
-    name: str
-    pictures: int
-    warm_up: int
-    limit: int | None
-    runs: int
-    train: TrainSettings
-    clusters: int
-    keywords: int
-    beam_width: int
-    cluster_grid: tuple[int, ...]
-    keyword_grid: tuple[int, ...]
-    shares: tuple[float, ...]
-    sizes: tuple[str, ...]
-    beams: tuple[int, ...]
-    base: str = "tiny"
-    gallery: tuple[str, ...] = ("test",)
-
-
-_QUICK = replace(
-    TINY,
-    epochs=0.75,
-    batch_size=12,
-    learning_rate=1e-3,
-    warmup_steps=30,
-    gsv_queries=100,
-    align_epochs=4.0,
-)
-_SHORT = Budget(
-    name="short", pictures=1000, warm_up=6000, limit=100, runs=1, train=_QUICK,
-    clusters=20, keywords=4, beam_width=20, cluster_grid=(5, 20), keyword_grid=(2, 4),
-    shares=(0.0, 1.0), sizes=("half", "base"), beams=(10, 20, 30, 40, 50),
-)  # fmt: skip
-_FULL = Budget(
-    name="full", pictures=2000, warm_up=6000, limit=300, runs=2, train=TINY,
-    clusters=20, keywords=4, beam_width=20, cluster_grid=(5, 20, 80), keyword_grid=(2, 4, 6),
-    shares=(0.0, 0.5, 1.0), sizes=("half", "base", "wide"), beams=(10, 20, 30, 40, 50),
-)  # fmt: skip
-_MOMENT = Budget(
-    name="moment", pictures=100, warm_up=40, limit=4, runs=1,
-    train=replace(TINY, epochs=0.25, gsv_queries=4, align_epochs=0.2, check_epochs=0.1),
-    clusters=4, keywords=2, beam_width=5, cluster_grid=(2, 4), keyword_grid=(1, 2),
-    shares=(0.0, 1.0), sizes=("half", "base"), beams=(2, 5),
-)  # fmt: skip
-BUDGETS = {budget.name: budget for budget in (_MOMENT, _SHORT, _FULL)}
-_OF_SMALL = {
-    "moment": replace(SMALL, samples=64, gsv_queries=2, align_epochs=0.2, describe_epochs=0.1),
-    # Without a second stage, which teaches nothing at this size: descriptions verify in its place.
-    "short": replace(SMALL, samples=5000, gsv_queries=0, gsv_held_out=0.0),
-    "full": SMALL,
-}
-
-
-def choose_budget(name: str, base: str, gallery: Sequence[str]) -> Budget:
-    """A budget for a base. Raises :class:`SemcoreError` if there is none of that name."""
-    if name not in BUDGETS:
-        raise SemcoreError(f"{name!r} is no budget; there are {', '.join(BUDGETS)}")
-    if base not in ("tiny", "small"):
-        raise SemcoreError(f"{base!r} is no base for reproductions; there are tiny and small")
-    budget = replace(BUDGETS[name], gallery=tuple(gallery))
-    if base == "tiny":
-        return budget
-    # Trained on real captions, with the paper's clusters; there is one size of it.
-    return replace(
-        budget, base=base, train=_OF_SMALL[name], clusters=128, cluster_grid=(32, 128),
-        sizes=("base",), runs=1, limit=200 if name == "short" else budget.limit,
-    )  # fmt: skip
-
-
 SEMCORE = System("semcore")
 TWO_TOWERS = System("two-towers", family="two towers", verified=False)
 _BEYOND = "beyond"
@@ -174,12 +92,12 @@ def recipes(budget: Budget) -> dict[str, Recipe]:
     """All recipes by name."""
     found = [
         _rivals(budget),
-        _ablations(),
+        _ablations(budget),
         _backbones(budget),
         _beams(budget),
         _grid(budget),
         _new_items(budget),
-        _beyond(),
+        _beyond(budget),
     ]
     return {recipe.name: recipe for recipe in found}
 
@@ -223,42 +141,55 @@ def _rival(scheme: str) -> System:
     return System(scheme, scheme, train=_KNOWN, verified=scheme == "numeric")
 
 
+def _whole(budget: Budget) -> View:
+    """How a system is searched; what has learned no second stage cannot verify."""
+    return View(verified=_answers(budget))
+
+
+def _answers(budget: Budget) -> bool:
+    return budget.train.gsv_queries > 0
+
+
+def _fitted(budget: Budget, title: str) -> list[Line]:
+    """The line of fitted weights; there is none where no validation item can be found."""
+    return [Line(title, SEMCORE, View(weights="fitted"))] if "val" in budget.gallery else []
+
+
 def _rivals(budget: Budget) -> Recipe:
+    own = "SemCORE" if _answers(budget) else "SemCORE, beams alone"
     lines = [Line(SCHEMES[name].title, _rival(name), _BEAMS) for name in _RIVALS]
-    answers = budget.train.gsv_queries > 0
     # Which is what it is for; the queries are of those samples that all systems have alike.
-    own_queries = {} if answers else {"gsv_queries": _RE_RANKED}
+    own_queries = {} if _answers(budget) else {"gsv_queries": _RE_RANKED}
     re_ranker = System("two-towers-re-ranked", family="re-ranker", train=own_queries)
     lines += [
         Line("two towers", TWO_TOWERS, _BEAMS),
         Line("two towers, re-ranked by a second model", re_ranker),
     ]
-    title = "SemCORE" if answers else "SemCORE, beams alone"
-    own = [
-        Line(title, SEMCORE, View(verified=answers)),
-        Line("SemCORE, calibrated on validation queries", SEMCORE, View(weights="fitted")),
-    ]
-    claims = [(one.title, line.title) for one in own for line in lines]
-    name = "Tables 1 and 2: SemCORE and its rivals on the same backbone and data"
-    return Recipe("table1", name, [*own, *lines], claims=claims, repeated=True)
+    calibrated = _fitted(budget, "SemCORE, calibrated on validation queries")
+    claims = [(own, line.title) for line in lines]
+    title = "Tables 1 and 2: SemCORE and its rivals on the same backbone and data"
+    lines = [Line(own, SEMCORE, _whole(budget)), *calibrated, *lines]
+    return Recipe("table1", title, lines, claims=claims, repeated=True)
 
 
-def _ablations() -> Recipe:
-    whole = "SemCORE"
-    lines = [
-        Line(whole, SEMCORE),
-        Line("without GSV", SEMCORE, _BEAMS),
-        Line(
-            "without GSV, random suffixes",
-            System("suffixes", "sid-with-suffix", verified=False),
-            _BEAMS,
-        ),
-        Line("without SID (numbers)", _rival("numeric")),
-        Line("without Global ID", System("no-cluster", "sid-without-cluster")),
-        Line("without deduplication", System("no-deduplication", "sid-without-deduplication")),
-        Line("without constrained decoding", SEMCORE, View(constrained=False)),
-    ]
-    claims = [(whole, line.title) for line in lines[1:]]
+def _ablations(budget: Budget) -> Recipe:
+    name, whole = "SemCORE", _whole(budget)
+    without = {
+        "without SID (numbers)": _rival("numeric"),
+        "without Global ID": System("no-cluster", "sid-without-cluster"),
+        "without deduplication": System("no-deduplication", "sid-without-deduplication"),
+    }
+    lines = [Line(title, system, whole) for title, system in without.items()]
+    if _answers(budget):
+        suffixes = System("suffixes", "sid-with-suffix", verified=False)
+        lines = [
+            Line("without GSV", SEMCORE, _BEAMS),
+            Line("without GSV, random suffixes", suffixes, _BEAMS),
+            *lines,
+        ]
+    free = Line("without constrained decoding", SEMCORE, replace(whole, constrained=False))
+    lines = [Line(name, SEMCORE, whole), *lines, free]
+    claims = [(name, line.title) for line in lines[1:]]
     title = "Table 3: what each part is good for"
     return Recipe("table3", title, lines, claims=claims, repeated=True)
 
@@ -268,13 +199,14 @@ def _backbones(budget: Budget) -> Recipe:
     for size in budget.sizes:
         whole = SEMCORE if size == "base" else System(f"size-{size}", size=size)
         adapted = System(f"size-{size}-lora", size=size, train={"lora_rank": 16})
-        lines += [Line(f"{size}, all weights", whole), Line(f"{size}, LoRA", adapted)]
+        view = _whole(budget)
+        lines += [Line(f"{size}, all weights", whole, view), Line(f"{size}, LoRA", adapted, view)]
     return Recipe("table4", "Table 4: backbones, shrunken, all weights and LoRA", lines)
 
 
 def _beams(budget: Budget) -> Recipe:
     lines = [
-        Line(f"{width} beams", SEMCORE, View(beam_width=width), at=(width,))
+        Line(f"{width} beams", SEMCORE, replace(_whole(budget), beam_width=width), at=(width,))
         for width in budget.beams
     ]
     return Recipe("table5", "Table 5: beam width", lines, "curves", ("beams",))
@@ -288,7 +220,7 @@ def _grid(budget: Budget) -> Recipe:
             build = {"clusters": clusters, "keywords": keywords}
             system = SEMCORE if same else System(f"grid-{clusters}-{keywords}", build=build)
             title = f"{clusters} clusters, {keywords} keywords"
-            lines.append(Line(title, system, at=(clusters, keywords)))
+            lines.append(Line(title, system, _whole(budget), at=(clusters, keywords)))
     title = "Figure 3: clusters and keywords"
     return Recipe("figure3", title, lines, "grid", ("clusters", "keywords"))
 
@@ -318,18 +250,22 @@ def _ordered(image_order: Order, text_order: Order) -> System:
     return System(f"{image_order}-{text_order}", build=build)
 
 
-def _beyond() -> Recipe:
+def _beyond(budget: Budget) -> Recipe:
     """Each line differs from SemCORE in one thing."""
-    lines = [
-        Line("SemCORE", SEMCORE),
-        Line("log-probability and log-odds weighed alike", SEMCORE, View(weights=(1.0, 1.0))),
-        Line("weights fitted on validation queries", SEMCORE, View(weights="fitted")),
-        Line("keywords as KeyBERT orders them", _ordered("relevance", "relevance")),
-        Line("rarest keywords first", _ordered("rarest", "rarest")),
-        Line("commonest keywords first", _ordered("commonest", "commonest")),
-        Line("up to 2 identifiers an item", System("views-2", build={"views": 2})),
-        Line("up to 3 identifiers an item", System("views-3", build={"views": 3})),
-        Line("paraphrased queries", System("paraphrased", train={"paraphrased": 0.3})),
-        Line("hard negatives", System("hard-negatives", train={"gsv_hard": 5})),
-    ]
+    systems = {
+        "SemCORE": SEMCORE,
+        "keywords as KeyBERT orders them": _ordered("relevance", "relevance"),
+        "rarest keywords first": _ordered("rarest", "rarest"),
+        "commonest keywords first": _ordered("commonest", "commonest"),
+        "up to 2 identifiers an item": System("views-2", build={"views": 2}),
+        "up to 3 identifiers an item": System("views-3", build={"views": 3}),
+        "paraphrased queries": System("paraphrased", train={"paraphrased": 0.3}),
+    }
+    if _answers(budget):
+        systems["hard negatives"] = System("hard-negatives", train={"gsv_hard": 5})
+    lines = [Line(title, system, _whole(budget)) for title, system in systems.items()]
+    lines += _fitted(budget, "weights fitted on validation queries")
+    if _answers(budget):
+        alike = "log-probability and log-odds weighed alike"
+        lines.append(Line(alike, SEMCORE, View(weights=(1.0, 1.0))))
     return Recipe(_BEYOND, "Beyond the paper, one step at a time", lines, repeated=True)

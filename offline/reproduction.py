@@ -30,6 +30,7 @@ from typing import Any
 from safetensors import safe_open
 
 from offline.binding import bind_bundle
+from offline.budgets import Budget
 from offline.build import BuildSettings, build_bundle
 from offline.classical import make_re_ranker, make_towers, read_answers
 from offline.corpus import Corpus
@@ -37,7 +38,7 @@ from offline.evaluation import ANSWERS_LOG
 from offline.fusion import fit_weights, fused
 from offline.presets import TrainSettings
 from offline.questions import PATIENCE, Answered, Questions, ask
-from offline.recipes import SEMCORE, TWO_TOWERS, Budget, Line, Recipe, System, View
+from offline.recipes import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.training import RECORD, prepare_model, train_model
 from semcore.calibration import Calibration
 from semcore.client import AsyncSemcoreClient, ServiceError
@@ -129,7 +130,8 @@ class Reproduction:
         }  # fmt: skip
         said = json.dumps(origin, indent=2, default=list)
         file = self._folder / _MADE_OF
-        if file.exists() and file.read_text() != said:
+        known = file.read_text() if file.exists() else ""
+        if known != said and (known or any(self._folder.glob(f"*/*/{_SYSTEM}"))):
             raise SemcoreError(
                 f"{self._folder} holds systems of another corpus or budget; name another folder"
             )

@@ -12,21 +12,24 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from offline import charts
+from offline.budgets import Budget
 from offline.corpus import Corpus, held_out_rule
 from offline.diagnosis import survival
 from offline.metrics import Estimate, recall_difference, recall_table
-from offline.recipes import Budget, Recipe
+from offline.recipes import Recipe
 from offline.reproduction import Outcome
 from semcore.prompt import DIRECTIONS, Direction
 
 _FIRST = 10
 _FOREWORD = """\
 All systems have the same backbone, prepared for pictures in the same way, and see the same number
-of samples. The pictures that are searched were never trained on. Rival identifiers that say nothing
-of an item must have been learned, so these systems also learn each item to be found, by its own
-content, with its identifier: an advantage over SemCORE and the two towers, which see nothing of it.
-Queries are captions of which no identifier was made, and the pictures themselves. Per cent with 95
-% bootstrap intervals over the queries; of several seeds a query counts with its mean.
+of samples: prompts, that is, of which one with a picture may have several identifiers to learn,
+while the two towers see a pair as two. The pictures that are searched were never trained on. Rival
+identifiers that say nothing of an item must have been learned, so these systems also learn each
+item to be found, by its own content, with its identifier: an advantage over SemCORE and the two
+towers, which see nothing of it. Queries are captions of which no identifier was made, and the
+pictures themselves. Per cent with 95 % bootstrap intervals over the queries; of several seeds a
+query counts with its mean.
 """
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -79,13 +80,12 @@ def train_model(
     first = run.stage_1(run.tokens(run.prepared(base, warm_up)))
     last = run.stage_2(first) if settings.gsv_queries else first
     if run.is_first:
-        shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(last, out)
-        logs = [run.work / f"{name}.{LOSS_LOG}" for name in _STAGES]
-        (out / LOSS_LOG).write_text("".join(log.read_text() for log in logs if log.exists()))
-        record = {"base": base, **asdict(settings), "seen": run.seen()}
-        (out / RECORD).write_text(json.dumps(record, indent=2))
-        shutil.rmtree(run.work)
+        with run.published(last) as folder:
+            logs = [run.work / f"{name}.{LOSS_LOG}" for name in _STAGES]
+            log = "".join(log.read_text() for log in logs if log.exists())
+            (folder / LOSS_LOG).write_text(log)
+            record = {"base": base, **asdict(settings), "seen": run.seen()}
+            (folder / RECORD).write_text(json.dumps(record, indent=2))
     run.wait()
     return out
 
@@ -99,16 +99,15 @@ def prepare_model(
     report: Callable[[str], None] = print,
     features: Path | None = None,
 ) -> Path:
-    """What precedes stage 1, which many models may share as their base: acquaintance and checks.
+    """What precedes stage 1, which many models may share as their base: all that lets a model see.
 
     Arguments and errors are those of :func:`train_model`.
     """
     run = _Run(bundle, out, settings, report, features)
     prepared = run.prepared(base, warm_up)
     if run.is_first:
-        shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(prepared, out)
-        shutil.rmtree(run.work)
+        with run.published(prepared):
+            pass
     run.wait()
     return out
 
@@ -127,11 +126,12 @@ class _Run:
         report: Callable[[str], None],
         features: Path | None,
     ) -> None:
-        if not may_replace(out, "config.json"):
+        if not may_replace(out, "*.safetensors"):
             raise ModelError(f"{out} is no model, and would be lost; name another place for it")
         transformers.utils.logging.set_verbosity_error()
         transformers.set_seed(settings.seed)
         self._processes = PartialState(cpu=not torch.cuda.is_available())
+        self._out = out
         self.work = out.with_name(f"{out.name}.work")
         self.work.mkdir(parents=True, exist_ok=True)
         self._bundle = bundle
@@ -150,6 +150,18 @@ class _Run:
     def wait(self) -> None:
         """Until all processes have come this far."""
         self._processes.wait_for_everyone()
+
+    @contextmanager
+    def published(self, last: Path) -> Iterator[Path]:
+        """A copy of the last stage to complete, which then takes its place as a whole, and the
+        stages go."""
+        copy = self.work / "model"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(last, copy)
+        yield copy
+        shutil.rmtree(self._out, ignore_errors=True)
+        copy.rename(self._out)
+        shutil.rmtree(self.work)
 
     def prepared(self, base: str, warm_up: Corpus | None) -> Path:
         """The base model, acquainted with pictures; it has described them, or was asked what is

@@ -178,9 +178,9 @@ def check_place(out: Path) -> None:
 
 
 def may_replace(path: Path, mark: str) -> bool:
-    """Whether nothing else would be lost at ``path`` than a folder with the file ``mark``."""
+    """Whether nothing else would be lost at ``path`` than a folder with a file like ``mark``."""
     empty = path.is_dir() and not any(path.iterdir())
-    return empty or not path.exists() or (path / mark).exists()
+    return empty or not path.exists() or any(path.glob(mark))
 
 
 def read_manifest(path: Path) -> Manifest:

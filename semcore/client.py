@@ -20,6 +20,7 @@ from semcore.errors import SemcoreError
 
 URL = "http://127.0.0.1:8080"
 _AGAIN = (429, 502, 503)
+_NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _LONGEST_WAIT = 30.0  # seconds
 
 Query = str | bytes | Path
@@ -194,13 +195,16 @@ class _Attempts:
         the last one."""
         if self._made == self._retries:
             raise ServiceError(f"the service does not answer: {error}", 0) from error
-        self._lost = True
+        # Nothing was sent where there was no connection.
+        self._lost |= not isinstance(error, _NOT_CONNECTED)
         return self._wait("")
 
     def answered(self, answer: httpx.Response) -> float | None:
         """Seconds until the next attempt, None if this answer is the one. Raises
         :class:`ServiceError` if the service says no."""
         if answer.status_code in _AGAIN and self._made < self._retries:
+            # A proxy's, whose service ended as it answered.
+            self._lost |= answer.status_code == httpx.codes.BAD_GATEWAY
             return self._wait(answer.headers.get("Retry-After", ""))
         # The answer to an earlier attempt may be lost, and what it was to delete be gone.
         gone = answer.status_code == httpx.codes.NOT_FOUND and answer.request.method == "DELETE"

@@ -164,7 +164,7 @@ class Journal:
                 )
                 if place is not None:
                     connection.execute("UPDATE own SET place = ?", (place,))
-        return self.last
+            return self.last
 
     @property
     def place(self) -> str:

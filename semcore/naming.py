@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -50,8 +49,11 @@ class Namer:
         with self._lock:
             vectors = mean_vectors(self.encoder.encode(list(captions)), [len(captions)])
             assignment = self._clusters.assign(vectors)
-            with suppress(ValueError):  # it has no word of use, and the cluster is all
+            try:
                 vectorizer = word_vectorizer([document])
+            except ValueError:
+                pass  # it has no word of use, and the cluster is all
+            else:
                 (keywords,) = extract_keywords(
                     KeywordRanker.of(self.encoder, vectorizer, settings.keywords),
                     [document],

@@ -99,7 +99,7 @@ def trie_walk(trie: Trie, spelling: IdentifierTokenizer, items: Iterable[tuple[s
         if len(spelled) > MOST_TOKENS:
             raise ModelError(
                 f"the model needs {len(spelled)} tokens for the identifier {text!r}, where "
-                f"there is room for {MOST_TOKENS}; build the bundle with fewer keywords"
+                f"there is room for {MOST_TOKENS}; build the bundle with fewer or shorter words"
             )
         tokens.extend(spelled)
         lengths.append(len(spelled))

@@ -36,9 +36,9 @@ DONE = -1
 ABSENT = -2
 """The position where a walk does not hold what was spelled (see :mod:`semcore.layers`)."""
 TAIL = 256
+"""Positions that each leaf has for its tail."""
 MOST_TOKENS = TAIL - 2
 """That an identifier may have, its end included."""
-"""Positions that each leaf has for its tail."""
 GROUP = 32
 """Leaves for which one start of a tail is kept."""
 MANY = 255

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from semcore.errors import BundleError
 from semcore.journal import Change, Entry, Journal
-from semcore.walk import TAIL
+from semcore.walk import MOST_TOKENS
 from service import metrics
 from service.admin import ChangeAnswer, NewItem
 from service.errors import InvalidQueryError, NotFoundError
@@ -70,12 +70,14 @@ class Writer:
 
         async with self._lifecycle.writing:
             index = self._lifecycle.current
-            # Not left half way where the client goes: what is in the journal has to be applied.
-            changes = await asyncio.shield(asyncio.to_thread(write, index))
+            try:
+                # Not left half way where the client goes: what is in the journal has to be applied.
+                changes = await asyncio.shield(asyncio.to_thread(write, index))
+            finally:
+                if place is None:  # the others are told also where it cannot be shown here
+                    self.written.set()
             for change in changes:
                 metrics.CHANGES.labels("deleted" if change.entry is None else "added").inc()
-            if place is None:
-                self.written.set()
             named = {change.id: change.entry.identifier for change in changes if change.entry}
             return ChangeAnswer(index_version=index.snapshot.version, identifiers=named)
 
@@ -88,7 +90,7 @@ class Writer:
             identifier = index.namer.name(item.kind, item.captions)
         except BundleError as error:
             raise InvalidQueryError(str(error)) from error
-        if len(index.spelling.tokens(identifier)) > TAIL - 2:
+        if len(index.spelling.tokens(identifier)) > MOST_TOKENS:
             raise InvalidQueryError(f"the keywords of {item.id!r} have too many tokens")
         return Change(
             item.id,

@@ -120,7 +120,6 @@ def test_says_which_setting_is_wrong(
     found = named(list(examine(trained / "bundle")), "settings")
     assert found.state == "fault"
     assert said in found.said
-    assert "SEMCORE anew" not in found.mend
 
 
 def test_the_command_exits_with_1_at_a_fault(trained: Path) -> None:

@@ -16,9 +16,10 @@ from cli.options import (
     SplitValue,
     VerifyValue,
 )
+from offline.budgets import BUDGETS
 from offline.corpus import SPLITS
 from offline.presets import PRESETS
-from offline.recipes import BUDGETS, recipes
+from offline.recipes import recipes
 from semcore.client import URL
 from semcore.item import Kind
 from service.answer import Verify

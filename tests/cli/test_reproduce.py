@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.service_process import serving
+from offline.budgets import BUDGETS
 from offline.corpus import Corpus
-from offline.recipes import BUDGETS, SEMCORE, TWO_TOWERS, Line, Recipe, System, View
+from offline.recipes import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.reproduction import Reproduction
 from offline.results import write_results
 from semcore.errors import SemcoreError
@@ -85,6 +86,10 @@ def test_reproduces_and_goes_on(corpus: Corpus, tmp_path: Path) -> None:
     assert again.run([RECIPE]) == outcomes
     assert {path: path.read_text() for path in trained} == trained
     assert json.loads(next(iter(trained.values())))["samples"] > 0
+    (tmp_path / "made-of.json").rename(tmp_path / "lost.json")
+    with pytest.raises(SemcoreError, match="another corpus or budget"):
+        again.run([RECIPE])
+    (tmp_path / "lost.json").rename(tmp_path / "made-of.json")
     fewer = replace(corpus, pictures=corpus.pictures[1:])
     for other, budget in ((fewer, BUDGET), (corpus, replace(BUDGET, clusters=5))):
         with pytest.raises(SemcoreError, match="another corpus or budget"):

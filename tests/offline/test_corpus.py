@@ -126,9 +126,9 @@ def test_names_that_no_file_can_have_are_bad_rows(tmp_path: Path) -> None:
 def test_no_picture_has_the_id_of_a_caption(tmp_path: Path) -> None:
     save(tmp_path, "a.png")
     ids = ["x#0", "x", "x#7", "y#0"]
-    write_rows(tmp_path, *({"image": "a.png", "captions": ["one"], "id": name} for name in ids))
+    rows = [{"image": "a.png", "captions": ["one"], "id": name} for name in ids]
+    write_rows(tmp_path, *rows, {"image": "b.png", "captions": ["one"]})
     corpus = read_corpus(tmp_path)
     assert [picture.id for picture in corpus.pictures] == ["x", "x#7", "y#0"]
-    (bad,) = corpus.bad_rows
-    assert bad.line == 1
-    assert "of a caption" in bad.reason
+    assert [row.line for row in corpus.bad_rows] == [1, 5]
+    assert "of a caption" in corpus.bad_rows[0].reason

@@ -90,7 +90,14 @@ def test_weighs_both_where_both_are_needed() -> None:
     assert weights.description == pytest.approx(0.3, rel=0.2)
 
 
-def test_nothing_to_learn_from_leaves_the_defaults() -> None:
+def test_odds_that_point_the_wrong_way_do_not_weigh() -> None:
+    weights = fit_weights(described(5, told=0.3, odds=-1.5))
+    assert weights.evidence == 0.0
+    assert weights.description == pytest.approx(0.3, abs=0.1)
+
+
+def test_too_little_to_learn_from_leaves_the_defaults() -> None:
+    assert fit_weights(described(6, told=0.3)[:19]) == Calibration()
     alone = Answered("q", 1, 1, 1.0, False, 0.0, items=[Shown("a", -1.0, 2.0, right=True)])
     assert fit_weights([alone]) == fit_weights([]) == Calibration()
     assert fused(alone, Calibration()) == replace(alone, lead=math.inf)

@@ -4,15 +4,21 @@ from dataclasses import asdict
 
 import pytest
 
-from offline.recipes import BUDGETS, SEMCORE, choose, recipes
+from offline.budgets import BUDGETS, choose_budget
+from offline.recipes import SEMCORE, choose, recipes
 from offline.schemes import SCHEMES
 from offline.tiny import SIZES
 from semcore.errors import SemcoreError
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
-def test_systems_are_of_known_schemes_and_sizes(budget: str) -> None:
-    found = recipes(BUDGETS[budget])
+@pytest.mark.parametrize("gallery", [("test",), ("test", "val")])
+@pytest.mark.parametrize("base", ["tiny", "small"])
+@pytest.mark.parametrize("name", BUDGETS)
+def test_systems_are_of_known_schemes_and_sizes(
+    name: str, base: str, gallery: tuple[str, ...]
+) -> None:
+    budget = choose_budget(name, base, gallery)
+    found = recipes(budget)
     assert list(found) == ["table1", "table3", "table4", "table5", "figure3", "new-items", "beyond"]
     by_name: dict[str, object] = {}
     for recipe in found.values():
@@ -25,6 +31,10 @@ def test_systems_are_of_known_schemes_and_sizes(budget: str) -> None:
             # A name stands for one system only, since its answers are kept under it.
             assert by_name.setdefault(line.system.name, asdict(line.system)) == asdict(line.system)
             assert (recipe.shape == "bars") == (line.at == ())
+            taught = budget.train.gsv_queries > 0 and line.system.verified
+            fitted = line.view.weights == "fitted"
+            assert taught or fitted or not line.view.verified or line.system.family == "re-ranker"
+            assert not fitted or "val" in gallery
     assert SEMCORE.name in by_name
 
 

@@ -1,6 +1,7 @@
 """Training reaches a model that serves; what is stopped goes on."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from moment import MOMENT
 
 from offline.backbone import load_model, save_model
 from offline.training import train_model
+from semcore.adapter import ADAPTER, adapter_of
 from semcore.bundle import check_bundle
 from semcore.errors import ModelError
 
@@ -83,6 +85,49 @@ def test_adapters_end_merged_in_an_ordinary_model(trained: Path, tmp_path: Path)
     }
     assert any("q_proj" in name for name in changed)
     assert not any("vision_tower" in name for name in changed)
+
+
+def test_goes_on_where_the_last_copy_was_interrupted(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    copied = shutil.copytree
+
+    def interrupted(source: Path, to: Path) -> Path:
+        copied(source, to)
+        (to / "config.json").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copytree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train_model(trained / "bundle", "tiny", tmp_path / "m", STAGE_1, report=said.append)
+    assert not (tmp_path / "m").exists()
+    done = len(said)
+    train_model(trained / "bundle", "tiny", tmp_path / "m", STAGE_1, report=said.append)
+    assert len(said) == done
+    load_model(tmp_path / "m")
+
+
+def test_an_adapter_of_an_earlier_stage_goes_on(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stage 1 begins with what the descriptions have taught."""
+    begun: dict[str, bytes] = {}
+
+    def start(_: object, source: Path, to: Path) -> None:
+        adapter = adapter_of(source)
+        assert adapter is not None
+        begun.update({file.name: file.read_bytes() for file in adapter.iterdir()})
+        described = source.with_name("described") / ADAPTER
+        assert begun == {file.name: file.read_bytes() for file in described.iterdir()}
+        shutil.copytree(source, to)
+
+    monkeypatch.setattr("offline.training._Run._identifiers", start)
+    settings = replace(STAGE_1, lora_rank=4, merge_adapter=False, describe_epochs=0.2)
+    base = str(trained / "model")
+    train_model(trained / "bundle", base, tmp_path / "m", settings, report=lambda _: None)
+    assert begun
 
 
 def test_names_a_base_that_is_none(trained: Path, tmp_path: Path) -> None:

@@ -118,20 +118,36 @@ def test_waits_as_it_sees_fit_where_it_is_told_a_date() -> None:
         attempts.answered(told)
 
 
-def test_what_was_deleted_by_a_request_whose_answer_was_lost_is_deleted() -> None:
+def answered_by(first: httpx.Response | httpx.TransportError) -> SemcoreClient:
+    """Of a service that knows no item ``a``, and answers the first request otherwise."""
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(request.method)
-        if len(asked) == 1:
-            raise httpx.ReadError("the connection broke")
-        return httpx.Response(404, json={"error": "there is no item 'a'"})
+        if len(asked) > 1:
+            return httpx.Response(404, json={"error": "there is no item 'a'"})
+        if isinstance(first, httpx.TransportError):
+            raise first
+        return first
 
-    with SemcoreClient("http://service") as client:
-        client._http = httpx.Client(
-            base_url="http://service", transport=httpx.MockTransport(answer)
-        )
+    client = SemcoreClient("http://service")
+    client._http = httpx.Client(base_url="http://service", transport=httpx.MockTransport(answer))
+    return client
+
+
+@pytest.mark.parametrize("first", [httpx.ReadError("the connection broke"), httpx.Response(502)])
+def test_what_was_deleted_by_a_request_whose_answer_was_lost_is_deleted(
+    first: httpx.Response | httpx.TransportError,
+) -> None:
+    with answered_by(first) as client:
         client.delete("a")
-        assert asked == ["DELETE", "DELETE"]
         with pytest.raises(ServiceError, match="no item"):
             client.delete("a")
+
+
+@pytest.mark.parametrize("first", [httpx.ConnectError("refused"), httpx.Response(503)])
+def test_what_was_never_asked_to_be_deleted_is_not(
+    first: httpx.Response | httpx.TransportError,
+) -> None:
+    with answered_by(first) as client, pytest.raises(ServiceError, match="no item"):
+        client.delete("a")
