@@ -227,5 +227,5 @@ class BatchAnswer(BaseModel):
     answers: list[SearchAnswer | ErrorAnswer] = Field(description="in the order of the queries")
 
 
-_STATUSES = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504)
+_STATUSES = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503, 504)
 ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorAnswer} for status in _STATUSES}

@@ -27,7 +27,7 @@ class BodyLimit:
             read += len(message.get("body", b""))
             if read > self._max_bytes:
                 raise _TooLongError(
-                    f"the request is longer than {self._max_bytes} bytes; send a smaller image"
+                    f"the request is longer than {self._max_bytes} bytes; send less at a time"
                 )
             return message
 

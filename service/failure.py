@@ -8,10 +8,13 @@ from service.errors import RequestError
 
 
 def failed(error: Exception) -> JSONResponse:
+    retry_after = error.retry_after if isinstance(error, RequestError) else None
+    return error_answer(status_of(error), str(error), retry_after)
+
+
+def status_of(error: Exception) -> int:
     """Of an error of ours: 503 unless it is the client's to mend."""
-    if isinstance(error, RequestError):
-        return error_answer(error.status, str(error), error.retry_after)
-    return error_answer(503, str(error))
+    return error.status if isinstance(error, RequestError) else 503
 
 
 def error_answer(status: int, sentence: str, retry_after: int | None = None) -> JSONResponse:

@@ -67,7 +67,10 @@ class Index:
             self.canary = read_canary(self.folder)
             self.image_root = image_root or Path(self.manifest.corpus.image_root)
             added = self.manifest.corpus.added_root
-            self.added_root = Path(added) if added else None
+            #: Where pictures of items that were added lie: the journal's own, the compacted one's.
+            self.added_roots = [Path(added)] if added else []
+            if journal is not None:
+                self.added_roots.insert(0, journal.pictures)
             self.walks = {
                 kind: load_walk(self.folder / kind)
                 for kind in KINDS
@@ -104,7 +107,6 @@ class Index:
 
         Raises :class:`JournalError` if there is no room for the files of the walk.
         """
-        self.added_root = journal.pictures
         last = journal.last
         if last == self.applied:
             return

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from semcore.errors import JournalError, SemcoreError
+from semcore.bundle import read_manifest
+from semcore.errors import BundleError, JournalError, SemcoreError
 from semcore.journal import Journal
 from semcore.prompt import DIRECTIONS, Direction
 from service import metrics
@@ -113,13 +114,22 @@ class Lifecycle:
     async def serve(self, bundle: Path, version: str) -> None:
         """Serve the index of a version, by a rollback where it is the one before.
 
-        Raises :class:`ReloadError` if that is impossible.
+        Raises :class:`ReloadError` if that is impossible, or another index lies there by now.
         """
         previous = self._slot.previous
         if previous is not None and previous.version == version:
             await self.rollback()
-        else:
-            await self.reload(bundle)
+            return
+        try:
+            found = (await asyncio.to_thread(read_manifest, bundle)).version
+        except BundleError as error:
+            raise ReloadError(str(error)) from error
+        if found != version:
+            raise ReloadError(
+                f"{bundle} holds the index {found} by now, not {version}; put that one back, or "
+                "reload another one"
+            )
+        await self.reload(bundle)
 
     def status(self) -> IndexStatus:
         previous = self._slot.previous

@@ -46,7 +46,7 @@ _KEPT = 7 * 24 * 3600  # seconds that the stream goes back
 _BEAT = 5.0  # seconds between two signs of life
 _AWAY = 1.0  # seconds until Redis is tried again, doubled up to a minute
 _WAIT = 1_000  # milliseconds that a read of the stream blocks
-_BATCH = 100
+_BATCH = 8  # entries read or told at a time, each with its picture
 _PATIENCE = 1.0  # seconds
 _log = logging.getLogger("semcore")
 
@@ -131,6 +131,8 @@ class Replicas:
                 await work()
             except (redis.exceptions.RedisError, OSError, SemcoreError, ValidationError) as error:
                 _log.warning("replication: %s", error)
+            except Exception:  # nobody reads what a task ends with
+                _log.exception("replication")
             away = _AWAY if time.monotonic() - began > 60 else min(60.0, 2 * away)
             await asyncio.sleep(away)
 
@@ -163,13 +165,25 @@ class Replicas:
             if self._latest in ("", before):
                 return
             told = Announcement.model_validate_json(latest)
-            current = self._lifecycle.current
-            if told.origin == self.name or told.version == current.version:
+            if told.origin == self.name:
                 return
             # Not where an operator has started this one on a newer bundle.
-            if before is None and told.created <= current.manifest.created:
+            if before is None and told.created <= self._lifecycle.current.manifest.created:
                 return
             self._due = None
+        try:
+            await self._serve(told)
+            # What was loaded here meanwhile was announced later, and is what all others serve.
+            while self._latest != latest:
+                latest = self._latest
+                await self._serve(Announcement.model_validate_json(latest))
+        except BaseException:
+            self._latest = before  # to be heard again
+            raise
+
+    async def _serve(self, told: Announcement) -> None:
+        if told.version == self._lifecycle.current.version:
+            return
         try:
             await self._lifecycle.serve(Path(told.bundle), told.version)
         except ReloadError as error:

@@ -37,8 +37,8 @@ from service.errors import (
     ImageTooLargeError,
     InvalidQueryError,
     NotFoundError,
-    RequestError,
 )
+from service.failure import status_of
 from service.repeats import remember_question, was_looked_up
 from service.retrieval import Retrieval
 from service.tree import TreeAnswer
@@ -95,8 +95,7 @@ async def batch(body: BatchQuery, request: Request, retrieval: Serving) -> Respo
                 asked = retrieval.question("image-to-text", content, query)
                 return await retrieval.search(asked, content)
             except SemcoreError as error:
-                status = error.status if isinstance(error, RequestError) else 503
-                failed = ErrorAnswer(error=str(error), status=status)
+                failed = ErrorAnswer(error=str(error), status=status_of(error))
                 return failed.model_dump_json().encode()
 
     found = await unless_gone(request, asyncio.gather(*map(one, body.queries)))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from semcore.branches import Gallery
 from semcore.calibration import Calibration
+from semcore.errors import BundleError
 from semcore.filter import Filter
 from semcore.identifier import Identifier
 from semcore.item import ADDED, KINDS, Item, Kind
@@ -98,6 +99,8 @@ class Snapshot:
         """The identifiers of a kind of item, of those that pass a filter; None if there are none.
 
         A filter is worked out once, which takes time in proportion to the index.
+
+        Raises :class:`BundleError` if there is no room for its files.
         """
         if wanted is None:
             return self._sides[kind]
@@ -106,7 +109,13 @@ class Snapshot:
             if key not in self._filtered:
                 if len(self._filtered) >= _FILTERED:
                     del self._filtered[next(iter(self._filtered))]
-                self._filtered[key] = self._filter(kind, wanted)
+                try:
+                    self._filtered[key] = self._filter(kind, wanted)
+                except OSError as error:
+                    raise BundleError(
+                        f"the files of a filter cannot be written ({error}); make room in "
+                        f"{self._index.folder.parent}, or search without it"
+                    ) from error
             return self._filtered[key]
 
     def items(self, numbers: Sequence[int]) -> list[Item]:
@@ -144,11 +153,12 @@ class Snapshot:
 
     def image_path(self, item: Item) -> Path | None:
         """Where the picture of an item lies; None if it is gone or lies outside of the root."""
-        root = self._index.added_root if item.split == ADDED else self._index.image_root
-        if root is None or not item.image:
-            return None
-        path = (root / item.image).resolve()
-        return path if path.is_file() and path.is_relative_to(root.resolve()) else None
+        index = self._index
+        for root in index.added_roots if item.split == ADDED else [index.image_root]:
+            path = (root / item.image).resolve()
+            if item.image and path.is_file() and path.is_relative_to(root.resolve()):
+                return path
+        return None
 
     def picture_key(self, item: Item) -> str:
         """What names the content of an item's picture."""
@@ -225,23 +235,27 @@ class Snapshot:
         stem = folder / f"{kind}.{self.version}.{next(_numbers)}"
         layers, files, written = [], [], []
         walk = self._index.walks.get(kind)
-        if walk is not None and (live is None or live.any()):
-            path = ""
-            if live is not None:
-                path = f"{stem}.live.npy"
-                np.save(path, live, allow_pickle=False)
-                written.append(Path(path))
-            layers.append(Layer(walk, live, listed))
-            files.append((str(folder / kind), path))
-        mine = _of_kind(added, kind)
-        if mine:
-            identifiers = [(item.identifier, number) for number, item in mine.items()]
-            trie = Trie.build(identifier for identifier, _ in identifiers)
-            more = trie_walk(trie, self._index.spelling, identifiers)
-            more.save(stem)
-            written += [folder / name for name in file_names(stem.name)]
-            layers.append(Layer(more))
-            files.append((str(stem), ""))
+        try:
+            if walk is not None and (live is None or live.any()):
+                path = ""
+                if live is not None:
+                    path = f"{stem}.live.npy"
+                    written.append(Path(path))
+                    np.save(path, live, allow_pickle=False)
+                layers.append(Layer(walk, live, listed))
+                files.append((str(folder / kind), path))
+            mine = _of_kind(added, kind)
+            if mine:
+                identifiers = [(item.identifier, number) for number, item in mine.items()]
+                trie = Trie.build(identifier for identifier, _ in identifiers)
+                more = trie_walk(trie, self._index.spelling, identifiers)
+                written += [folder / name for name in file_names(stem.name)]
+                more.save(stem)
+                layers.append(Layer(more))
+                files.append((str(stem), ""))
+        except BaseException:
+            _remove(written)
+            raise
         if not layers:
             return None
         side = Side(Layers(layers), tuple(files))

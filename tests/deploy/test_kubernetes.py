@@ -52,6 +52,11 @@ def test_selectors_meet_their_pods() -> None:
         assert one["spec"]["selector"]["matchLabels"] == labels
     for service in of_kind("Service"):
         assert service["spec"]["selector"] in pods
+    (policy,) = of_kind("NetworkPolicy")
+    (entry,) = policy["spec"]["ingress"]
+    allowed = [one["podSelector"]["matchLabels"] for one in entry["from"]]
+    assert policy["spec"]["podSelector"]["matchLabels"] in pods
+    assert allowed == [the_service()["spec"]["template"]["metadata"]["labels"]]
     (budget,) = of_kind("PodDisruptionBudget")
     assert budget["spec"]["selector"]["matchLabels"] in pods
     (scaler,) = of_kind("HorizontalPodAutoscaler")

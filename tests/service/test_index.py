@@ -1,15 +1,21 @@
 """The slot lets searches finish on the version they began with."""
 
+import io
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
+from living import running
+from PIL import Image
 
 from offline.build import BuildSettings, build_bundle
+from offline.compaction import compact_bundle
 from offline.corpus import Corpus
 from semcore.errors import BundleError
+from semcore.journal import Journal
+from service.admin import NewItem
 from service.index import Index, IndexSlot
 
 
@@ -77,6 +83,31 @@ def test_files_of_two_bundles_are_not_opened_together(
     opened = Index(bundle)
     assert opened.manifest.counts["image_identifiers"] == opened.walks["image"].identifiers
     opened.close()
+
+
+async def test_finds_the_pictures_that_were_added_before_it_was_compacted(
+    few: Path, trained: Path, tmp_path: Path
+) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "PNG")
+    item = NewItem.model_construct(
+        id="new", kind="image", captions=["a red boat"], image=picture.getvalue(), pair=None,
+        metadata={},
+    )  # fmt: skip
+    async with running(few, tmp_path / "journal") as retrieval:
+        await retrieval.writer.add([item])
+    compact_bundle(few, tmp_path / "journal", trained / "compacted")
+    another = Journal(tmp_path / "that of a new replica")
+    for journal in (None, another):
+        index = Index(trained / "compacted", journal)
+        added = index.snapshot.get("new")
+        assert added is not None
+        path = index.snapshot.image_path(added)
+        assert path is not None
+        assert path.read_bytes() == picture.getvalue()
+        index.close()
+    another.close()
+    shutil.rmtree(trained / "compacted")
 
 
 def test_says_where_there_is_no_room(

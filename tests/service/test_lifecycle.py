@@ -103,6 +103,18 @@ async def test_an_index_serves_on_where_its_reload_is_cancelled(
         assert await version_found(retrieval) == read_manifest(smaller).version
 
 
+async def test_what_was_announced_is_not_what_lies_there_by_now(
+    trained: Path, smaller: Path, tmp_path: Path
+) -> None:
+    async with running(trained / "bundle", tmp_path / "journal") as retrieval:
+        before = retrieval.lifecycle.current
+        with pytest.raises(ReloadError, match="holds the index"):
+            await retrieval.lifecycle.serve(smaller, "another")
+        with pytest.raises(ReloadError, match="is no bundle"):
+            await retrieval.lifecycle.serve(tmp_path / "none", "another")
+        assert retrieval.lifecycle.current is before
+
+
 async def test_a_watched_bundle_is_served_when_it_changes(
     trained: Path, smaller: Path, tmp_path: Path
 ) -> None:

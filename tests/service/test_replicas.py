@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY
 from redis_process import redis_server
 
 from cli.service_process import free_port
+from semcore.errors import JournalError
 from semcore.journal import Change
 from service.admin import NewItem
 from service.answer import SearchOptions
@@ -181,8 +182,16 @@ async def test_a_connection_made_anew_asks_what_was_missed(
 ) -> None:
     bundle, client = trained / "bundle", redis.Redis.from_url(redis_url)
 
+    asked_before = 0
+
     async def listening() -> bool:
         return bool(client.pubsub_numsub("semcore:index")[0][1] == 2)
+
+    def lookups() -> int:
+        return int(client.info("commandstats")["cmdstat_get"]["calls"])
+
+    async def all_have_asked() -> bool:
+        return lookups() >= asked_before + 2
 
     async with (
         running(bundle, tmp_path / "one", redis_url) as one,
@@ -197,9 +206,9 @@ async def test_a_connection_made_anew_asks_what_was_missed(
 
         # Who knows what was announced last keeps what was loaded since.
         await two.lifecycle.rollback()
+        asked_before = lookups()
         client.client_kill_filter(_type="pubsub")
-        await asyncio.sleep(0.5)
-        await until(listening)
+        await until(all_have_asked)
         assert await serves(two, first)
         await two.lifecycle.rollback()
 
@@ -213,6 +222,76 @@ async def test_a_connection_made_anew_asks_what_was_missed(
         client.client_kill_filter(_type="pubsub")
         await until(lambda: serves(two, first))
     client.close()
+
+
+async def test_of_two_reloads_at_a_time_all_serve_the_one_announced_last(
+    trained: Path, smaller: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = trained / "bundle"
+    async with (
+        running(bundle, tmp_path / "one", redis_url) as one,
+        running(bundle, tmp_path / "two", redis_url) as two,
+    ):
+        await until(lambda: know_each_other(one))
+        assert one.replicas is not None
+        assert two.replicas is not None
+        first, others = two.lifecycle.current.version, two.replicas
+        serve = two.lifecycle.serve
+        served: list[str] = []
+
+        async def outrun(path: Path, version: str) -> None:
+            if not served:
+                await others.announce()  # as where it has loaded its own just now
+            served.append(version)
+            await serve(path, version)
+
+        monkeypatch.setattr(two.lifecycle, "serve", outrun)
+        second = (await one.lifecycle.reload(smaller)).index_version
+        await one.replicas.announce()
+
+        async def settled() -> bool:
+            return served == [second, first] and await serves(two, first)
+
+        await until(settled)
+        await until(lambda: serves(one, first))
+
+
+async def test_goes_on_after_an_unforeseen_error(
+    trained: Path, smaller: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = trained / "bundle"
+    async with (
+        running(bundle, tmp_path / "one", redis_url) as one,
+        running(bundle, tmp_path / "two", redis_url) as two,
+    ):
+        await until(lambda: know_each_other(one))
+        serve, failures = two.lifecycle.serve, [TypeError("odd")]
+
+        async def failing(path: Path, version: str) -> None:
+            if failures:
+                raise failures.pop()
+            await serve(path, version)
+
+        monkeypatch.setattr(two.lifecycle, "serve", failing)
+        assert one.replicas is not None
+        second = (await one.lifecycle.reload(smaller)).index_version
+        await one.replicas.announce()
+        await until(lambda: serves(two, second))
+        assert not failures
+
+
+async def test_a_change_that_cannot_be_shown_is_told_to_others(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise JournalError("make room")
+
+    async with running(few, tmp_path / "journal") as retrieval:
+        monkeypatch.setattr(retrieval.lifecycle.current, "catch_up", full)
+        with pytest.raises(JournalError):
+            await retrieval.writer.add([a_text("new")])
+        assert retrieval.writer.written.is_set()
+        assert len(retrieval._journal.untold(9)) == 1
 
 
 async def test_what_was_not_told_yet_is_not_undone(few: Path, tmp_path: Path) -> None:

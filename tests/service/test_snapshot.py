@@ -1,7 +1,12 @@
 """The files by which the engine knows a side stay as they are while somebody has the side."""
 
+import errno
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from semcore.errors import BundleError
 from semcore.filter import Filter
 from service.index import Index
 from service.layer_files import are_gone
@@ -35,4 +40,22 @@ def test_a_filter_made_anew_shares_no_files_with_the_older_one(few: Path) -> Non
     assert are_gone(files)
     assert not are_gone(newer.files)
     assert live_edges(newer) == before
+    index.close()
+
+
+def test_a_filter_without_room_leaves_nothing(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = Index(few)
+    wanted = Filter.model_validate({"field": "year", "gte": 1992})
+    before = sorted(index.folder.iterdir())
+
+    def full(path: str, *_: object, **__: object) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", full)
+        with pytest.raises(BundleError, match="make room in"):
+            index.snapshot.side("image", wanted)
+    assert sorted(index.folder.iterdir()) == before
+    assert index.snapshot.side("image", wanted) is not None
     index.close()
