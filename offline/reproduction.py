@@ -21,7 +21,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -98,7 +98,7 @@ class Reproduction:
         """
         self._claim()
         views: dict[str, tuple[System, list[View]]] = {}
-        for line in _in_order(recipes):
+        for line in (line for recipe in recipes for line in recipe.lines):
             _, mine = views.setdefault(line.system.name, (line.system, []))
             if line.view not in mine:
                 mine.append(line.view)
@@ -107,6 +107,7 @@ class Reproduction:
         costs: dict[str, Cost] = {}
         for name, (system, mine) in views.items():
             for seed in range(self._budget.runs if name in repeated else 1):
+                self._made(SEMCORE, seed)  # others take its samples as their measure
                 self._report(f"{name}, seed {seed}")
                 for view, found in self._answers(system, mine, seed).items():
                     kept = answers.setdefault((name, view), {d: [] for d in DIRECTIONS})
@@ -270,12 +271,6 @@ class Reproduction:
 
     def _cost(self, name: str) -> Cost:
         return Cost(**json.loads((self._folder / "0" / name / _SYSTEM).read_text()))
-
-
-def _in_order(recipes: Iterable[Recipe]) -> list[Line]:
-    """All lines, those of SemCORE itself first: others take its samples as their measure."""
-    lines = [line for recipe in recipes for line in recipe.lines]
-    return [Line(SEMCORE.name, SEMCORE), *sorted(lines, key=lambda line: line.system != SEMCORE)]
 
 
 def _parameters(model: Path) -> int:
