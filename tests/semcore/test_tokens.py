@@ -83,5 +83,5 @@ def test_says_where_the_tokenizer_is_damaged(trained: Path, tmp_path: Path) -> N
 def test_says_which_identifier_has_too_many_tokens(trained: Path) -> None:
     spelling = IdentifierTokenizer(load_tokenizer(trained / "model"))
     long = " ".join(["<g1>", *("x" * 40 for _ in range(12))])
-    with pytest.raises(ModelError, match="fewer keywords"):
+    with pytest.raises(ModelError, match="fewer or shorter words"):
         trie_walk(Trie.build([long]), spelling, [(long, 0)])
