@@ -192,6 +192,15 @@ class Journal:
             rows = self._connection.execute("SELECT id FROM changes WHERE NOT told").fetchall()
         return {item_id for (item_id,) in rows}
 
+    def count_untold(self) -> int:
+        """How many changes other replicas were not told yet."""
+        if self._connection is None:
+            return 0
+        with self._alone("cannot be read"):
+            statement = "SELECT count(*) FROM changes WHERE NOT told"
+            (count,) = self._connection.execute(statement).fetchone()
+        return int(count)
+
     def tell(self, number: int) -> None:
         """Other replicas know of all changes up to a number."""
         with self._alone("cannot be written"), self._writable() as connection:

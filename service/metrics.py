@@ -33,9 +33,7 @@ RELOADS = Counter("semcore_index_reloads_total", "Index reloads by outcome", ["o
 INDEX = Gauge("semcore_index_info", "1 for the index version that serves", ["version"])
 CANARY = Gauge("semcore_canary_recall", "Recall at 10 of the index's canary queries", ["direction"])
 CHANGES = Counter("semcore_item_changes_total", "Items added (or replaced) and deleted", ["change"])
-UNTOLD = Gauge(
-    "semcore_changes_untold", "Changes of items that other replicas were not told yet, up to 100"
-)
+UNTOLD = Gauge("semcore_changes_untold", "Changes of items that other replicas were not told yet")
 READY = Gauge("semcore_ready", "1 once warmed up")
 QUEUE = Gauge("semcore_queue_depth", "Searches that wait for a turn in the engine")
 REFUSED = Counter(

@@ -82,6 +82,7 @@ class Replicas:
         self._latest: str | None = None  # what was announced last; None before Redis was asked
         self._announcing = asyncio.Lock()
         self._ordering = asyncio.Lock()
+        self._read = asyncio.Event()  # set once all of the stream was read
         self._complained = False
 
     def start(self) -> None:
@@ -192,35 +193,56 @@ class Replicas:
             )
 
     async def _tell(self) -> None:
+        await self._until_all_is_read()
         while True:
             self._writer.written.clear()
             while batch := await asyncio.to_thread(self._journal.untold, _BATCH):
-                for told, (number, change) in enumerate(batch):
-                    metrics.UNTOLD.set(len(batch) - told)
+                for number, change in batch:
+                    await self._count_untold()
                     packed = await asyncio.to_thread(self._packed, change)
+                    entry: dict[Any, Any] = {
+                        "change": packed, "journal": self._journal.name, "number": number,
+                    }  # fmt: skip
                     async with self._ordering:
-                        await self._redis.xadd(
-                            _STREAM, {"change": packed}, minid=_oldest(), approximate=True
-                        )
+                        await self._redis.xadd(_STREAM, entry, minid=_oldest(), approximate=True)
                         await asyncio.to_thread(self._journal.tell, number)
             metrics.UNTOLD.set(0)
             await self._writer.written.wait()
 
+    async def _until_all_is_read(self) -> None:
+        """The answer to what was told last may be lost; whether it was told, the stream says."""
+        self._read = asyncio.Event()
+        while not self._read.is_set():
+            await self._count_untold()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._read.wait(), _WAIT / 1000)
+
+    async def _count_untold(self) -> None:
+        metrics.UNTOLD.set(await asyncio.to_thread(self._journal.count_untold))
+
     async def _follow(self) -> None:
         await self._check_place()
         while True:
+            all_read = self._read
             place = await asyncio.to_thread(lambda: self._journal.place)
             found: Any = await self._redis.xread({_STREAM: place}, count=_BATCH, block=_WAIT)
-            for _, entries in found:
-                changes = []
-                for number, fields in entries:
-                    try:
-                        changes.append(await asyncio.to_thread(self._unpacked, fields["change"]))
-                    except (KeyError, ValueError) as error:
-                        _log.warning("replication: entry %s is none of ours: %s", number, error)
+            entries = found[0][1] if found else []
+            changes = []
+            for number, fields in entries:
+                try:
+                    changes.append(await asyncio.to_thread(self._unpacked, fields["change"]))
+                except (KeyError, ValueError) as error:
+                    _log.warning("replication: entry %s is none of ours: %s", number, error)
+            mine = self._journal.name
+            told = [int(one["number"]) for _, one in entries if one.get("journal") == mine]
+            if entries:
                 # Which of our changes come after these is only known while none is on its way.
                 async with self._ordering:
+                    if told:
+                        await asyncio.to_thread(self._journal.tell, max(told))
                     await self._writer.follow(changes, entries[-1][0])
+            if len(entries) < _BATCH:
+                all_read.set()
 
     async def _check_place(self) -> None:
         """Complain, once, where the stream may have lost what was not read yet."""

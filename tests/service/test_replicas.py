@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -337,6 +338,40 @@ async def test_what_comes_after_a_change_on_its_way_is_not_left_out(
         noted.set()
         await until(lambda: lacks(one, "short-lived"))
         assert await lacks(two, "short-lived")
+    client.close()
+
+
+async def test_what_was_told_is_not_told_again_where_the_answer_was_lost(
+    few: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    async with (
+        running(few, tmp_path / "one", redis_url) as one,
+        running(few, tmp_path / "two", redis_url) as two,
+    ):
+        assert one.replicas is not None
+        add, lost = one.replicas._redis.xadd, asyncio.Event()
+
+        async def without_answer(*entry: Any, **options: Any) -> None:
+            await add(*entry, **options)
+            if not lost.is_set():
+                lost.set()
+                await until(lambda: holds(two, "short-lived"))
+                await two.writer.delete("short-lived")
+                await until(lambda: told(2))
+                raise redis.ConnectionError("the answer was lost")
+
+        async def told(number: int) -> bool:
+            return bool(client.xlen("semcore:items") == number)
+
+        monkeypatch.setattr(one.replicas._redis, "xadd", without_answer)
+        await one.writer.add([a_text("short-lived")])
+        await asyncio.wait_for(lost.wait(), 60)
+        await one.writer.add([a_text("later")])
+        await until(lambda: holds(two, "later"))
+        assert await lacks(two, "short-lived")
+        await until(lambda: lacks(one, "short-lived"))
+        assert await told(3)
     client.close()
 
 
