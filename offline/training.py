@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -80,12 +79,10 @@ def train_model(
     first = run.stage_1(run.tokens(run.prepared(base, warm_up)))
     last = run.stage_2(first) if settings.gsv_queries else first
     if run.is_first:
-        with run.published(last) as folder:
-            logs = [run.work / f"{name}.{LOSS_LOG}" for name in _STAGES]
-            log = "".join(log.read_text() for log in logs if log.exists())
-            (folder / LOSS_LOG).write_text(log)
-            record = {"base": base, **asdict(settings), "seen": run.seen()}
-            (folder / RECORD).write_text(json.dumps(record, indent=2))
+        logs = [run.work / f"{name}.{LOSS_LOG}" for name in _STAGES]
+        log = "".join(log.read_text() for log in logs if log.exists())
+        record = {"base": base, **asdict(settings), "seen": run.seen()}
+        run.publish(last, {LOSS_LOG: log, RECORD: json.dumps(record, indent=2)})
     run.wait()
     return out
 
@@ -106,8 +103,7 @@ def prepare_model(
     run = _Run(bundle, out, settings, report, features)
     prepared = run.prepared(base, warm_up)
     if run.is_first:
-        with run.published(prepared):
-            pass
+        run.publish(prepared, {})
     run.wait()
     return out
 
@@ -151,14 +147,14 @@ class _Run:
         """Until all processes have come this far."""
         self._processes.wait_for_everyone()
 
-    @contextmanager
-    def published(self, last: Path) -> Iterator[Path]:
-        """A copy of the last stage to complete, which then takes its place as a whole, and the
-        stages go."""
+    def publish(self, last: Path, notes: Mapping[str, str]) -> None:
+        """Put a copy of the last stage, with notes (texts by file name), where the model is to be,
+        as a whole; the stages go."""
         copy = self.work / "model"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(last, copy)
-        yield copy
+        for name, text in notes.items():
+            (copy / name).write_text(text)
         shutil.rmtree(self._out, ignore_errors=True)
         copy.rename(self._out)
         shutil.rmtree(self.work)

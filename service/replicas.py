@@ -197,8 +197,8 @@ class Replicas:
         while True:
             self._writer.written.clear()
             while batch := await asyncio.to_thread(self._journal.untold, _BATCH):
+                await self._count_untold()
                 for number, change in batch:
-                    await self._count_untold()
                     packed = await asyncio.to_thread(self._packed, change)
                     entry: dict[Any, Any] = {
                         "change": packed, "journal": self._journal.name, "number": number,

@@ -5,7 +5,8 @@ import json
 import logging
 import random
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,18 @@ from service.retrieval import Retrieval
 @pytest.fixture(autouse=True)
 def empty(redis_url: str) -> None:
     redis.Redis.from_url(redis_url).flushall()
+
+
+@asynccontextmanager
+async def both(
+    bundle: Path, folder: Path, redis_url: str
+) -> AsyncIterator[tuple[Retrieval, Retrieval]]:
+    """Two replicas on a bundle, with journals of their own below ``folder``."""
+    async with (
+        running(bundle, folder / "one", redis_url) as one,
+        running(bundle, folder / "two", redis_url) as two,
+    ):
+        yield one, two
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -56,10 +69,7 @@ async def same(one: Retrieval, other: Retrieval) -> bool:
 
 async def test_items_reach_all_replicas(few: Path, tmp_path: Path, redis_url: str) -> None:
     rng = random.Random(0)
-    async with (
-        running(few, tmp_path / "one", redis_url) as one,
-        running(few, tmp_path / "two", redis_url) as two,
-    ):
+    async with both(few, tmp_path, redis_url) as (one, two):
         before = await found(one)
         gone = sorted(before)[0]
         picture = new_item(rng, "shared").model_copy(update={"kind": "text", "image": None})
@@ -102,10 +112,7 @@ async def test_an_index_is_announced(
     trained: Path, smaller: Path, tmp_path: Path, redis_url: str
 ) -> None:
     bundle = trained / "bundle"
-    async with (
-        running(bundle, tmp_path / "one", redis_url) as one,
-        running(bundle, tmp_path / "two", redis_url) as two,
-    ):
+    async with both(bundle, tmp_path, redis_url) as (one, two):
         await asyncio.sleep(0.5)
         first = one.lifecycle.current.version
         done = await one.lifecycle.reload(smaller)
@@ -159,10 +166,7 @@ async def test_what_could_not_be_told_is_told_once_redis_is_back(
     bundle, port = trained / "bundle", free_port()
     url = f"redis://127.0.0.1:{port}/0"
     with redis_server(port) as first:
-        async with (
-            running(bundle, tmp_path / "one", url) as one,
-            running(bundle, tmp_path / "two", url) as two,
-        ):
+        async with both(bundle, tmp_path, url) as (one, two):
             await until(lambda: know_each_other(one))
             first.kill()
             first.wait()
@@ -194,10 +198,7 @@ async def test_a_connection_made_anew_asks_what_was_missed(
     async def all_have_asked() -> bool:
         return lookups() >= asked_before + 2
 
-    async with (
-        running(bundle, tmp_path / "one", redis_url) as one,
-        running(bundle, tmp_path / "two", redis_url) as two,
-    ):
+    async with both(bundle, tmp_path, redis_url) as (one, two):
         await until(listening)
         assert one.replicas is not None
         first = one.lifecycle.current.version
@@ -229,10 +230,7 @@ async def test_of_two_reloads_at_a_time_all_serve_the_one_announced_last(
     trained: Path, smaller: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = trained / "bundle"
-    async with (
-        running(bundle, tmp_path / "one", redis_url) as one,
-        running(bundle, tmp_path / "two", redis_url) as two,
-    ):
+    async with both(bundle, tmp_path, redis_url) as (one, two):
         await until(lambda: know_each_other(one))
         assert one.replicas is not None
         assert two.replicas is not None
@@ -261,10 +259,7 @@ async def test_goes_on_after_an_unforeseen_error(
     trained: Path, smaller: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = trained / "bundle"
-    async with (
-        running(bundle, tmp_path / "one", redis_url) as one,
-        running(bundle, tmp_path / "two", redis_url) as two,
-    ):
+    async with both(bundle, tmp_path, redis_url) as (one, two):
         await until(lambda: know_each_other(one))
         serve, failures = two.lifecycle.serve, [TypeError("odd")]
 
@@ -316,10 +311,7 @@ async def test_what_comes_after_a_change_on_its_way_is_not_left_out(
     few: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, noted = redis.Redis.from_url(redis_url), threading.Event()
-    async with (
-        running(few, tmp_path / "one", redis_url) as one,
-        running(few, tmp_path / "two", redis_url) as two,
-    ):
+    async with both(few, tmp_path, redis_url) as (one, two):
         tell = one._journal.tell
 
         def late(number: int) -> None:
@@ -345,10 +337,7 @@ async def test_what_was_told_is_not_told_again_where_the_answer_was_lost(
     few: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = redis.Redis.from_url(redis_url)
-    async with (
-        running(few, tmp_path / "one", redis_url) as one,
-        running(few, tmp_path / "two", redis_url) as two,
-    ):
+    async with both(few, tmp_path, redis_url) as (one, two):
         assert one.replicas is not None
         add, lost = one.replicas._redis.xadd, asyncio.Event()
 
