@@ -61,6 +61,8 @@ def _has_data(url: str, query: str) -> bool:
         response = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=10)
     except httpx.ConnectError:
         return False
+    if response.status_code == 503:  # it listens before it is ready
+        return False
     assert response.status_code == 200, response.text
     found = response.json()["data"]["result"]
     return bool(found) and all(math.isfinite(float(series["value"][1])) for series in found)

@@ -1,5 +1,6 @@
 """The search page in a real browser, against the real service on the demo corpus."""
 
+import asyncio
 import base64
 from pathlib import Path
 from typing import Any
@@ -184,8 +185,10 @@ async def test_says_what_is_wrong_and_tries_again(visit: Visit, house: House) ->
         body["degraded"] = {"beam_width": 4, "verified": 2}
         await route.fulfill(json=body)
 
+    seen = asyncio.Event()
+
     async def slow(route: Route) -> None:
-        await page.wait_for_selector("#notice:has-text('Still searching')")
+        await seen.wait()
         await route.continue_()
 
     told = {
@@ -202,6 +205,7 @@ async def test_says_what_is_wrong_and_tries_again(visit: Visit, house: House) ->
     await page.route("**/search/*", slow)
     await page.fill("#query", "a red boat")
     await page.wait_for_selector("#notice:has-text('Still searching')")
+    seen.set()
     await results(page)
     assert not await page.locator("#notice").is_visible()
     await page.unroute("**/search/*")
