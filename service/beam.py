@@ -102,6 +102,11 @@ class BeamSearch:
         """Up to ``beam_width`` finished identifiers, likeliest first (paper 3.2.3)."""
         return self._finished
 
+    @property
+    def is_lost(self) -> bool:
+        """It ended with nothing: the engine could follow the layers no further."""
+        return self._constrained and not self.rows and not self._finished
+
     def advance(self, answers: Mapping[int, Answer]) -> None:
         """Spell one more token; ``answers`` holds one for each row.
 

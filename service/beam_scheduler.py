@@ -236,7 +236,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         before = {number: self.requests.get(name) for number, name in search.rows.items()}
         search.beams.advance(search.answers)
         search.answers.clear()
-        if not self._has_room(search, before):
+        if search.beams.is_lost or not self._has_room(search, before):
             search.request.status = RequestStatus.FINISHED_ERROR
             search.beams.rows.clear()
         for number, row in search.beams.rows.items():

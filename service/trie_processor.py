@@ -11,9 +11,10 @@ vLLM has two model runners with different interfaces for processors; both are se
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from vllm.v1.worker.gpu.sample.logits_processor.interface import (
     LogitsProcessor as LogitsProcessorV2,
 )
 
+from semcore.errors import BundleError
 from semcore.layers import Layer, Positions
 from semcore.walk import ABSENT, ROOT
 from service.layer_files import MOST_LAYERS, LayerFiles, are_gone, open_layers
@@ -44,7 +46,8 @@ if TYPE_CHECKING:
 
 ARGUMENT = "semcore"
 _KEPT = 16
-_OTHER, _FREE, _WALK, _CHOICE = range(4)
+_log = logging.getLogger("semcore")
+_OTHER, _FREE, _WALK, _CHOICE, _GONE = range(5)
 
 
 def position_argument(
@@ -115,18 +118,7 @@ class Slots:
             self._choices[slot] = np.array(argument["steps"], dtype=np.int64)
             self._levels[slot] = len(spelled)
         elif argument is not None:
-            kind = _WALK if argument["files"] else _FREE
-        if argument is not None and kind == _WALK:
-            files = tuple((stem, live) for stem, live in argument["files"])
-            self._walks[slot] = self._number(files)
-            self._levels[slot] = argument["level"] + len(spelled)
-            positions = tuple(argument["positions"])
-            if spelled:
-                followed = open_layers(files).follow(spelled, positions)
-                assert followed is not None, "the engine spelled a token that the walk forbids"
-                positions = followed[0]
-            for place in range(MOST_LAYERS):  # number by number, for which no device waits
-                self._positions[slot, place] = positions[place] if place < len(files) else ABSENT
+            kind = self._walk(slot, argument, spelled) if argument["files"] else _FREE
         self._kinds[slot] = kind
         return kind != _OTHER
 
@@ -153,7 +145,7 @@ class Slots:
 
     def mask(self, logits: Tensor, slots: NDArray[np.int64]) -> Tensor:
         """Mask each row of ``logits``, float32 [rows, vocabulary], as the request in its slot
-        asks; in place."""
+        asks; in place. All of a row whose walk is gone is forbidden."""
         kinds = self._kinds[slots]
         if not kinds.any():
             return logits
@@ -161,6 +153,9 @@ class Slots:
         if len(free):
             rows = self._index(free)
             logits[rows] = logits[rows].log_softmax(dim=-1)
+        gone = np.flatnonzero(kinds == _GONE)
+        if len(gone):
+            logits[self._index(gone)] = -torch.inf
         chosen = np.flatnonzero(kinds == _CHOICE)
         if len(chosen):
             rows = self._index(chosen)[:, None]
@@ -183,6 +178,25 @@ class Slots:
             positions = self._positions[at, : len(layers)]
             self._following[at, : len(layers)] = mask_logits(logits, rows, layers, positions)
         return logits
+
+    def _walk(self, slot: int, argument: Mapping[str, Any], spelled: Sequence[int]) -> int:
+        """Stand where the argument says, and what was spelled since; the kind of the request."""
+        files = tuple((stem, live) for stem, live in argument["files"])
+        try:
+            self._walks[slot] = self._number(files)
+        except BundleError as error:
+            # Retired with whoever asked, as a rule; an error here would end the engine.
+            _log.warning("a search cannot go on: %s", error)
+            return _GONE
+        self._levels[slot] = argument["level"] + len(spelled)
+        positions = tuple(argument["positions"])
+        if spelled:
+            followed = open_layers(files).follow(spelled, positions)
+            assert followed is not None, "the engine spelled a token that the walk forbids"
+            positions = followed[0]
+        for place in range(MOST_LAYERS):  # number by number, for which no device waits
+            self._positions[slot, place] = positions[place] if place < len(files) else ABSENT
+        return _WALK
 
     def _number(self, files: LayerFiles) -> int:
         """That of these layers, which are opened if they are not, in place of the least used."""

@@ -89,3 +89,10 @@ def test_forbidden_tokens_are_no_candidates() -> None:
     beams.advance({0: Answer(3, np.array([3, 4, 0, 1]), logprobs)})
     assert [row.tokens for row in beams.rows.values()] == [(3,), (4,)]
     assert list(beams.rows) == [0, 1]
+
+
+def test_where_all_is_forbidden_the_search_is_lost() -> None:
+    beams = BeamSearch(Layers([Layer(walk_of([(3, END)]))]), 5)
+    assert not beams.is_lost
+    beams.advance({0: Answer(0, np.array([0, 1]), np.full(2, -np.inf, np.float32))})
+    assert beams.is_lost

@@ -159,6 +159,16 @@ def test_more_indexes_than_are_kept_open(tmp_path: Path) -> None:
         assert allowed(logits[0]) == [2, 3 + number % 8]
 
 
+def test_a_walk_that_is_gone_lets_nothing_be_spelled(tmp_path: Path) -> None:
+    _, stem = saved(tmp_path)
+    processor = runner_1()
+    stems = [stem, str(tmp_path / "gone")]
+    added = [(n, params(position_argument(files(s))), None, []) for n, s in enumerate(stems)]
+    processor.update_state(update(2, added))
+    logits = processor.apply(torch.zeros(2, VOCABULARY))
+    assert [allowed(row) for row in logits] == [[3, 6, 11], []]
+
+
 def test_runner_2_keeps_requests_by_slot(tmp_path: Path) -> None:
     walk, stem = saved(tmp_path)
     states: Any = SimpleNamespace(
