@@ -143,8 +143,8 @@ class Journal:
             changes = [_change(item_id, entry) for item_id, entry in rows]
         yield from changes
 
-    def append(self, changes: Sequence[Change], place: str | None = None) -> int:
-        """Write changes, all or none of them, to the disk; the number of the last one.
+    def append(self, changes: Sequence[Change], place: str | None = None) -> None:
+        """Write changes, all or none of them, to the disk.
 
         Args:
             place: up to where other replicas' changes have been read with these; None for changes
@@ -164,7 +164,6 @@ class Journal:
                 )
                 if place is not None:
                     connection.execute("UPDATE own SET place = ?", (place,))
-            return self.last
 
     @property
     def place(self) -> str:

@@ -56,7 +56,8 @@ class Index:
             JournalError: the journal cannot be read.
         """
         self.bundle = bundle
-        with _own_folder(bundle) as self.folder:
+        with _own_folder(bundle) as self._own:
+            self.folder = Path(self._own.name)
             self.manifest = _linked(bundle, self.folder)
             if self.manifest.model is None:
                 raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
@@ -139,7 +140,7 @@ class Index:
         self.store.close()
         self.walks.clear()
         del self.snapshot  # which holds this: a circle that may be out of the collector's sight
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._own.cleanup()
 
 
 class IndexSlot:
@@ -179,14 +180,15 @@ class IndexSlot:
 
 
 @contextmanager
-def _own_folder(bundle: Path) -> Iterator[Path]:
-    """A new folder, which stays unless opening the bundle in it fails."""
+def _own_folder(bundle: Path) -> Iterator[tempfile.TemporaryDirectory[str]]:
+    """A new folder, which stays unless opening the bundle in it fails; at the latest, it goes with
+    the process."""
     try:
-        folder = Path(tempfile.mkdtemp(prefix="semcore-index-"))
+        folder = tempfile.TemporaryDirectory(prefix="semcore-index-", ignore_cleanup_errors=True)
         try:
             yield folder
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.cleanup()
             raise
     except OSError as error:
         raise BundleError(

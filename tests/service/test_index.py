@@ -3,6 +3,8 @@
 import io
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -49,6 +51,17 @@ def test_an_index_survives_its_bundle(trained: Path, tmp_path: Path) -> None:
     assert Path(stem).parent.is_dir()
     index.close()
     assert not Path(stem).parent.exists()
+
+
+def test_what_nobody_closes_goes_with_the_process(trained: Path, tmp_path: Path) -> None:
+    opening = "import sys; from pathlib import Path; from service.index import Index\n"
+    opening += "index = Index(Path(sys.argv[1])); print(index.folder)"
+    told = subprocess.run(
+        [sys.executable, "-c", opening, str(trained / "bundle")],
+        env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert Path(told.stdout.strip()).parent == tmp_path
+    assert not list(tmp_path.iterdir())
 
 
 def test_refuses_an_untrained_bundle(corpus: Corpus, tmp_path: Path) -> None:
