@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import secrets
 import shutil
 import time
@@ -74,8 +75,15 @@ def demo_bundle() -> Path:
 
     folder = cache_folder("demo")
     bundle = folder / "bundle"
-    if bundle.exists() and read_manifest(bundle).model is not None:
-        return bundle
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two would take each other's beginnings away
+        if not bundle.exists() or read_manifest(bundle).model is None:
+            _make(folder, bundle)
+    return bundle
+
+
+def _make(folder: Path, bundle: Path) -> None:
     from offline.binding import bind_bundle
     from offline.build import BuildSettings, build_bundle
     from offline.corpus import read_corpus
@@ -95,7 +103,6 @@ def demo_bundle() -> Path:
         build_bundle(read_corpus(corpus), bundle, settings)
     train_model(bundle, "tiny", folder / "model", TINY, read_corpus(warm_up), typer.echo)
     bind_bundle(bundle, folder / "model")
-    return bundle
 
 
 def _show_searches(url: str, bundle: Path) -> None:
@@ -132,7 +139,7 @@ def _calibrate(url: str, bundle: Path, queries: int, key: str) -> None:
     typer.echo("\ncalibrating")
     asyncio.run(calibrate(url, bundle, limit=queries))
     path, headers = f"{url}/admin/index/reload", {"X-API-Key": key}
-    httpx.post(path, json={}, headers=headers, timeout=60).raise_for_status()
+    httpx.post(path, json={}, headers=headers, timeout=600).raise_for_status()
 
 
 def _measure(url: str, bundle: Path, queries: int, folder: Path) -> str:

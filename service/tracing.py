@@ -68,7 +68,8 @@ def record_spans(watch: Stopwatch, **attributes: str | int | bool) -> None:
     parent = trace.get_current_span()
     if not parent.is_recording():
         return
-    began = time.time_ns() - int(1e9 * watch.elapsed)
+    elapsed = watch.elapsed  # before the clock, so that no part begins too early
+    began = time.time_ns() - int(1e9 * elapsed)
     parent.set_attributes({f"semcore.{name}": value for name, value in attributes.items()})
     made: dict[str, Span] = {}
     for part in sorted(watch.spans, key=lambda part: (part.path.count("/"), part.start)):

@@ -27,11 +27,14 @@ async function open() {
   setInterval(() => document.hidden || look(), LOOK);
 }
 
+let looks = 0;
+
 /** Show what is there now; false if it cannot be had. */
 async function look() {
+  const mine = ++looks;
   try {
     const status = await admin("/admin/index");
-    draw(status);
+    if (mine === looks) draw(status); // what was asked for later is newer
     if (at("house").hidden) notify(at("notice"), "");
     return true;
   } catch (error) {

@@ -14,7 +14,10 @@ const place = (scope) => `semcore-key-${scope}`;
 /** The key for a scope, "search" or "admin"; "" if there is none. */
 export const keyFor = (scope) => sessionStorage.getItem(place(scope)) ?? "";
 
-export const setKey = (scope, key) => sessionStorage.setItem(place(scope), key);
+export function setKey(scope, key) {
+  sessionStorage.setItem(place(scope), key);
+  clusters = undefined; // what was asked for without it
+}
 
 /** Ask for JSON. `form` is sent as it is, `body` as JSON. Throws ServiceError, or AbortError. */
 export async function ask(path, { method = "GET", body, form, signal, scope = "search" } = {}) {

@@ -64,7 +64,10 @@ async function more() {
   const some = failures.slice(shown, shown + STEP);
   shown += some.length;
   at("more").hidden = shown >= failures.length;
-  at("failures").append(...await Promise.all(some.map(failure)));
+  const all = failures;
+  const drawn = await Promise.all(some.map(failure));
+  if (all !== failures) return; // another direction was chosen meanwhile
+  at("failures").append(...drawn);
   at("status").textContent = `${shown} of ${count(failures.length, "failure")}`;
 }
 
