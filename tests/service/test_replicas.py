@@ -6,9 +6,9 @@ import logging
 import random
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -43,7 +43,7 @@ async def both(
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         if await condition():
             return
         await asyncio.sleep(0.1)
@@ -91,11 +91,20 @@ async def test_items_reach_all_replicas(few: Path, tmp_path: Path, redis_url: st
         # Both change the same item at the same time: they agree in the end.
         options = [new_item(rng, "shared") for _ in range(2)]
         await asyncio.gather(one.writer.add(options[:1]), two.writer.add(options[1:]))
-        await asyncio.sleep(2)
-        mine, theirs = await one.item("shared"), await two.item("shared")
-        assert mine is not None
-        assert theirs is not None
-        assert mine[0] == theirs[0]
+        client = redis.Redis.from_url(redis_url)
+
+        async def have_all_read() -> bool:
+            (last, _), *_ = client.xrevrange("semcore:items", count=1)
+            places = {retrieval._journal.place for retrieval in (one, two)}
+            return client.xlen("semcore:items") == 4 and places == {last.decode()}
+
+        async def agree() -> bool:
+            mine, theirs = await one.item("shared"), await two.item("shared")
+            return mine is not None and theirs is not None and mine[0] == theirs[0]
+
+        await until(have_all_read)
+        await until(agree)
+        client.close()
     # One that was away catches up, and one without a journal gets everything.
     async with running(few, tmp_path / "one", redis_url) as one:
         await one.writer.add([new_item(rng, f"later {n}") for n in range(3)])
@@ -113,7 +122,7 @@ async def test_an_index_is_announced(
 ) -> None:
     bundle = trained / "bundle"
     async with both(bundle, tmp_path, redis_url) as (one, two):
-        await asyncio.sleep(0.5)
+        await until(lambda: know_each_other(one))
         first = one.lifecycle.current.version
         done = await one.lifecycle.reload(smaller)
         assert one.replicas is not None
@@ -123,8 +132,7 @@ async def test_an_index_is_announced(
             return two.lifecycle.current.version == version
 
         await until(lambda: has(done.index_version))
-        reports = await one.replicas.reports()
-        assert len(reports) == 2
+        await until(lambda: know_each_other(one))
         await one.lifecycle.rollback()
         await one.replicas.announce()
         await until(lambda: has(first))
@@ -156,6 +164,10 @@ async def know_each_other(one: Retrieval, number: int = 2) -> bool:
     return len(await one.replicas.reports()) == number
 
 
+async def have_read(*all_of_them: Retrieval) -> bool:
+    return all(one.replicas is not None and one.replicas._read.is_set() for one in all_of_them)
+
+
 async def untold(number: int) -> bool:
     return REGISTRY.get_sample_value("semcore_changes_untold") == number
 
@@ -168,6 +180,7 @@ async def test_what_could_not_be_told_is_told_once_redis_is_back(
     with redis_server(port) as first:
         async with both(bundle, tmp_path, url) as (one, two):
             await until(lambda: know_each_other(one))
+            await until(lambda: have_read(one, two))
             first.kill()
             first.wait()
             await one.writer.add([a_text("told late")])
@@ -333,27 +346,64 @@ async def test_what_comes_after_a_change_on_its_way_is_not_left_out(
     client.close()
 
 
+@asynccontextmanager
+async def losing_the_first_answer(
+    redis_url: str, meanwhile: Callable[[], Awaitable[None]]
+) -> AsyncIterator[str]:
+    """The URL of a way to Redis on which the answer to the first entry of the stream is lost, once
+    ``meanwhile`` is done."""
+    loses, serving = True, set()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal loses
+        serving.add(asyncio.current_task())
+        answers, onward = await asyncio.open_connection("127.0.0.1", urlsplit(redis_url).port)
+
+        async def answer() -> None:
+            while content := await answers.read(2**16):
+                writer.write(content)
+
+        answering = asyncio.create_task(answer())
+        while content := await reader.read(2**16):
+            last = loses and b"XADD" in content
+            if last:
+                loses = False
+                answering.cancel()
+            onward.write(content)
+            if last:
+                await meanwhile()
+                break
+        answering.cancel()
+        for end in (onward, writer):
+            end.close()
+            with suppress(ConnectionError):
+                await end.wait_closed()
+
+    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+    yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    server.close()
+    await asyncio.gather(*serving)
+
+
 async def test_what_was_told_is_not_told_again_where_the_answer_was_lost(
-    few: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    few: Path, tmp_path: Path, redis_url: str
 ) -> None:
-    client = redis.Redis.from_url(redis_url)
-    async with both(few, tmp_path, redis_url) as (one, two):
-        assert one.replicas is not None
-        add, lost = one.replicas._redis.xadd, asyncio.Event()
+    client, lost = redis.Redis.from_url(redis_url), asyncio.Event()
 
-        async def without_answer(*entry: Any, **options: Any) -> None:
-            await add(*entry, **options)
-            if not lost.is_set():
-                lost.set()
-                await until(lambda: holds(two, "short-lived"))
-                await two.writer.delete("short-lived")
-                await until(lambda: told(2))
-                raise redis.ConnectionError("the answer was lost")
+    async def told(number: int) -> bool:
+        return bool(client.xlen("semcore:items") == number)
 
-        async def told(number: int) -> bool:
-            return bool(client.xlen("semcore:items") == number)
+    async def meanwhile() -> None:
+        await until(lambda: holds(two, "short-lived"))
+        await two.writer.delete("short-lived")
+        await until(lambda: told(2))
+        lost.set()
 
-        monkeypatch.setattr(one.replicas._redis, "xadd", without_answer)
+    async with (
+        losing_the_first_answer(redis_url, meanwhile) as lossy,
+        running(few, tmp_path / "one", lossy) as one,
+        running(few, tmp_path / "two", redis_url) as two,
+    ):
         await one.writer.add([a_text("short-lived")])
         await asyncio.wait_for(lost.wait(), 60)
         await one.writer.add([a_text("later")])
