@@ -49,7 +49,7 @@ async def _run(rounds: int, seconds: float) -> dict[str, list[float]]:
     async def ask(state: str) -> None:
         cache = RedisCache(f"redis://127.0.0.1:{port}/0", Lifetime(60))
         until = time.perf_counter() + seconds
-        while time.perf_counter() < until:
+        while time.perf_counter() < until or len(taken[state]) < 2:
             began = time.perf_counter()
             await cache.get(f"{len(taken[state])}")
             taken[state].append(time.perf_counter() - began)
@@ -72,11 +72,21 @@ async def _run(rounds: int, seconds: float) -> dict[str, list[float]]:
 async def _redis(port: int) -> AsyncIterator[subprocess.Popen[bytes]]:
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        await asyncio.sleep(0.5)
         try:
+            while not await _listens(port):
+                await asyncio.sleep(0.05)
             yield process
         finally:
             process.kill()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def _garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

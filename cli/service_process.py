@@ -13,7 +13,7 @@ from pathlib import Path
 
 from semcore.errors import SemcoreError
 
-_PATIENCE = 300.0  # seconds until the service must be ready
+_PATIENCE = 600.0  # seconds until the service must be ready
 _END = 30.0  # seconds that it may take to end
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 from living import metadata
 from moment import MOMENT, SERVICE
@@ -19,6 +20,8 @@ from offline.demo_corpus import write_demo_corpus
 from offline.training import train_model
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# The same examples each time, however long they take.
+hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def test_photos_are_built_trained_served_and_searched(tmp_path: Path) -> None:
         body = {"query": corpus.pictures[0].captions[0], "top_k": 5}
         found = httpx.post(f"{url}/search/text-to-image", json=body, timeout=120).json()["items"]
         assert len(found) == 5
-        picture = httpx.get(url + found[0]["image"])
+        picture = httpx.get(url + found[0]["image"], timeout=60)
         assert picture.headers["content-type"] == "image/jpeg"
         texts = httpx.post(
             f"{url}/search/image-to-text", files={"image": picture.content}, timeout=120

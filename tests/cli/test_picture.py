@@ -16,26 +16,32 @@ from rich.console import Console, RenderableType
 from cli.picture import drawn
 
 # A process in a new session takes the first terminal that it opens for its own.
-COMMAND = "import os; os.open(os.ttyname(1), os.O_RDWR); from cli.main import app; app()"
-SIXEL = (b"\x1b[c", b"\x1b[?62;4c")
-KITTY = (b"\x1b_G", b"\x1b_Gi=1;OK\x1b\\")
+OPEN = "import os; os.open(os.ttyname(1), os.O_RDWR)"
+# Where an answer comes, it is waited for, however slow the machine.
+WAIT = "from textual_image import _terminal; read = _terminal.read"
+WAIT += "; _terminal.read = lambda file, length, _: read(file, length, 60)"
+SEARCH = "from cli.main import app; app()"
+CELLS = {b"\x1b[16t": b"\x1b[6;20;10t"}
+SIXEL = {b"\x1b[c": b"\x1b[?62;4c", **CELLS}
+KITTY = {b"\x1b[c": b"\x1b[?62;c", b"\x1b_G": b"\x1b_Gi=1;OK\x1b\\", **CELLS}
 
 
 def in_terminal(
     url: str,
     *arguments: str,
-    answer: tuple[bytes, bytes] | None = None,
+    answers: Mapping[bytes, bytes] = {},
     size: tuple[int, int] = (40, 100),
     stdin: int | None = None,
     environment: Mapping[str, str] = {},
 ) -> str:
-    """What a search writes to a terminal that gives one answer when it is asked for it."""
+    """What a search writes to a terminal that gives these answers to what it is asked."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, size)
-    command = [sys.executable, "-c", COMMAND, "search", "a red boat", "--top-k", "2"]
+    code = ";".join([OPEN, *([WAIT] if answers else []), SEARCH])
+    command = [sys.executable, "-c", code, "search", "a red boat", "--top-k", "2"]
     own = {"SEMCORE_KEY": "both", "TERM": "xterm-256color", "NO_COLOR": "", "PYTHONPATH": ""}
     everything = {**os.environ, **own, **environment}
-    written = b""
+    written, unanswered = b"", dict(answers)
     with subprocess.Popen(
         [*command, "--url", url, *arguments],
         stdin=theirs if stdin is None else stdin,
@@ -48,9 +54,8 @@ def in_terminal(
         with suppress(OSError):  # how a terminal says that nobody writes to it any more
             while more := os.read(ours, 65536):
                 written += more
-                if answer is not None and answer[0] in written:
-                    os.write(ours, answer[1])
-                    answer = None
+                for asked in [asked for asked in unanswered if asked in written]:
+                    os.write(ours, unanswered.pop(asked))
         os.close(ours)
     assert process.returncode == 0, written.decode()
     assert b"Traceback" not in written
@@ -58,13 +63,13 @@ def in_terminal(
 
 
 def test_a_terminal_with_sixel_graphics(guarded: str) -> None:
-    written = in_terminal(guarded, answer=SIXEL)
+    written = in_terminal(guarded, answers=SIXEL)
     assert written.count("\x1bP") == 2
     assert "▀" not in written
 
 
 def test_a_terminal_with_the_graphics_of_kitty(guarded: str) -> None:
-    written = in_terminal(guarded, answer=KITTY)
+    written = in_terminal(guarded, answers=KITTY)
     assert written.count("\x1b_Ga=p") == 2
     assert chr(0x10EEEE) in written  # stands where the terminal puts the picture
 
@@ -74,7 +79,7 @@ def test_a_terminal_that_does_not_answer(guarded: str) -> None:
 
 
 def test_the_terminal_is_asked_even_where_the_input_is_another(guarded: str) -> None:
-    written = in_terminal(guarded, answer=SIXEL, stdin=subprocess.DEVNULL)
+    written = in_terminal(guarded, answers=SIXEL, stdin=subprocess.DEVNULL)
     assert written.count("\x1bP") == 2
 
 
@@ -90,7 +95,7 @@ def test_the_terminal_is_asked_even_where_the_input_is_another(guarded: str) -> 
 def test_plain_text_where_it_is_asked_for(
     guarded: str, arguments: list[str], environment: dict[str, str], size: tuple[int, int]
 ) -> None:
-    written = in_terminal(guarded, *arguments, answer=SIXEL, environment=environment, size=size)
+    written = in_terminal(guarded, *arguments, answers=SIXEL, environment=environment, size=size)
     assert "<g" in written
     assert "\x1bP" not in written
     assert "▀" not in written

@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).parents[1] / "support" / "fake_serve.py"
 def serve(*arguments: str | Path) -> tuple[int, list[str]]:
     """The exit code, and the lines of standard error."""
     command = [sys.executable, SCRIPT, "serve", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True)
     return done.returncode, done.stderr.splitlines()
 
 

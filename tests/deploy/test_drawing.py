@@ -72,7 +72,7 @@ def test_every_panel_is_drawn_with_its_data_unit_and_legend(
         "answered", "cached", "failed", "late", "refused"
     }  # fmt: skip
     assert "text-to-image p95" in legend(panels["A search, from its start to its answer"])
-    version = httpx.get(f"{service_url}/readyz").json()["index_version"]
+    version = httpx.get(f"{service_url}/readyz", timeout=60).json()["index_version"]
     assert version.split("+")[0] in legend(panels["Replicas by index version"])
     (memory,) = panels["Memory"].get_lines()
     assert np.nanmax(np.asarray(memory.get_ydata(), float)) > 2**20

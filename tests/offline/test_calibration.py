@@ -51,7 +51,7 @@ async def test_a_bundle_keeps_its_calibration(
     with pytest.raises(SemcoreError, match="reload it"):
         await evaluate(service_url, bundle, limit=5, beam_width=5)
     administrator = {"X-API-Key": SERVICE["SEMCORE_ADMIN_KEY"]}
-    async with httpx.AsyncClient(base_url=service_url, headers=administrator, timeout=60) as admin:
+    async with httpx.AsyncClient(base_url=service_url, headers=administrator, timeout=600) as admin:
         told = await admin.post("/admin/index/reload", json={"bundle": str(bundle)})
         assert told.status_code == httpx.codes.OK, told.text
         found_now = await evaluate(service_url, bundle, limit=5, beam_width=5)

@@ -3,6 +3,7 @@
 import os
 import random
 import resource
+import select
 import signal
 import time
 from collections.abc import Iterator
@@ -38,8 +39,10 @@ def test_keeps_the_last_change_of_each_item(tmp_path: Path) -> None:
     assert journal.last == 0
     assert list(journal.since(0)) == []
     assert not (tmp_path / "journal").exists()
-    assert journal.append([addition("a"), addition("b")]) == 2
-    assert journal.append([Change("a", None), addition("b", "a ship")]) == 4
+    journal.append([addition("a"), addition("b")])
+    assert journal.last == 2
+    journal.append([Change("a", None), addition("b", "a ship")])
+    assert journal.last == 4
     again = Journal(tmp_path / "journal")
     assert again.name == journal.name != ""
     for one in (journal, again):
@@ -52,7 +55,8 @@ def test_keeps_the_last_change_of_each_item(tmp_path: Path) -> None:
     journal.prune(4)
     assert list(journal.since(0)) == []
     assert journal.last == 4
-    assert journal.append([addition("c")]) == 5
+    journal.append([addition("c")])
+    assert journal.last == 5
     journal.close()
     again.close()
 
@@ -102,6 +106,8 @@ def test_survives_being_killed(tmp_path: Path) -> None:
         if not child:
             _write_until_killed(tmp_path / "journal", number, writer)
         os.close(writer)
+        if number % 2:  # at the earliest, after it was told of something
+            select.select([reader], [], [], 60)
         time.sleep(rng.uniform(0.002, 0.03))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -115,7 +121,7 @@ def test_survives_being_killed(tmp_path: Path) -> None:
         for batch in batches:
             size = int(batch.rsplit("/", 1)[1])
             assert {f"{batch}:{part}" for part in range(size)} <= found
-    assert len(acknowledged) > ROUNDS
+    assert len(acknowledged) >= ROUNDS // 2
 
 
 def _write_until_killed(folder: Path, number: int, told: int) -> None:

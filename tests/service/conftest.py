@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from fake_engine import FakeEngine
 from key_file import write_keys
+from limits.storage import memory
 
 from service.app import create_app
 from service.settings import Settings
@@ -26,6 +28,12 @@ async def client(trained: Path) -> AsyncIterator[httpx.AsyncClient]:
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
             opened.app = app  # type: ignore[attr-defined]
             yield opened
+
+
+@pytest.fixture
+def within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For those who count what a minute allows."""
+    monkeypatch.setattr(memory, "time", SimpleNamespace(time=lambda: 3e9 + 1))
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ async def test_by_the_contract(few: Path, tmp_path: Path) -> None:
         command = [
             str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json",
             "--checks", "all", "--max-examples", "25", "--seed", "1", "--header",
-            f"X-API-Key: {KEY}", "--request-timeout", "30", "--no-color",
+            f"X-API-Key: {KEY}", "--request-timeout", "300", "--no-color",
         ]  # fmt: skip
         done = await asyncio.to_thread(
             subprocess.run, command, capture_output=True, text=True, cwd=tmp_path

@@ -12,6 +12,7 @@ from service.errors import ForbiddenError, OverloadedError, UnauthorizedError
 from service.keys import Keyring
 
 
+@pytest.mark.usefixtures("within_a_minute")
 def test_scopes_and_rates(tmp_path: Path) -> None:
     keyring = Keyring.read(write_keys(tmp_path / "keys.json"), "root")
     assert not keyring.is_open
@@ -47,6 +48,7 @@ def test_says_what_is_wrong_with_the_file(tmp_path: Path) -> None:
         Keyring.read(tmp_path / "none.json", None)
 
 
+@pytest.mark.usefixtures("within_a_minute")
 async def test_guards_the_routes(guarded: httpx.AsyncClient) -> None:
     body = {"query": "a boat"}
 

@@ -1,12 +1,14 @@
 """Redis keeps answers; away, hanging, full or talking nonsense it counts as a miss."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 import redis
 
+from service import redis_cache
 from service.lifetime import Lifetime
 from service.redis_cache import RedisCache
 
@@ -47,18 +49,29 @@ async def written(cache: RedisCache) -> None:
     await asyncio.gather(*cache._writes)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine, a sound Redis is waited for."""
+    monkeypatch.setattr(redis_cache, "_PATIENCE", 60)
+    monkeypatch.setattr(redis_cache, "_TIMEOUT", 60)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_keeps_for_a_time(redis_url: str) -> None:
     cache = RedisCache(redis_url, LIFETIME)
     assert await cache.get("absent") is None
+    began = time.monotonic()
     cache.put("key", b"answer")
     await written(cache)
     assert await cache.get("key") == b"answer"
     with redis.Redis.from_url(redis_url) as client:
         (name,) = client.keys("semcore:*key")
-        assert 48_000 <= client.pttl(name) <= 60_000
+        left = client.pttl(name)
+    assert 48_000 - 1000 * (time.monotonic() - began) <= left <= 60_000
     await cache.close()
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("spoil", [lambda kept: kept[:-1], lambda kept: b"x" + kept, lambda _: b""])
 async def test_what_was_changed_is_a_miss(redis_url: str, spoil: object) -> None:
     assert callable(spoil)
@@ -72,6 +85,7 @@ async def test_what_was_changed_is_a_miss(redis_url: str, spoil: object) -> None
     await cache.close()
 
 
+@pytest.mark.usefixtures("patient")
 async def test_full_redis_is_still_read(redis_url: str) -> None:
     cache = RedisCache(redis_url, LIFETIME)
     cache.put("before", b"answer")

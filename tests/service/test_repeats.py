@@ -95,6 +95,7 @@ async def test_a_dead_engine_answers_no_repeats(client: httpx.AsyncClient) -> No
     assert (await client.post(PATH, json=QUERY)).status_code == 503
 
 
+@pytest.mark.usefixtures("within_a_minute")
 async def test_a_repeat_needs_a_key(guarded: httpx.AsyncClient) -> None:
     async def status(**headers: str) -> int:
         return (await guarded.post(PATH, json=QUERY, headers=headers)).status_code

@@ -17,7 +17,7 @@ SETTINGS = {"watch_seconds": 0.05, "canary_margin": 1.0}
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if is_so():
             return
         await asyncio.sleep(0.1)

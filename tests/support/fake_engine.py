@@ -23,6 +23,7 @@ class FakeEngine:
         self._spelling = IdentifierTokenizer(self._tokenizer)
         self.dead = False
         self.seconds_a_beam = 0.0
+        self.held: asyncio.Event | None = None  # until which searches take
         self.under_way = 0
 
     def prompt(self, text: str, pictures: Sequence[Picture] = ()) -> Prompt:
@@ -50,6 +51,8 @@ class FakeEngine:
         self.under_way += 1
         try:
             await asyncio.sleep(self.seconds_a_beam * beam_width)
+            if self.held is not None:
+                await self.held.wait()
         finally:
             self.under_way -= 1
         beams = BeamSearch(side.layers, beam_width, constrained=constrained, traced=traced)

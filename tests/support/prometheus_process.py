@@ -13,7 +13,7 @@ import yaml
 from cli.service_process import free_port
 
 DEPLOYED = Path(__file__).parents[2] / "deploy/prometheus"
-PATIENCE = 60  # seconds
+PATIENCE = 300  # seconds
 
 
 @contextmanager
@@ -48,9 +48,9 @@ def search_until_seen(
     while missing and time.monotonic() < until:
         turn += 1
         body = {"query": f"two boats {turn // 2}", "verify": "always"}
-        httpx.post(f"{service_url}/search/text-to-image", json=body, timeout=60)
+        httpx.post(f"{service_url}/search/text-to-image", json=body, timeout=300)
         files, data = {"image": picture}, {"top_k": str(1 + turn % 20), "verify": "always"}
-        httpx.post(f"{service_url}/search/image-to-text", files=files, data=data, timeout=60)
+        httpx.post(f"{service_url}/search/image-to-text", files=files, data=data, timeout=300)
         missing = [query for query in missing if not _has_data(prometheus, query)]
         time.sleep(0.5)
     return missing
@@ -58,8 +58,8 @@ def search_until_seen(
 
 def _has_data(url: str, query: str) -> bool:
     try:
-        response = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=10)
-    except httpx.ConnectError:
+        response = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=60)
+    except httpx.TransportError:
         return False
     if response.status_code == 503:  # it listens before it is ready
         return False

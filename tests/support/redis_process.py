@@ -14,14 +14,18 @@ def redis_server(port: int) -> Iterator[subprocess.Popen[bytes]]:
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         client = redis.Redis(port=port)
-        for _ in range(100):
-            try:
-                client.ping()
-                break
-            except redis.ConnectionError:
-                time.sleep(0.05)
         try:
+            while not _answers(client):
+                assert process.poll() is None, "the server ended as it started"
+                time.sleep(0.05)
             yield process
         finally:
             process.send_signal(SIGCONT)
             process.kill()
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False

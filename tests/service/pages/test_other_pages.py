@@ -1,6 +1,7 @@
 """Explore, Evaluate and Admin, and what all pages have in common."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -8,11 +9,13 @@ import pytest
 
 from tests.service.pages.conftest import KEY, SIZES, House, Visit, picture_of, until, violations
 
+get = partial(httpx.get, timeout=60)
+
 
 async def test_explores_from_clusters_to_pictures(visit: Visit, house: House) -> None:
     page = await visit.open("/explore")
     await page.wait_for_selector(".branch")
-    tree = httpx.get(f"{house.url}/identifiers").json()
+    tree = get(f"{house.url}/identifiers").json()
     assert await page.locator(".branch").count() == len(tree["branches"])
     odd = [branch for branch in tree["branches"] if branch["odd"]]
     assert await page.locator(".branch.odd").count() == len(odd)
@@ -21,12 +24,13 @@ async def test_explores_from_clusters_to_pictures(visit: Visit, house: House) ->
     place = ""
     while await page.locator(".branch").count():
         params = {"beginning": place}
-        branches = httpx.get(f"{house.url}/identifiers", params=params).json()["branches"]
+        branches = get(f"{house.url}/identifiers", params=params).json()["branches"]
         place = branches[0]["identifier"]
         await page.locator(".branch").first.click()
-        last = place.split()[-1]
-        await page.wait_for_selector(f"#crumbs strong:has-text('{last}')")
-    found = httpx.get(f"{house.url}/identifiers", params={"beginning": place}).json()
+        *above, last = place.split()
+        crumb = f"#crumbs li:nth-child({len(above) + 2})"
+        await page.wait_for_selector(f"{crumb} strong:has-text('{last}')")
+    found = get(f"{house.url}/identifiers", params={"beginning": place}).json()
     assert await page.locator("#grid article").count() == len(found["items"])
     chips = page.locator("#grid .chips").first
     assert await chips.get_attribute("aria-label") == f"Identifier {place}"
@@ -42,7 +46,7 @@ async def test_explores_from_clusters_to_pictures(visit: Visit, house: House) ->
 async def test_shows_the_report_and_its_failures(visit: Visit, house: House) -> None:
     page = await visit.open("/evaluate")
     await page.wait_for_selector(".failure")
-    report = httpx.get(f"{house.url}/report/results.json").json()
+    report = get(f"{house.url}/report/results.json").json()
     assert await page.locator("#rows tbody tr").count() == len(report["rows"])
     first = await page.locator("#rows tbody tr").first.inner_text()
     assert f"{report['rows'][0]['recall']['R@1']['value']:.1f}" in first
@@ -70,11 +74,11 @@ async def test_reloads_and_rolls_back_behind_the_key(
     await page.fill("#key", KEY)
     await page.get_by_role("button", name="Open").click()
     await page.wait_for_selector("#house:visible")
-    version = httpx.get(f"{house.url}/readyz").json()["index_version"]
+    version = get(f"{house.url}/readyz").json()["index_version"]
     assert version in await page.inner_text("#current")
     await page.get_by_role("button", name="Reload").click()
     await page.wait_for_selector(".notice.good:has-text('Canary recall at 10')", timeout=60_000)
-    assert version in await page.inner_text("#previous")
+    await page.wait_for_selector(f"#previous:has-text('{version}')")
     await picture_of(page, "admin")
     await page.fill("#bundle", str(tmp_path / "none"))
     await page.get_by_role("button", name="Reload").click()
@@ -119,15 +123,15 @@ async def test_the_theme_that_was_chosen_stays(visit: Visit) -> None:
 
 def test_pages_load_nothing_from_elsewhere(house: House) -> None:
     for place in ("/", "/explore", "/evaluate", "/admin"):
-        answer = httpx.get(house.url + place)
+        answer = get(house.url + place)
         assert answer.status_code == 200
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "http" not in answer.text.replace("http-equiv", "")
-    contract = httpx.get(f"{house.url}/docs").text
+    contract = get(f"{house.url}/docs").text
     loaded = re.findall(r'(?:src|href)="([^"]*)"', contract)
     assert len(loaded) >= 2
     assert "https://" not in contract
-    assert all(httpx.get(house.url + part).status_code == 200 for part in loaded)
+    assert all(get(house.url + part).status_code == 200 for part in loaded)
     for name in ("../app.py", "search.html", "none.js", "%2e%2e/app.py"):
-        assert httpx.get(f"{house.url}/pages/{name}").status_code == 404
-    assert httpx.get(f"{house.url}/report/answers.jsonl").status_code == 422
+        assert get(f"{house.url}/pages/{name}").status_code == 404
+    assert get(f"{house.url}/report/answers.jsonl").status_code == 422
