@@ -54,11 +54,17 @@ def build(
         str | None, typer.Option(help="Model that captions pictures without captions.")
     ] = None,
     like: Annotated[
-        Path | None, typer.Option(help="Bundle whose clusters and model are used again.")
+        Path | None,
+        typer.Option(help="Bundle whose clusters, settings, model and calibration are used again."),
     ] = None,
     source_captions: Annotated[
-        int, typer.Option(min=1, help="Captions of a picture that its identifier is made of.")
-    ] = 2,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Captions of a picture that its identifier is made of; default: 2, or as many as "
+            "in the bundle that --like names.",
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at bad rows.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the clustering.")] = 0,
     workers: Annotated[
@@ -74,9 +80,12 @@ def build(
     from offline.binding import bind_bundle, bound_model
     from offline.build import BuildSettings, build_bundle
     from offline.captioner import caption_corpus
-    from offline.corpus import read_corpus
+    from offline.corpus import SOURCE_CAPTIONS, read_corpus
     from offline.workers import RayWorkers
+    from semcore.bundle import read_manifest
 
+    if source_captions is None:
+        source_captions = read_manifest(like).corpus.source_captions if like else SOURCE_CAPTIONS
     found = read_corpus(source, strict=strict, source_captions=source_captions)
     spread = RayWorkers(workers) if workers else None
     if captioner is not None:
@@ -87,7 +96,7 @@ def build(
     )
     manifest = build_bundle(found, bundle, settings, like, workers=spread)
     if like is not None and (model := bound_model(like)) is not None:
-        manifest = bind_bundle(bundle, model)
+        manifest = bind_bundle(bundle, model, like)
     typer.echo(f"{bundle}: {manifest.counts}")
     if found.bad_rows:
         first = found.bad_rows[0]

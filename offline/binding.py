@@ -27,8 +27,11 @@ from semcore.trie import Trie
 from semcore.walk import file_names
 
 
-def bind_bundle(bundle: Path, model: Path) -> Manifest:
+def bind_bundle(bundle: Path, model: Path, like: Path | None = None) -> Manifest:
     """Replace the bundle by one that holds the walks and names the model.
+
+    Args:
+        like: a bundle of the same model, whose calibration is taken over if it has one.
 
     Raises:
         BundleError: the bundle is missing or damaged.
@@ -43,6 +46,8 @@ def bind_bundle(bundle: Path, model: Path) -> Manifest:
         for file in bundle.iterdir():
             if file.name not in of_a_model:
                 shutil.copy2(file, stage / file.name)
+        if like is not None and (like / CALIBRATION).exists():
+            shutil.copy2(like / CALIBRATION, stage / CALIBRATION)
         write_model_files(stage, manifest, model)
     return read_manifest(bundle)
 

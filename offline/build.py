@@ -89,7 +89,7 @@ def build_bundle(
         workers: who make vectors and keywords, in place of this process.
 
     Raises:
-        CorpusError: a picture has no caption, none has a word, or there is no such scheme.
+        CorpusError: a picture has no caption, none has a word, or there is no such split or scheme.
         BundleError: ``like`` is no bundle, or something else lies at ``out``.
     """
     silent = next((picture for picture in corpus.pictures if not picture.sources), None)
@@ -103,6 +103,12 @@ def build_bundle(
     if scheme is None:
         raise CorpusError(f"{settings.scheme!r} is none of the schemes {', '.join(SCHEMES)}")
     gallery = settings.gallery or SPLITS
+    there = {picture.split for picture in corpus.pictures}
+    if settings.gallery and (strange := set(settings.gallery) - there):
+        raise CorpusError(
+            f"no picture is of the split {', '.join(sorted(strange))}; there are "
+            f"{', '.join(sorted(there))}"
+        )
     entries = _entries(corpus.pictures, settings.views)
     # 1. Vectors: of each caption, and for a picture the mean of its sources.
     rank = SpreadRanking(workers or Here())
@@ -144,6 +150,7 @@ def build_bundle(
             fingerprint=corpus.fingerprint,
             image_root=str(corpus.image_root),
             held_out_rule=held_out_rule(corpus.source_captions),
+            source_captions=corpus.source_captions,
         ),
         settings=SettingsRecord(
             **{**asdict(settings), "clusters": len(clusters.centroids), "gallery": tuple(gallery)}

@@ -81,6 +81,7 @@ class _Captioner:
     def __init__(self, model: str, root: Path) -> None:
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         from vllm import LLM, SamplingParams
         from vllm.platforms import current_platform
 

@@ -49,6 +49,7 @@ from semcore.item import ItemStore
 
 RECORD = "training.json"
 """What a model folder says of its training."""
+_ORIGIN = "origin.json"
 _STAGES = ("described", "checked", "stage1", "stage2")
 
 
@@ -72,11 +73,11 @@ def train_model(
 
     Raises:
         BundleError: ``bundle`` is no bundle.
-        ModelError: the base cannot be loaded, the bundle has no training split, or something that
-            is no model lies at ``out``.
+        ModelError: the base cannot be loaded, the bundle has no training split, something that is
+            no model lies at ``out``, or a training of something else was begun there.
     """
-    run = _Run(bundle, out, settings, report, features)
-    first = run.stage_1(run.tokens(run.prepared(base, warm_up)))
+    run = _Run(bundle, base, out, settings, warm_up, report, features)
+    first = run.stage_1(run.tokens(run.prepared()))
     last = run.stage_2(first) if settings.gsv_queries else first
     if run.is_first:
         logs = [run.work / f"{name}.{LOSS_LOG}" for name in _STAGES]
@@ -100,8 +101,8 @@ def prepare_model(
 
     Arguments and errors are those of :func:`train_model`.
     """
-    run = _Run(bundle, out, settings, report, features)
-    prepared = run.prepared(base, warm_up)
+    run = _Run(bundle, base, out, settings, warm_up, report, features)
+    prepared = run.prepared()
     if run.is_first:
         run.publish(prepared, {})
     run.wait()
@@ -117,8 +118,10 @@ class _Run:
     def __init__(
         self,
         bundle: Path,
+        base: str,
         out: Path,
         settings: TrainSettings,
+        warm_up: Corpus | None,
         report: Callable[[str], None],
         features: Path | None,
     ) -> None:
@@ -131,6 +134,8 @@ class _Run:
         self.work = out.with_name(f"{out.name}.work")
         self.work.mkdir(parents=True, exist_ok=True)
         self._bundle = bundle
+        self._base = base
+        self._warm_up = warm_up
         self._manifest = read_manifest(bundle)
         self._root = Path(self._manifest.corpus.image_root)
         self._items = training_items(bundle)
@@ -138,6 +143,8 @@ class _Run:
         self._settings = settings
         self._report = report
         self._seen_in = features or self.work / "features"
+        if self.is_first:
+            self._claim()
 
     @property
     def is_first(self) -> bool:
@@ -159,17 +166,33 @@ class _Run:
         copy.rename(self._out)
         shutil.rmtree(self.work)
 
-    def prepared(self, base: str, warm_up: Corpus | None) -> Path:
+    def _claim(self) -> None:
+        """What lies in the working folder is used again, and must have been made of the same."""
+        origin = {
+            "bundle": self._manifest.version, "base": self._base,
+            "warm_up": self._warm_up and self._warm_up.fingerprint, **asdict(self._settings),
+        }  # fmt: skip
+        said = json.dumps(origin, indent=2)
+        file = self.work / _ORIGIN
+        known = file.read_text() if file.exists() else ""
+        if known != said and any(self.work.iterdir()):
+            raise ModelError(
+                f"{self.work} holds a training that was begun with another bundle, base or "
+                "settings; delete it, or name another folder for the model"
+            )
+        file.write_text(said)
+
+    def prepared(self) -> Path:
         """The base model, acquainted with pictures; it has described them, or was asked what is
         true of them."""
         settings = self._settings
         model = self._stage(
-            "base", lambda to: create_base(base, self._captions(), settings.seed, to)
+            "base", lambda to: create_base(self._base, self._captions(), settings.seed, to)
         )
         self._features(model)
         if settings.align_epochs:
             source = model
-            model = self._stage("aligned", lambda to: self._align(source, to, base, warm_up))
+            model = self._stage("aligned", lambda to: self._align(source, to))
         if settings.describe_epochs:
             seeing = model
             model = self._stage("described", lambda to: self._describe(seeing, to), together=True)
@@ -232,7 +255,7 @@ class _Run:
     def _captions(self) -> Iterator[str]:
         return (item.caption for item in self._items if item.kind == "text")
 
-    def _align(self, source: Path, to: Path, base: str, warm_up: Corpus | None) -> None:
+    def _align(self, source: Path, to: Path) -> None:
         model, processor, read = self._load(source)
         captions = captions_of_pairs(self._items)
         pictures = [
@@ -240,10 +263,10 @@ class _Run:
             for item in self._items
             if item.kind == "image"
         ]
-        if warm_up is not None:
+        if self._warm_up is not None:
             pictures += [
-                (warm_up.image_root / picture.image, " ".join(picture.captions))
-                for picture in warm_up.pictures
+                (self._warm_up.image_root / picture.image, " ".join(picture.captions))
+                for picture in self._warm_up.pictures
             ]
         settings = self._settings
         align(
@@ -254,7 +277,7 @@ class _Run:
             settings.align_epochs,
             settings.align_learning_rate,
             settings.seed,
-            embeddings=base.startswith("tiny"),
+            embeddings=self._base.startswith("tiny"),
         )
         save_model(model, processor, to)
 

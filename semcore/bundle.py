@@ -56,6 +56,7 @@ class CorpusRecord(_Record):
     fingerprint: str
     image_root: str
     held_out_rule: str
+    source_captions: int = 2
     added_root: str = ""
 
     def image_path(self, item: Item) -> Path:

@@ -8,7 +8,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.access import Serving
 from service.answer import ERRORS
-from service.errors import NotReadyError
 
 router = APIRouter(tags=["probes"], responses=ERRORS)
 
@@ -27,9 +26,7 @@ async def healthz(retrieval: Serving) -> dict[str, str]:
 async def readyz(retrieval: Serving) -> dict[str, str]:
     """200 once searches are served without delay, that is, from the warm-up until the service is
     told to end."""
-    if retrieval.draining:
-        raise NotReadyError("the service is about to end; send searches to another one")
-    await retrieval.check()
+    await retrieval.check_ready()
     return {"status": "ready", "index_version": retrieval.lifecycle.current.snapshot.version}
 
 

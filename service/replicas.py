@@ -71,12 +71,20 @@ class Replicated(BaseModel):
 class Replicas:
     """This replica among the others."""
 
-    def __init__(self, url: str, lifecycle: Lifecycle, writer: Writer, journal: Journal) -> None:
+    def __init__(
+        self,
+        url: str,
+        lifecycle: Lifecycle,
+        writer: Writer,
+        journal: Journal,
+        is_ready: Callable[[], Awaitable[bool]],
+    ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:4]}"
         self._redis = redis.asyncio.Redis.from_url(url, decode_responses=True)
         self._lifecycle = lifecycle
         self._writer = writer
         self._journal = journal
+        self._is_ready = is_ready
         self._tasks: list[asyncio.Task[None]] = []
         self._due: Announcement | None = None  # what the others were not told yet
         self._latest: str | None = None  # what was announced last; None before Redis was asked
@@ -265,7 +273,7 @@ class Replicas:
                 index_version=index.snapshot.version,
                 bundle=str(index.bundle),
                 journal=self._journal.last,
-                ready=True,
+                ready=await self._is_ready(),
             )
             seconds = math.ceil(3 * _BEAT)
             await self._redis.set(_REPLICA + self.name, report.model_dump_json(), ex=seconds)

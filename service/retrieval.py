@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from semcore.errors import EngineError
+from semcore.errors import EngineError, SemcoreError
 from semcore.item import Item, Kind
 from semcore.journal import Journal
 from semcore.prompt import Direction
@@ -77,7 +77,7 @@ class Retrieval:
         self.lifecycle = Lifecycle(settings, self._journal)
         self.writer = Writer(self.lifecycle, self._journal, settings.max_image_pixels)
         self.replicas = (
-            Replicas(settings.redis_url, self.lifecycle, self.writer, self._journal)
+            Replicas(settings.redis_url, self.lifecycle, self.writer, self._journal, self._is_ready)
             if settings.redis_url
             else None
         )
@@ -132,6 +132,19 @@ class Retrieval:
             raise NotReadyError("the service is warming up; ask /readyz until it answers 200")
         if self._engine is not None:
             await self._engine.check()
+
+    async def check_ready(self) -> None:
+        """Raises what :meth:`check` does, and :class:`NotReadyError` once the service is to end."""
+        if self.draining:
+            raise NotReadyError("the service is about to end; send searches to another one")
+        await self.check()
+
+    async def _is_ready(self) -> bool:
+        try:
+            await self.check_ready()
+        except SemcoreError:
+            return False
+        return True
 
     def question(
         self, direction: Direction, query: str | bytes, options: SearchOptions

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from offline.demo_corpus import write_demo_corpus
 from semcore.bundle import check_bundle
+from semcore.calibration import Calibration, read_calibration, write_calibration
 
 
 def test_builds_and_reports_bad_rows(tmp_path: Path) -> None:
@@ -24,3 +25,22 @@ def test_builds_and_reports_bad_rows(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert check_bundle(bundle).counts["images"] == 12
     assert "gone.png" in (bundle / "report.json").read_text()
+
+
+def test_a_bundle_like_another_is_made_as_that_one(trained: Path, tmp_path: Path) -> None:
+    corpus, first, second = tmp_path / "corpus", tmp_path / "first", tmp_path / "second"
+    write_demo_corpus(corpus, pictures=12)
+    command = ["build", str(corpus), str(first), "--source-captions", "1"]
+    result = CliRunner().invoke(app, [*command, "--like", str(trained / "bundle")])
+    assert result.exit_code == 0, result.output
+    assert check_bundle(first).model is not None
+    assert read_calibration(first) == {}
+    write_calibration(first, {"text-to-image": Calibration(0.25, 0.5)})
+    command = ["build", str(corpus), str(second), "--gallery", "test"]
+    result = CliRunner().invoke(app, [*command, "--like", str(first)])
+    assert result.exit_code == 0, result.output
+    assert check_bundle(second).corpus.source_captions == 1
+    assert read_calibration(second) == read_calibration(first) != {}
+    result = CliRunner().invoke(app, [*command[:-1], "tset"])
+    assert result.exit_code == 1
+    assert "no picture is of the split tset; there are test, train, val" in result.stderr

@@ -67,6 +67,9 @@ def test_goes_on_after_an_interruption(
         with pytest.raises(KeyboardInterrupt):
             train_model(trained / "bundle", "tiny", tmp_path / "m", STAGE_1, report=said.append)
     assert said == ["training: base", "training: tokens", "training: stage1"]
+    other = replace(STAGE_1, seed=1)
+    with pytest.raises(ModelError, match="begun with another bundle, base or settings"):
+        train_model(trained / "bundle", "tiny", tmp_path / "m", other, report=said.append)
     train_model(trained / "bundle", "tiny", tmp_path / "m", STAGE_1, report=said.append)
     assert said[3:] == ["training: stage1"]
     assert (tmp_path / "m" / "model.safetensors").exists()

@@ -136,6 +136,13 @@ async def test_an_index_is_announced(
         await one.lifecycle.rollback()
         await one.replicas.announce()
         await until(lambda: has(first))
+        two.draining = True
+
+        async def shown_as_not_ready() -> bool:
+            assert one.replicas is not None
+            return sorted(report.ready for report in await one.replicas.reports()) == [False, True]
+
+        await until(shown_as_not_ready)
 
 
 async def test_serves_on_without_redis(few: Path, tmp_path: Path) -> None:
