@@ -149,7 +149,7 @@ def _measure(url: str, bundle: Path, queries: int, folder: Path) -> str:
 
     typer.echo("\nmeasuring recall")
     found = asyncio.run(evaluate(url, bundle, limit=queries, folder=folder))
-    write_report(found, bundle, "test", folder)
+    write_report(found, bundle, folder)
     return markdown_table(found.rows) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated
 
@@ -38,8 +39,9 @@ def evaluate(
         )
     )
     typer.echo(evaluation.markdown_table(found.rows))
+    _tell_unasked(found.answers.keys())
     if out is not None:
-        write_report(found, bundle, split, out)
+        write_report(found, bundle, out)
         typer.echo(f"the report is {out / 'report.md'}")
 
 
@@ -54,8 +56,8 @@ def calibrate(
     ] = 0.01,
     key: Key = None,
 ) -> None:
-    """Find out how to weigh candidates, and when to leave verification out; then reload the bundle,
-    which holds that from now on."""
+    """Find out how to weigh candidates, and when to leave verification out, and write that into the
+    bundle; reload it afterwards."""
     from offline.calibration import calibrate as measure
 
     found = asyncio.run(
@@ -79,3 +81,12 @@ def calibrate(
             f"no verification; of all, {100 * margin.changed:.1f} % would have had another first "
             "item"
         )
+    _tell_unasked([one.direction for one in found])
+
+
+def _tell_unasked(asked: Container[str]) -> None:
+    from semcore.prompt import DIRECTIONS
+
+    for direction in DIRECTIONS:
+        if direction not in asked:
+            typer.echo(f"{direction} was left out: the split has no queries of it")

@@ -72,9 +72,12 @@ def reproduce(
     found = read_corpus(source, source_captions=source_captions)
     began = time.monotonic()
     serve = partial(serving, environment=SERVICE)
-    outcomes = Reproduction(found, warm_up, folder, spent, serve, typer.echo).run(chosen)
     clock = folder / "seconds"
-    seconds = time.monotonic() - began + (float(clock.read_text()) if clock.exists() else 0.0)
-    clock.write_text(str(seconds))
+    seconds = float(clock.read_text()) if clock.exists() else 0.0
+    try:
+        outcomes = Reproduction(found, warm_up, folder, spent, serve, typer.echo).run(chosen)
+    finally:
+        seconds += time.monotonic() - began
+        clock.write_text(str(seconds))
     report = write_results(outcomes, chosen, found, spent, seconds, folder)
     typer.echo(f"the report is {report}")

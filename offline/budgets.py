@@ -81,6 +81,8 @@ def choose_budget(name: str, base: str, gallery: Sequence[str]) -> Budget:
         raise SemcoreError(f"{name!r} is no budget; there are {', '.join(BUDGETS)}")
     if base not in ("tiny", "small"):
         raise SemcoreError(f"{base!r} is no base for reproductions; there are tiny and small")
+    if "test" not in gallery or not {"test", "val"}.issuperset(gallery):
+        raise SemcoreError("what is searched is the split test, or test and val")
     budget = replace(BUDGETS[name], gallery=tuple(gallery))
     if base == "tiny":
         return budget

@@ -311,14 +311,19 @@ def _new_tokens(items: Sequence[Item], said: Sequence[Sequence[str]]) -> dict[st
 
 
 def _report(corpus: Corpus, items: Sequence[Item], gallery: Sequence[str]) -> dict[str, Any]:
-    """Bad rows, and for each kind the share of gallery items that share their identifier."""
-    collisions = {}
+    bad_rows = [asdict(row) for row in corpus.bad_rows]
+    return {"bad_rows": bad_rows, "collisions": collisions(items, gallery)}
+
+
+def collisions(items: Sequence[Item], gallery: Sequence[str]) -> dict[str, Any]:
+    """For each kind the share of gallery items that share their identifier, and the worst."""
+    found: dict[str, Any] = {}
     for kind in KINDS:
         shown = Counter(i.identifier for i in items if i.kind == kind and i.split in gallery)
         sharing = sum(count for count in shown.values() if count > 1)
-        collisions[kind] = {
+        found[kind] = {
             "rate": sharing / max(1, shown.total()),
             "items": sharing,
             "worst": [pair for pair in shown.most_common(_WORST_COLLISIONS) if pair[1] > 1],
         }
-    return {"bad_rows": [asdict(row) for row in corpus.bad_rows], "collisions": collisions}
+    return found

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from offline.fusion import fit_weights, fused
-from offline.questions import PATIENCE, Answered, Questions, ask
+from offline.questions import PATIENCE, Answered, Questions, ask, asked_directions
 from semcore.calibration import Calibration, write_calibration
 from semcore.client import AsyncSemcoreClient
-from semcore.prompt import DIRECTIONS, Direction
+from semcore.prompt import Direction
 
 NEVER = 1e9
 """A margin that no search reaches."""
@@ -48,7 +48,8 @@ async def calibrate(
 
     The weights make the right candidates the likeliest. Where the first candidate leads the second
     by at least the margin, verification would have changed the first place for at most
-    ``tolerance`` of all queries. A service must load the bundle again to use them.
+    ``tolerance`` of all queries. A direction without queries is left out,
+    unless both are. A service must load the bundle again to use them.
 
     Args:
         key: for a service that has keys for searches.
@@ -57,7 +58,7 @@ async def calibrate(
     """
     found = []
     async with AsyncSemcoreClient(url, key, timeout=PATIENCE) as client:
-        for direction in DIRECTIONS:
+        for direction in asked_directions(bundle, split):
             questions = Questions(
                 direction, split, limit, beam_width, commonness=True, describe=True
             )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -40,22 +42,28 @@ def make_towers(
     encoder: Encoder,
     limit: int | None,
     features: Path,
-) -> None:
+) -> float:
     """Train two towers on ``settings.samples`` samples of a bundle's training split and ask them
     its test queries. The model goes to ``folder / "model"``, the answers beside it.
 
     Args:
         features: what the frozen encoder saw, of a base that sees by one.
 
+    Returns:
+        Seconds that the training took.
+
     Raises:
         ModelError: faiss is not installed.
     """
+    began = time.perf_counter()
     towers = TwoTower.load(base, _root(bundle), features)
     known = list(training_items(bundle))
     captions = encoder.encode([item.caption for item in known if item.kind == "text"])
     towers.fit(known, captions, settings.samples, settings.learning_rate, settings.seed)
     towers.save(folder / _MODEL)
+    seconds = time.perf_counter() - began
     _write_answers(folder, bundle, towers, limit)
+    return seconds
 
 
 def make_re_ranker(
@@ -66,15 +74,19 @@ def make_re_ranker(
     settings: TrainSettings,
     limit: int | None,
     features: Path,
-) -> None:
+) -> float:
     """Train a second model, on as many samples, to re-rank what two towers find, and ask it.
 
     Args:
         towers: the folder that :func:`make_towers` has written; the other arguments are its own.
+
+    Returns:
+        Seconds that the training took.
     """
-    root = _root(bundle)
+    root, began = _root(bundle), time.perf_counter()
     first = TwoTower.load(towers / _MODEL, root, features)
     _train_re_ranker(bundle, base, folder / _MODEL, settings, first, features)
+    seconds = time.perf_counter() - began
     model, processor = load_model(folder / _MODEL)
     model = on_device(model)
     pictures = picture_reader(processor, folder / _MODEL, features)
@@ -83,6 +95,7 @@ def make_re_ranker(
         return match_odds(model, processor, pictures, [as_query(q) for q in queries], sets, root)
 
     _write_answers(folder, bundle, first, limit, judge)
+    return seconds
 
 
 def read_answers(folder: Path) -> dict[Direction, list[Answered]]:
@@ -124,7 +137,7 @@ def _answered(query: Item, found: Sequence[Item], near: Vectors, scores: Vectors
         query=query.id,
         verified=_first([right[at] for at in order]),
         beam=_first(right),
-        lead=float(near[0] - near[1]),
+        lead=float(near[0] - near[1]) if len(near) > 1 else math.inf,
         first_changed=bool(order[0]),
         illegal=0.0,
     )

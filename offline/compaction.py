@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from offline.binding import write_model_files
-from offline.build import count_items, write_item_files
+from offline.build import collisions, count_items, write_item_files
 from semcore.bundle import (
     CALIBRATION,
     CLUSTER_FILES,
@@ -28,7 +29,7 @@ from semcore.item import ADDED, ItemStore
 from semcore.journal import Journal
 from semcore.naming import Namer
 
-_KEPT = (*CLUSTER_FILES, TOKENS, REPORT, CALIBRATION)
+_KEPT = (*CLUSTER_FILES, TOKENS, CALIBRATION)
 
 
 def compact_bundle(bundle: Path, journal: Path, out: Path) -> Manifest:
@@ -84,6 +85,9 @@ def compact_bundle(bundle: Path, journal: Path, out: Path) -> Manifest:
         for name in _KEPT:
             if name in manifest.files:
                 shutil.copy2(bundle / name, stage / name)
+        report = json.loads((bundle / REPORT).read_text())
+        report["collisions"] = collisions(items, gallery)
+        (stage / REPORT).write_text(json.dumps(report, indent=2))
         write_item_files(stage, items, gallery)
         write_model_files(stage, compacted, model)
     store.close()

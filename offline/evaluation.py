@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offline.metrics import Estimate, recall_table
-from offline.questions import PATIENCE, Answered, Questions, ask
+from offline.questions import PATIENCE, Answered, Questions, ask, asked_directions
 from semcore.calibration import read_calibration
 from semcore.client import AsyncSemcoreClient
-from semcore.prompt import DIRECTIONS, Direction
+from semcore.prompt import Direction
 
 ANSWERS_LOG = "answers.jsonl"
 
@@ -36,10 +36,12 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Attributes:
+    asked: what of, but for the direction.
     rows: in full, with and without verification, and without the constraint.
-    answers: of each direction, in full.
+    answers: of each direction that the split has queries of, in full.
     """
 
+    asked: Questions
     rows: list[Row]
     answers: dict[str, list[Answered]]
 
@@ -58,7 +60,8 @@ async def evaluate(
     """Search with up to ``limit`` queries of each direction, and again without the constraint.
 
     The rows without verification, and with it where the bundle's margin asks for it (``auto``),
-    rank the same answers by what the beams found.
+    rank the same answers by what the beams found. A direction without queries is left out, unless
+    both are.
 
     Args:
         folder: where answers are kept, so that a run that was stopped goes on.
@@ -74,7 +77,7 @@ async def evaluate(
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / ANSWERS_LOG
     async with AsyncSemcoreClient(url, key, timeout=PATIENCE) as client:
-        for direction in DIRECTIONS:
+        for direction in asked_directions(bundle, split):
             questions = Questions(direction, split, limit, beam_width, seed=seed)
             answered = answers[direction] = await ask(client, bundle, questions, log)
             rows.append(row(direction, "full", answered, math.inf))
@@ -85,7 +88,7 @@ async def evaluate(
             free = Questions(direction, split, limit, beam_width, constrained=False, seed=seed)
             answered = await ask(client, bundle, free, log)
             rows.append(row(direction, "without constraint", answered, math.inf))
-    return Evaluation(rows, answers)
+    return Evaluation(questions, rows, answers)
 
 
 def row(
@@ -98,7 +101,11 @@ def row(
         for one, by_model in zip(answered, judged, strict=True)
     ]
     illegal = sum(one.illegal for one in answered) / len(answered)
-    verified = sum(judged) / len(answered)
+    asked = [
+        by_model and any(item.is_judged for item in one.items)
+        for one, by_model in zip(answered, judged, strict=True)
+    ]
+    verified = sum(asked) / len(answered)
     return Row(direction, system, len(answered), recall_table(ranks), verified, illegal)
 
 

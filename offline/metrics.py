@@ -54,8 +54,10 @@ def _hits(runs: Sequence[Sequence[int | None]], k: int) -> NDArray[np.float64]:
 
 def _estimates(values: NDArray[np.float64], seed: int) -> list[Estimate]:
     """The mean of each column of [queries, columns] with its interval."""
-    draws = np.random.default_rng(seed).integers(len(values), size=(_RESAMPLES, len(values)))
-    means = np.stack([values[draw].mean(axis=0) for draw in draws])
+    rng, count = np.random.default_rng(seed), len(values)
+    means = np.stack(
+        [values[rng.integers(count, size=count)].mean(axis=0) for _ in range(_RESAMPLES)]
+    )
     low, high = np.percentile(means, [2.5, 97.5], axis=0)
     return [
         Estimate(float(value), float(bottom), float(top))

@@ -16,15 +16,16 @@ from pathlib import Path
 
 from offline.progress import progress
 from semcore.bundle import read_manifest
-from semcore.client import Answer, AsyncSemcoreClient, FoundItem, Query
+from semcore.client import Answer, AsyncSemcoreClient, FoundItem, Query, ServiceError
 from semcore.errors import CorpusError, SemcoreError
 from semcore.item import Item, ItemStore
-from semcore.prompt import Direction, target_kind
+from semcore.prompt import DIRECTIONS, PROMPT_VERSION, Direction, target_kind
 
 _CONCURRENT = 8
 _TIMEOUT_MS = 600_000  # the service's own limit is for those who wait
 PATIENCE = _TIMEOUT_MS / 1000
 """Seconds until an answer counts as lost."""
+_REFUSED = (400, 413, 415, 422)
 _TRACED = 20  # items that a search follows at most
 
 
@@ -108,7 +109,7 @@ async def ask(
     pictures of the split.
 
     Raises:
-        CorpusError: the split has no such queries.
+        CorpusError: the split has no such queries, or one that the service refuses.
         ServiceError: the service answers with an error, or not at all.
         SemcoreError: it serves another index, or lacks the time for whole answers.
     """
@@ -119,17 +120,27 @@ async def ask(
     store.close()
     if not queries:
         raise CorpusError(
-            f"{bundle} has no {questions.direction} queries in the split {questions.split!r}"
+            f"{bundle} has no {questions.direction} queries in the split {questions.split!r}; a "
+            "caption that a picture's identifier is made of is none"
         )
     root = Path(manifest.corpus.image_root)
-    key = f"{manifest.version} {json.dumps(asdict(questions) | {'limit': 0})}"
+    asked = json.dumps(asdict(questions) | {"limit": 0})
+    key = f"{manifest.version} {PROMPT_VERSION} {asked}"
     known = {} if log is None else _read(log, key)
     turns = asyncio.Semaphore(_CONCURRENT)
 
     async def one(query: Item) -> Answered:
         async with turns:
             mine = right.get(query.pair, [])
-            answer = await _search(client, questions, query, root, mine)
+            try:
+                answer = await _search(client, questions, query, root, mine)
+            except ServiceError as error:
+                if error.status not in _REFUSED:
+                    raise
+                raise CorpusError(
+                    f"the service refuses the query {query.id}: {error}; leave it out of the split "
+                    f"{questions.split!r}"
+                ) from error
             _check(answer, manifest.version)
             return _answered(query, answer, questions.beam_width, mine)
 
@@ -143,7 +154,14 @@ async def ask(
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # none ends unheard
     return [known[query.id] for query in queries]
+
+
+def asked_directions(bundle: Path, split: str) -> Sequence[Direction]:
+    """Those that a split has queries of; both where it has none at all, which asking will say."""
+    found = [one for one in DIRECTIONS if chosen_queries(bundle, Questions(one, split, 1))]
+    return found or DIRECTIONS
 
 
 def chosen_queries(bundle: Path, questions: Questions) -> list[Item]:
@@ -217,7 +235,7 @@ def _answered(query: Item, answer: Answer, beam_width: int, rights: Sequence[str
         first_changed=bool(items) and items[0]["beam_rank"] > 1,
         illegal=answer["illegal"] / beam_width,
         confidence=_confidence(items),
-        lost_at=None if None in steps else max(steps, default=None),
+        lost_at=None if right or None in steps else max(steps, default=None),
         items=[
             Shown(
                 item["id"],

@@ -262,7 +262,9 @@ def _beyond(budget: Budget) -> Recipe:
         "paraphrased queries": System("paraphrased", train={"paraphrased": 0.3}),
     }
     if _answers(budget):
-        systems["hard negatives"] = System("hard-negatives", train={"gsv_hard": 5})
+        # Of as many candidates in all, which are ten a query without them.
+        fewer = {"gsv_hard": 5, "gsv_queries": round(budget.train.gsv_queries * 10 / 15)}
+        systems["hard negatives"] = System("hard-negatives", train=fewer)
     lines = [Line(title, system, _whole(budget)) for title, system in systems.items()]
     lines += _fitted(budget, "weights fitted on validation queries")
     if _answers(budget):

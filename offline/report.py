@@ -42,14 +42,14 @@ Captions of both say much the same: is it wrong?</p>
 """
 
 
-def write_report(evaluation: Evaluation, bundle: Path, split: str, folder: Path) -> None:
+def write_report(evaluation: Evaluation, bundle: Path, folder: Path) -> None:
     """Write all of it into ``folder``, which exists."""
     manifest = read_manifest(bundle)
     answers = evaluation.answers
     survived = {direction: survival(answered) for direction, answered in answers.items()}
     reliable = {direction: reliability(answered) for direction, answered in answers.items()}
     flipped = {direction: flips(answered) for direction, answered in answers.items()}
-    items = _items(bundle, split)
+    items = _items(bundle, evaluation.asked.split)
     encoder = Encoder(manifest.settings.encoder)
     doubtful = {
         direction: suspects(answered, items, encoder, _SUSPECTS)
@@ -61,6 +61,8 @@ def write_report(evaluation: Evaluation, bundle: Path, split: str, folder: Path)
     results: dict[str, Any] = {
         "bundle": manifest.version,
         "corpus": manifest.corpus.name,
+        "split": evaluation.asked.split,
+        "beam_width": evaluation.asked.beam_width,
         "held_out_rule": manifest.corpus.held_out_rule,
         "collision_rate": {kind: one["rate"] for kind, one in collisions.items()},
         "survival": survived,
@@ -126,7 +128,8 @@ def _markdown(evaluation: Evaluation, results: dict[str, Any]) -> str:
     lines = [
         f"# Retrieval on {results['corpus']}",
         "",
-        f"Bundle {results['bundle']}. {results['held_out_rule']}",
+        f"Bundle {results['bundle']}, queries of the split {results['split']}, "
+        f"{results['beam_width']} beams. {results['held_out_rule']}",
         "",
         "Per cent with 95 % bootstrap intervals over the queries.",
         "",

@@ -43,7 +43,7 @@ from offline.training import RECORD, prepare_model, train_model
 from semcore.calibration import Calibration
 from semcore.client import AsyncSemcoreClient, ServiceError
 from semcore.encoder import Encoder
-from semcore.errors import SemcoreError
+from semcore.errors import CorpusError, SemcoreError
 from semcore.prompt import DIRECTIONS, Direction
 
 Serving = Callable[[Path], AbstractContextManager[str]]
@@ -53,7 +53,8 @@ _SYSTEM, _MADE_OF = "system.json", "made-of.json"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a system took: parameters, samples of all stages, and seconds of training."""
+    """What a system took: parameters, samples of all stages, and seconds of training since it was
+    last begun; of a re-ranker its own, without the towers'."""
 
     parameters: int
     samples: int
@@ -97,6 +98,7 @@ class Reproduction:
         corpus or with another budget, and with what a system could not be made of.
         """
         self._claim()
+        self._check_queries()
         views: dict[str, tuple[System, list[View]]] = {}
         for line in (line for recipe in recipes for line in recipe.lines):
             _, mine = views.setdefault(line.system.name, (line.system, []))
@@ -139,6 +141,16 @@ class Reproduction:
         self._folder.mkdir(parents=True, exist_ok=True)
         file.write_text(said)
 
+    def _check_queries(self) -> None:
+        """Before anything is trained."""
+        for split in self._budget.gallery:
+            pictures = [one for one in self._corpus.pictures if one.split == split]
+            if not any(set(picture.captions) - set(picture.sources) for picture in pictures):
+                raise CorpusError(
+                    f"the split {split!r} has no caption that no picture's identifier is made of, "
+                    "hence no query; give its pictures another caption"
+                )
+
     def _answers(
         self, system: System, views: Sequence[View], seed: int
     ) -> dict[View, dict[Direction, list[Answered]]]:
@@ -150,7 +162,6 @@ class Reproduction:
     def _made(self, system: System, seed: int) -> Path:
         folder = self._folder / str(seed) / system.name
         if not (folder / _SYSTEM).exists():
-            shutil.rmtree(folder / "bundle", ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
             self._make(system, seed, folder)
         return folder
@@ -160,7 +171,7 @@ class Reproduction:
         # A re-ranker searches what its towers search.
         towers = self._made(TWO_TOWERS, seed) if system.family == "re-ranker" else None
         bundle, model = (towers or folder) / "bundle", folder / "model"
-        if towers is None:
+        if towers is None and not bundle.exists():  # a training that was stopped goes on with it
             own: dict[str, Any] = {
                 "clusters": self._budget.clusters, "keywords": self._budget.keywords,
                 **system.build,
@@ -172,16 +183,19 @@ class Reproduction:
         base, limit = self._base(system.size, seed), self._budget.limit
         training = self._settings(system, seed)
         samples = training.samples
-        began = time.perf_counter()
         if system.family == "two towers":
-            make_towers(bundle, base, folder, training, self._encoder, limit, self._features)
+            seconds = make_towers(
+                bundle, base, folder, training, self._encoder, limit, self._features
+            )
         elif towers is not None:
-            make_re_ranker(bundle, base, towers, folder, training, limit, self._features)
+            seconds = make_re_ranker(bundle, base, towers, folder, training, limit, self._features)
         else:
+            began = time.perf_counter()
             train_model(bundle, str(base), model, training, None, lambda _: None, self._features)
+            seconds = time.perf_counter() - began
             bind_bundle(bundle, model)
             samples = sum(json.loads((model / RECORD).read_text())["seen"].values())
-        cost = Cost(_parameters(model), samples, time.perf_counter() - began)
+        cost = Cost(_parameters(model), samples, seconds)
         (folder / _SYSTEM).write_text(json.dumps(asdict(cost)))
 
     def _base(self, size: str, seed: int) -> Path:

@@ -22,13 +22,14 @@ from semcore.prompt import DIRECTIONS, Direction
 
 _FIRST = 10
 _FOREWORD = """\
-All systems have the same backbone, prepared for pictures in the same way, and see the same number
-of samples: prompts, that is, of which one with a picture may have several identifiers to learn,
-while the two towers see a pair as two. The pictures that are searched were never trained on. Rival
+All systems have the same backbone (but for the table that varies it), prepared for pictures in the
+same way, and see the same number of samples: prompts, that is, of which one with a picture may have
+several identifiers to learn, while the two towers see a pair as two. What re-ranks them is a second
+model, whose own cost is given. The pictures that are searched were never trained on. Rival
 identifiers that say nothing of an item must have been learned, so these systems also learn each
 item to be found, by its own content, with its identifier: an advantage over SemCORE and the two
-towers, which see nothing of it. Queries are captions of which no identifier was made, and the
-pictures themselves. Per cent with 95 % bootstrap intervals over the queries; of several seeds a
+towers, which see nothing of it. Queries are captions of which no picture's identifier was made, and
+the pictures themselves. Per cent with 95 % bootstrap intervals over the queries; of several seeds a
 query counts with its mean.
 """
 
@@ -136,7 +137,7 @@ def _losses(outcomes: Sequence[Outcome]) -> list[str]:
     for direction in DIRECTIONS:
         for one in reversed(by_system.values()):
             answers = [each for run in one.answers[direction] for each in run]
-            kept = " ".join(f"{100 * share:.0f}" for share in survival(answers)[1:])
+            kept = " ".join(f"{100 * share:.0f}" for share in survival(answers)[1:]) or "100"
             shown = sum(each.beam is not None and each.beam <= _FIRST for each in answers)
             cells = [direction, one.line.title, kept, f"{100 * shown / len(answers):.1f}"]
             lines.append(f"| {' | '.join(cells)} |")

@@ -24,7 +24,7 @@ class BlockSampler(Sampler[int]):
     ) -> None:
         self._sizes = sizes
         self._blocks = [
-            max(1, int(len(kind) * share) // block)
+            max(1, int(len(kind) * share) // block) if kind else 0
             for kind, share in zip(sizes, shares, strict=True)
         ]
         self._block = block

@@ -102,10 +102,10 @@ def _string(material: Material) -> list[Identifier]:
     """GRACE's string identifiers: arbitrary letters and digits."""
     rng = random.Random(material.seed)
     alphabet = string.ascii_lowercase + string.digits
-    taken: set[tuple[str, ...]] = set()
+    taken: dict[tuple[str, ...], None] = {}  # in order, which a set's changes with the process
     while len(taken) < len(material.captions):
-        taken.add(tuple(rng.choices(alphabet, k=_STRING_LENGTH)))
-    return [Identifier(None, letters) for letters in sorted(taken, key=lambda _: rng.random())]
+        taken[tuple(rng.choices(alphabet, k=_STRING_LENGTH))] = None
+    return [Identifier(None, letters) for letters in taken]
 
 
 def _semantic(material: Material) -> list[Identifier]:

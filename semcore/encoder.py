@@ -45,7 +45,7 @@ class Encoder:
         return np.stack([self._kept[text] for text in texts])
 
     def _encode(self, texts: list[str]) -> Vectors:
-        unique = sorted(set(texts), key=len)
+        unique = sorted(dict.fromkeys(texts), key=len)
         vectors = self.model.encode(
             unique, batch_size=128, normalize_embeddings=True, show_progress_bar=len(unique) > 2000
         )

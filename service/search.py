@@ -139,7 +139,9 @@ class Searcher:
             items=items,
             index_version=snapshot.version,
             verified=bool(verdicts),
-            illegal=sum(not beam.leaves for beam in found.beams),
+            # Without the constraint, what has not come to an end is longer than what exists.
+            illegal=(len(found.beams) if parameters.constrained else plan.beam_width)
+            - sum(bool(beam.leaves) for beam in found.beams),
             more=len(candidates) > end,
             degraded=Degraded(beam_width=plan.beam_width, verified=len(verdicts or ()))
             if is_less

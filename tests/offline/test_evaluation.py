@@ -1,15 +1,28 @@
 """Evaluation asks the real service, reports what it found, and goes on where it was stopped."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from answering import answering
 
+from offline.binding import bind_bundle
+from offline.build import BuildSettings, build_bundle
+from offline.calibration import calibrate
+from offline.corpus import Corpus
 from offline.evaluation import ANSWERS_LOG, evaluate, markdown_table
 from offline.report import write_report
 from semcore.bundle import read_manifest
 from semcore.errors import CorpusError, SemcoreError
+
+
+def answer(bundle: Path) -> dict[str, object]:
+    """One in which nothing was found."""
+    return {
+        "index_version": f"{read_manifest(bundle).version}+3", "degraded": None, "illegal": 0,
+        "items": [], "traces": [],
+    }  # fmt: skip
 
 
 async def test_measures_and_reports_all_systems(
@@ -30,7 +43,7 @@ async def test_measures_and_reports_all_systems(
     lines = markdown_table(found.rows).splitlines()
     assert len(lines) == 2 + len(found.rows)
     assert len({line.count("|") for line in lines}) == 1
-    write_report(found, bundle, "test", tmp_path)
+    write_report(found, bundle, tmp_path)
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["rows"][0]["recall"]["R@1"]["value"] == found.rows[0].recall["R@1"].value
     report = (tmp_path / "report.md").read_text()
@@ -64,13 +77,37 @@ async def test_a_report_of_single_items_is_json(
 ) -> None:
     bundle = trained / "bundle"
     found = await evaluate(service_url, bundle, limit=2, beam_width=1, folder=tmp_path)
-    write_report(found, bundle, "test", tmp_path)
+    write_report(found, bundle, tmp_path)
 
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is no JSON")
 
     results = json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
     assert results["answers"]["text-to-image"][0]["lead"] is None
+
+
+async def test_measures_the_direction_that_has_queries(
+    trained: Path, corpus: Corpus, tmp_path: Path
+) -> None:
+    """Of single captions each is what its picture's identifier is made of."""
+    single = [replace(picture, captions=picture.captions[:1]) for picture in corpus.pictures]
+    bundle = tmp_path / "bundle"
+    build_bundle(replace(corpus, pictures=single), bundle, BuildSettings(), trained / "bundle")
+    bind_bundle(bundle, trained / "model")
+    with answering(lambda _: (200, json.dumps(answer(bundle)).encode())) as url:
+        found = await evaluate(url, bundle, limit=2, beam_width=5)
+        assert {row.direction for row in found.rows} == {"image-to-text"}
+        (measured,) = await calibrate(url, bundle, limit=2, beam_width=5)
+    assert measured.direction == "image-to-text"
+
+
+async def test_names_the_query_that_the_service_refuses(trained: Path) -> None:
+    told = json.dumps({"error": "the query has 300 words"}).encode()
+    with (
+        answering(lambda _: (400, told)) as url,
+        pytest.raises(CorpusError, match=r"refuses the query .*#\d: the query has 300 words"),
+    ):
+        await evaluate(url, trained / "bundle", limit=1, beam_width=5)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +121,7 @@ async def test_answers_that_measure_something_else_are_refused(
     trained: Path, told: dict[str, object], said: str
 ) -> None:
     bundle = trained / "bundle"
-    whole = {
-        "index_version": f"{read_manifest(bundle).version}+3", "degraded": None, "illegal": 0,
-        "items": [], "traces": [],
-    }  # fmt: skip
+    whole = answer(bundle)
     with answering(lambda _: (200, json.dumps(whole).encode())) as url:
         found = await evaluate(url, bundle, limit=2, beam_width=5)
     assert {row.recall["R@10"].value for row in found.rows} == {0.0}

@@ -54,7 +54,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     }
     with serving(bundle, 0, {**SERVICE, **own}) as url:
         found = asyncio.run(evaluate(url, bundle, limit=20, folder=folder / "report"))
-        write_report(found, bundle, "test", folder / "report")
+        write_report(found, bundle, folder / "report")
         yield House(url, bundle)
 
 
