@@ -33,7 +33,9 @@ SERVICE = {
 
 def demo(
     leave: Annotated[bool, typer.Option("--exit", help="Stop the service at the end.")] = False,
-    port: Annotated[int, typer.Option(help="Port of the service; 0: any free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(help="Port of the service; another one if it is taken or 0.")
+    ] = 8080,
     queries: Annotated[int, typer.Option(min=1, help="Queries a direction to measure.")] = 100,
 ) -> None:
     """Draw a corpus, build, train, serve, search, measure; then serve until Ctrl-C.
