@@ -115,7 +115,8 @@ class Manifest(_Record):
 
     def sealed(self) -> Manifest:
         """The same, with the checksum of all that it says."""
-        return self.model_copy(update={"seal": self._digest()})
+        whole = Manifest.model_validate_json(self.model_dump_json())
+        return whole.model_copy(update={"seal": whole._digest()})
 
     @property
     def is_sound(self) -> bool:
@@ -141,7 +142,8 @@ class Manifest(_Record):
         return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
 
     def _digest(self) -> str:
-        content = self.model_dump_json(exclude={"seal"})
+        # Of what stands in the file: one that is older lacks what has come since.
+        content = self.model_dump_json(exclude={"seal"}, exclude_unset=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 

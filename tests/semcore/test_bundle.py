@@ -1,5 +1,7 @@
 """Bundles appear whole or not at all, and damage is named."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,21 @@ def test_refuses_another_format(tmp_path: Path) -> None:
     )
     with pytest.raises(BundleError, match="format 99"):
         read_manifest(tmp_path / "bundle")
+
+
+def test_reads_what_was_written_before_a_field_was_there(tmp_path: Path) -> None:
+    make(tmp_path / "bundle", "report")
+    file = tmp_path / "bundle" / MANIFEST
+    written = json.loads(file.read_text())
+    del written["corpus"]["source_captions"], written["seal"]
+    content = json.dumps(written, separators=(",", ":"), ensure_ascii=False)
+    written["seal"] = hashlib.sha256(content.encode()).hexdigest()
+    file.write_text(json.dumps(written))
+    assert check_bundle(tmp_path / "bundle").corpus.source_captions == 2
+    written["corpus"]["name"] = "another"
+    file.write_text(json.dumps(written))
+    with pytest.raises(BundleError, match="damaged"):
+        check_bundle(tmp_path / "bundle")
 
 
 def test_what_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:
