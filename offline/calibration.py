@@ -48,8 +48,8 @@ async def calibrate(
 
     The weights make the right candidates the likeliest. Where the first candidate leads the second
     by at least the margin, verification would have changed the first place for at most
-    ``tolerance`` of all queries. A direction without queries is left out,
-    unless both are. A service must load the bundle again to use them.
+    ``tolerance`` of all queries. A direction without queries is left out, unless both are. A
+    service must load the bundle again to use them.
 
     Args:
         key: for a service that has keys for searches.
