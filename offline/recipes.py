@@ -85,6 +85,7 @@ _BEYOND = "beyond"
 _KNOWN = {"indexed": 1.0}
 _BEAMS = View(verified=False)
 _RE_RANKED = 150
+_MOST_BEAMS = 100  # that the service gives, unless told otherwise
 _RIVALS = ("numeric", "string", "semantic", "structured", "dsi", "nci", "rq", "rq-pictures")
 
 
@@ -226,20 +227,21 @@ def _grid(budget: Budget) -> Recipe:
 
 
 def _new_items(budget: Budget) -> Recipe:
-    """Beams alone, since what is asked is whether an item never trained on can be spelled."""
+    """Beams alone, since what is asked is whether an item never trained on can be spelled.
+
+    The systems of a curve differ in what they know only, and all spend as much on verification.
+    """
     lines = []
     for scheme in (SID, "numeric", "structured", "rq"):
+        known, curve = (SEMCORE if scheme == SID else _rival(scheme)), SCHEMES[scheme].title
         for share in budget.shares:
-            if scheme == SID and share == 0.0:
-                system = SEMCORE
-            elif scheme != SID and share == 1.0:
-                system = _rival(scheme)
-            else:
+            system = known
+            if share != known.train.get("indexed", 0.0):
                 name = f"{scheme}-known-{round(100 * share)}"
-                system = System(name, scheme, train={"indexed": share}, verified=False)
-            title = f"{SCHEMES[scheme].title}, {round(100 * (1 - share))} % new"
-            curve = SCHEMES[scheme].title
-            lines.append(Line(title, system, _BEAMS, at=(100 * (1 - share),), curve=curve))
+                system = replace(known, name=name, train={"indexed": share})
+            new = 100 * (1 - share)
+            title = f"{curve}, {round(new)} % new"
+            lines.append(Line(title, system, _BEAMS, at=(new,), curve=curve))
     axes = ("new items, never trained on (%)",)
     title = "New items: recall of items that were added to the trie only"
     return Recipe("new-items", title, lines, "curves", axes)
@@ -266,6 +268,9 @@ def _beyond(budget: Budget) -> Recipe:
         fewer = {"gsv_hard": 5, "gsv_queries": round(budget.train.gsv_queries * 10 / 15)}
         systems["hard negatives"] = System("hard-negatives", train=fewer)
     lines = [Line(title, system, _whole(budget)) for title, system in systems.items()]
+    # Where there are not many more items, a bound on what scoring whole subtrees could win.
+    every = replace(_whole(budget), beam_width=_MOST_BEAMS)
+    lines.append(Line(f"{_MOST_BEAMS} beams", SEMCORE, every))
     lines += _fitted(budget, "weights fitted on validation queries")
     if _answers(budget):
         alike = "log-probability and log-odds weighed alike"

@@ -52,3 +52,12 @@ def test_keeps_only_some_systems() -> None:
     assert {behind for _, behind in recipe.claims} == {"RQ codes (IRGen, AVG)"}
     with pytest.raises(SemcoreError, match="dual: no system of table1; there are"):
         choose("table1", BUDGETS["short"], ["dual"])
+
+
+def test_a_curve_of_new_items_changes_what_is_known_only() -> None:
+    (recipe,) = choose("new-items", BUDGETS["full"])
+    for curve in {line.curve for line in recipe.lines}:
+        lines = [line for line in recipe.lines if line.curve == curve]
+        assert len({(line.system.verified, line.view) for line in lines}) == 1
+        known = [line.system.train.get("indexed", 0.0) for line in lines]
+        assert [line.at for line in lines] == [(100 * (1 - share),) for share in known]
