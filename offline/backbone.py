@@ -20,6 +20,7 @@ from transformers import (
     PreTrainedTokenizerBase,
     ProcessorMixin,
 )
+from transformers.integrations import unset_hf_deepspeed_config
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.internvl.modeling_internvl import InternVLCausalLMOutputWithPast
 
@@ -76,6 +77,9 @@ class Backbone(InternVLForConditionalGeneration):  # type: ignore[misc]
 
 def load_model(folder: str | Path) -> tuple[Backbone, ProcessorMixin]:
     """A checkpoint in float32 with its processor. Raises :class:`ModelError` if it is none."""
+    # After a stage with ZeRO 3 transformers would divide what is loaded among all processes, and
+    # some of what follows is done by one alone; the trainer divides what it trains itself.
+    unset_hf_deepspeed_config()
     try:
         processor = AutoProcessor.from_pretrained(folder)
         model = InternVLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)

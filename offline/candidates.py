@@ -142,8 +142,9 @@ def write_candidates(
 
 def read_candidates(folder: Path, items: Sequence[Item]) -> tuple[list[Query], list[list[Item]]]:
     """What :func:`write_candidates` wrote; ``items``: those that were searched in."""
-    by_id = {item.id: item for item in items}
     rows = json.loads((folder / _SETS).read_text())
+    named = {item_id for row in rows for item_id in row["items"]}
+    by_id = {item.id: item for item in items if item.id in named}
     queries = [Query(**row["query"]) for row in rows]
     return queries, [[by_id[item_id] for item_id in row["items"]] for row in rows]
 

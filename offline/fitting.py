@@ -22,7 +22,7 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.integrations import is_deepspeed_zero3_enabled
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
 
 from offline.backbone import Backbone, save_model
 from offline.collator import Collator
@@ -31,17 +31,18 @@ from offline.pairs import Sample, SampleDataset
 from offline.pictures import PictureReader
 from offline.precision import choose_attention, is_half
 from offline.presets import TrainSettings
+from offline.sampler import BlockSampler
 from semcore.adapter import ADAPTER
 from semcore.errors import ModelError
 
 LOSS_LOG = "losses.jsonl"
-_SAVE_STEPS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
     """Attributes:
     batch_size: samples a step and device.
+    save_steps: steps from checkpoint to checkpoint.
     lora_rank: 0 trains all weights.
     merge: whether the adapter is merged into the model in the end, and not kept beside it.
     """
@@ -52,6 +53,7 @@ class FitSettings:
     warmup_steps: int
     lora_rank: int
     seed: int
+    save_steps: int = 500
     merge: bool = True
 
     @classmethod
@@ -65,6 +67,7 @@ class FitSettings:
             learning_rate=settings.learning_rate if learning_rate is None else learning_rate,
             warmup_steps=settings.warmup_steps,
             lora_rank=settings.lora_rank,
+            save_steps=settings.save_steps,
             merge=settings.merge_adapter,
             seed=settings.seed,
         )
@@ -91,14 +94,8 @@ def fit(
     Raises:
         ModelError: an adapter under ZeRO stage 3, which would have to be merged from parts.
     """
-    if settings.lora_rank and is_deepspeed_zero3_enabled():
-        raise ModelError("an adapter is trained with ZeRO stage 2 at most; use zero2.yaml")
     checkpoints = to.with_suffix(".checkpoints")
     gpu = torch.cuda.is_available()
-    choose_attention(model)
-    trained: PreTrainedModel = model
-    if settings.lora_rank:
-        trained = with_adapter(model, settings.lora_rank, adapter)
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
@@ -112,26 +109,36 @@ def fit(
         use_cpu=not gpu,
         dataloader_pin_memory=gpu,
         gradient_checkpointing=gpu,
+        ddp_find_unused_parameters=True,  # a batch of texts leaves the vision side out
         logging_steps=10,
-        save_steps=_SAVE_STEPS,
+        save_steps=settings.save_steps,
         save_total_limit=1,
         remove_unused_columns=False,
         report_to=[],
         seed=settings.seed,
         disable_tqdm=False,
     )
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1  # on several it is trained by as many processes; see deploy/training
+    # Known from here on: it is the arguments that read what the launcher has set.
+    divided = is_deepspeed_zero3_enabled()
+    if settings.lora_rank and divided:
+        raise ModelError("an adapter is trained with ZeRO stage 2 at most; use zero2.yaml")
+    choose_attention(model)
+    trained: PreTrainedModel = model
+    if settings.lora_rank:
+        trained = with_adapter(model, settings.lora_rank, adapter)
     trainer = _SampledTrainer(
         sampler,
         model=trained,
         args=arguments,
         train_dataset=data,
         data_collator=Collator(processor, pictures),
-        callbacks=[_LossLog(to.with_suffix(f".{LOSS_LOG}")), _Epochs(data)],
+        callbacks=[_LossLog(to.with_suffix(f".{LOSS_LOG}")), _Epochs(data, sampler)],
     )
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=_last_of(checkpoints))
     weights = None
-    if is_deepspeed_zero3_enabled():  # each process holds a part of them
+    if divided:  # each process holds a part of them
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if trainer.is_world_process_zero():
         if settings.lora_rank:
@@ -139,6 +146,12 @@ def fit(
         save_model(model, processor, to, weights)
         shutil.rmtree(checkpoints, ignore_errors=True)
     return int(trainer.state.global_step * arguments.train_batch_size * arguments.world_size)
+
+
+def _last_of(checkpoints: Path) -> str | None:
+    """The last one that was written as a whole: its state comes last."""
+    whole = [file.parent for file in checkpoints.glob(f"checkpoint-*/{TRAINER_STATE_NAME}")]
+    return str(max(whole, key=lambda folder: int(folder.name.split("-")[1]))) if whole else None
 
 
 class _SampledTrainer(Trainer):  # type: ignore[misc]
@@ -153,24 +166,37 @@ class _SampledTrainer(Trainer):  # type: ignore[misc]
 
 
 class _Epochs(TrainerCallback):  # type: ignore[misc]
-    """Tells the datasets which epoch it is."""
+    """Tells datasets and sampler which epoch it is; of several processes no loader does."""
 
-    def __init__(self, data: Dataset[Sample]) -> None:
+    def __init__(self, data: Dataset[Sample], sampler: Sampler[int]) -> None:
         self._data = data.datasets if isinstance(data, ConcatDataset) else [data]
+        self._sampler = sampler
 
     def on_epoch_begin(
         self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: object
     ) -> None:
+        epoch = int(state.epoch or 0)
         for data in self._data:
             if isinstance(data, SampleDataset):
-                data.epoch = int(state.epoch or 0)
+                data.epoch = epoch
+        if isinstance(self._sampler, BlockSampler):
+            self._sampler.set_epoch(epoch)
 
 
 class _LossLog(TrainerCallback):  # type: ignore[misc]
-    """One JSON line for each logged step."""
+    """One JSON line for each logged step, of the first process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def on_train_begin(
+        self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: object
+    ) -> None:
+        """What a run that was stopped did after its last checkpoint is done again."""
+        if state.is_world_process_zero and self._path.exists():
+            lines = self._path.read_text().splitlines(keepends=True)
+            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            self._path.write_text("".join(kept))
 
     def on_log(
         self,
@@ -180,6 +206,8 @@ class _LossLog(TrainerCallback):  # type: ignore[misc]
         logs: dict[str, float] | None = None,
         **_: object,
     ) -> None:
+        if not state.is_world_process_zero:
+            return
         stage = self._path.name.split(".")[0]
         with self._path.open("a") as file:
             file.write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +46,13 @@ class Lesson:
 
     @classmethod
     def of(cls, parts: Sequence[Part], settings: TrainSettings) -> Lesson:
-        """All parts in one epoch, a batch of one kind each."""
+        """All parts in one epoch; in a step all processes have a batch of one kind, since they
+        wait for each other's gradients of the same weights."""
         sizes = [kind for part in parts for kind in part.sizes]
         shares = [part.share for part in parts for _ in part.sizes]
         data: Dataset[Sample] = ConcatDataset([part.data for part in parts])
-        return cls(data, BlockSampler(sizes, shares, settings.batch_size, settings.seed))
+        block = settings.batch_size * int(os.environ.get("WORLD_SIZE", "1"))
+        return cls(data, BlockSampler(sizes, shares, block, settings.seed))
 
 
 def describing(items: Sequence[Item], root: Path, settings: TrainSettings) -> Lesson:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from safetensors.torch import load_file, save_file
 from offline.backbone import Backbone, as_backbone
 
 _WEIGHTS = "adapter_model.safetensors"
-_TARGETS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+_TARGETS = re.compile(r".*language_model.*\.(q|k|v|o|gate|up|down)_proj")
 _LEARNED_WHOLE = ["embed_tokens", "lm_head"]
 
 
 def with_adapter(model: Backbone, rank: int, adapter: Path | None = None) -> PeftModel:
-    """The model with adapters to train; its embeddings learn the new tokens.
+    """The model with adapters to train where its weights are; its embeddings learn the new tokens.
 
     Args:
         adapter: one to go on from, written by :func:`split_adapter`.
@@ -29,7 +30,11 @@ def with_adapter(model: Backbone, rank: int, adapter: Path | None = None) -> Pef
     config = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
-        target_modules=_TARGETS,
+        target_modules=[
+            name
+            for name, module in model.named_modules()
+            if _TARGETS.fullmatch(name) and module.weight.requires_grad
+        ],
         modules_to_save=_LEARNED_WHOLE,
         ensure_weight_tying=True,
     )

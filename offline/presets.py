@@ -12,6 +12,7 @@ class TrainSettings:
 
     Attributes:
         batch_size: samples a step and device.
+        save_steps: steps from checkpoint to checkpoint.
         samples: of stage 1, in place of ``epochs``; 0 for these.
         image_repeats: how often a picture is a query in one epoch.
         image_answers: how many of its texts' identifiers a picture is asked for at a time; of
@@ -42,6 +43,7 @@ class TrainSettings:
 
     epochs: float = 5.0
     batch_size: int = 4
+    save_steps: int = 500
     learning_rate: float = 4e-5
     samples: int = 0
     image_repeats: int = 5
@@ -91,6 +93,7 @@ TINY = TrainSettings(
 SMALL = TrainSettings(
     epochs=1.0,
     batch_size=16,
+    save_steps=100,
     learning_rate=5e-4,
     image_answers=5,
     gsv_queries=1000,

@@ -203,8 +203,9 @@ class Reproduction:
         folder = self._folder / str(seed) / f"base-{size}"
         if not folder.exists():
             bundle = folder.with_name(f"base-{size}-bundle")
-            settings = BuildSettings(self._budget.clusters, self._budget.keywords, seed=seed)
-            build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
+            if not bundle.exists():  # a training that was stopped goes on with it
+                settings = BuildSettings(self._budget.clusters, self._budget.keywords, seed=seed)
+                build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
             own = replace(self._budget.train, seed=seed)
             base = self._budget.base if size == "base" else f"{self._budget.base}-{size}"
             prepare_model(bundle, base, folder, own, self._warm_up, lambda _: None, self._features)
@@ -227,7 +228,7 @@ class Reproduction:
         samples = json.loads(reference.read_text())["samples"]
         if system.verified:
             return replace(settings, samples=samples)
-        return replace(settings, samples=samples, gsv_queries=0, gsv_held_out=0.0)
+        return replace(settings, samples=samples, gsv_queries=0)
 
     def _ask(
         self, folder: Path, views: Sequence[View]

@@ -16,7 +16,7 @@ class BlockSampler(Sampler[int]):
     Args:
         sizes: for each dataset, in the order of their concatenation, the sizes of its samples.
         shares: how much of each is drawn in an epoch; 1.0 is all of it once.
-        block: the batch size.
+        block: the batch size, of all processes together.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -49,7 +50,8 @@ from semcore.item import ItemStore
 
 RECORD = "training.json"
 """What a model folder says of its training."""
-_ORIGIN = "origin.json"
+_ORIGIN, _SEEN = "origin.json", "seen"
+_PATIENCE = timedelta(days=2)
 _STAGES = ("described", "checked", "stage1", "stage2")
 
 
@@ -62,7 +64,8 @@ def train_model(
     report: Callable[[str], None] = print,
     features: Path | None = None,
 ) -> Path:
-    """Train on the bundle's training split and write the model folder ``out``.
+    """Train on the bundle's training split and write the model folder ``out``, unless it holds what
+    would come of that already.
 
     Args:
         base: ``tiny`` (``tiny-half`` and the like are other sizes of it) or ``small``, which are
@@ -76,14 +79,17 @@ def train_model(
         ModelError: the base cannot be loaded, the bundle has no training split, something that is
             no model lies at ``out``, or a training of something else was begun there.
     """
+    origin = _origin(bundle, base, settings, warm_up)
+    if _origin_of(out) == origin:
+        return out
     run = _Run(bundle, base, out, settings, warm_up, report, features)
     first = run.stage_1(run.tokens(run.prepared()))
     last = run.stage_2(first) if settings.gsv_queries else first
     if run.is_first:
         logs = [run.work / f"{name}.{LOSS_LOG}" for name in _STAGES]
         log = "".join(log.read_text() for log in logs if log.exists())
-        record = {"base": base, **asdict(settings), "seen": run.seen()}
-        run.publish(last, {LOSS_LOG: log, RECORD: json.dumps(record, indent=2)})
+        record = json.dumps({**origin, _SEEN: run.seen()}, indent=2)
+        run.publish(last, {LOSS_LOG: log, RECORD: record})
     run.wait()
     return out
 
@@ -109,6 +115,25 @@ def prepare_model(
     return out
 
 
+def _origin(
+    bundle: Path, base: str, settings: TrainSettings, warm_up: Corpus | None
+) -> dict[str, object]:
+    """What a training is made of. A bundle that was bound to its model is another version."""
+    return {
+        "bundle": read_manifest(bundle).version, "base": base,
+        "warm_up": warm_up and warm_up.fingerprint, **asdict(settings),
+    }  # fmt: skip
+
+
+def _origin_of(model: Path) -> dict[str, object] | None:
+    """What a finished model was made of; None if it does not say."""
+    try:
+        record: dict[str, object] = json.loads((model / RECORD).read_text())
+    except (OSError, ValueError):
+        return None
+    return {name: value for name, value in record.items() if name != _SEEN}
+
+
 class _Run:
     """The stages of one training, each a folder that is made once.
 
@@ -128,8 +153,8 @@ class _Run:
         if not may_replace(out, "*.safetensors"):
             raise ModelError(f"{out} is no model, and would be lost; name another place for it")
         transformers.utils.logging.set_verbosity_error()
-        transformers.set_seed(settings.seed)
-        self._processes = PartialState(cpu=not torch.cuda.is_available())
+        # Retrieval, which the first process does for all, takes longer than others usually wait.
+        self._processes = PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
         self._out = out
         self.work = out.with_name(f"{out.name}.work")
         self.work.mkdir(parents=True, exist_ok=True)
@@ -139,7 +164,8 @@ class _Run:
         self._manifest = read_manifest(bundle)
         self._root = Path(self._manifest.corpus.image_root)
         self._items = training_items(bundle)
-        self._known, self._fresh = held_out(self._items, settings.gsv_held_out)
+        fresh = settings.gsv_held_out if settings.gsv_queries else 0.0
+        self._known, self._fresh = held_out(self._items, fresh)
         self._settings = settings
         self._report = report
         self._seen_in = features or self.work / "features"
@@ -164,14 +190,14 @@ class _Run:
             (copy / name).write_text(text)
         shutil.rmtree(self._out, ignore_errors=True)
         copy.rename(self._out)
-        shutil.rmtree(self.work)
+        done = self.work.with_suffix(".done")  # what is left of it half deleted is not gone on with
+        shutil.rmtree(done, ignore_errors=True)
+        self.work.rename(done)
+        shutil.rmtree(done)
 
     def _claim(self) -> None:
         """What lies in the working folder is used again, and must have been made of the same."""
-        origin = {
-            "bundle": self._manifest.version, "base": self._base,
-            "warm_up": self._warm_up and self._warm_up.fingerprint, **asdict(self._settings),
-        }  # fmt: skip
+        origin = _origin(self._bundle, self._base, self._settings, self._warm_up)
         said = json.dumps(origin, indent=2)
         file = self.work / _ORIGIN
         known = file.read_text() if file.exists() else ""
@@ -226,6 +252,7 @@ class _Run:
             if self.is_first:
                 self._report(f"training: {folder.name}")
                 shutil.rmtree(unfinished, ignore_errors=True)
+            transformers.set_seed(self._settings.seed)  # whatever was made before, in which process
             if together or self.is_first:
                 make(unfinished)
             self.wait()

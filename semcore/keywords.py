@@ -55,7 +55,7 @@ def corpus_vectorizer(texts: Sequence[str]) -> CountVectorizer:
 def word_frequencies(texts: Sequence[str], vectorizer: CountVectorizer) -> dict[str, int]:
     """How many of the texts have each word."""
     analyse = vectorizer.build_analyzer()
-    return dict(Counter(word for text in texts for word in set(analyse(text))))
+    return dict(Counter(word for text in texts for word in dict.fromkeys(analyse(text))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A run that was stopped ends where one that was not would have."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from offline.sampler import BlockSampler
 from semcore.item import Item
 
 SETTINGS = FitSettings(
-    epochs=1.5, batch_size=16, learning_rate=1e-3, warmup_steps=2, lora_rank=0, seed=0
-)
-SAVED, STOPPED = 6, 9
+    epochs=1.5, batch_size=16, learning_rate=1e-3, warmup_steps=2, lora_rank=0, seed=0,
+    save_steps=6,
+)  # fmt: skip
+STOPPED = 9
 
 
 class Stop(TrainerCallback):
@@ -44,7 +46,6 @@ def test_goes_on_exactly(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fitting, "_SAVE_STEPS", SAVED)
     expected = fitted(trained / "model", training_items, corpus.image_root, tmp_path / "whole")
     log = fitting._LossLog
     with monkeypatch.context() as patch:
@@ -57,3 +58,18 @@ def test_goes_on_exactly(
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, atol=1e-5, rtol=1e-4)
     assert not (tmp_path / "halves.checkpoints").exists()
+
+
+def test_goes_on_from_the_last_whole_checkpoint(
+    trained: Path, training_items: list[Item], corpus: Corpus, tmp_path: Path
+) -> None:
+    """A run may be killed while it writes one; what it logged after that is logged anew."""
+    unfinished = tmp_path / "model.checkpoints/checkpoint-7"
+    unfinished.mkdir(parents=True)
+    (unfinished / "config.json").write_text("{}")
+    log = tmp_path / f"model.{fitting.LOSS_LOG}"
+    log.write_text(json.dumps({"stage": "model", "step": 10, "loss": 99.0}) + "\n")
+    fitted(trained / "model", training_items, corpus.image_root, tmp_path / "model")
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [entry["step"] for entry in entries] == sorted({entry["step"] for entry in entries})
+    assert 99.0 not in [entry.get("loss") for entry in entries]

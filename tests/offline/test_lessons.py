@@ -90,3 +90,18 @@ def test_stage_2_rehearses_stage_1(
     assert found["verdict"] == candidates
     rest = found["text"] + found["picture"]
     assert candidates * rehearsal - 2 * SETTINGS.batch_size < rest <= candidates * rehearsal
+
+
+def test_all_processes_have_a_batch_of_one_kind(
+    training_items: list[Item],
+    corpus: Corpus,
+    trained: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    lesson = spelling(training_items, corpus.image_root, SETTINGS, trained / "bundle")
+    kinds = [kind(lesson.data[index]) for index in lesson.sampler]
+    step = 3 * SETTINGS.batch_size
+    assert len(kinds) % step == 0
+    assert all(len({*kinds[at : at + step]}) == 1 for at in range(0, len(kinds), step))
+    assert len({*kinds}) == 2

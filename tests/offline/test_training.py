@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import torch
 from moment import MOMENT
 
 from offline.backbone import load_model, save_model
+from offline.binding import bind_bundle
+from offline.stored_items import training_items
 from offline.training import train_model
 from semcore.adapter import ADAPTER, adapter_of
 from semcore.bundle import check_bundle
 from semcore.errors import ModelError
+from semcore.item import Item
 
 STAGE_1 = replace(
     MOMENT, align_epochs=0.0, check_epochs=0.0, check_rehearsal=0.0, epochs=0.2, gsv_queries=0
@@ -29,8 +33,9 @@ def test_leaves_a_model_and_a_log(trained: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("lora_rank", [0, 2])
 def test_what_compares_stays_through_both_stages(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora_rank: int
 ) -> None:
     kept: dict[str, torch.Tensor] = {}
 
@@ -40,12 +45,35 @@ def test_what_compares_stays_through_both_stages(
         save_model(model, processor, to)
 
     monkeypatch.setattr("offline.training._Run._check", start)
-    settings = replace(MOMENT, align_epochs=0.0, epochs=0.2, gsv_queries=4)
+    settings = replace(MOMENT, align_epochs=0.0, epochs=0.2, gsv_queries=4, lora_rank=lora_rank)
     train_model(trained / "bundle", "tiny", tmp_path / "m", settings, report=lambda _: None)
     after, _ = load_model(tmp_path / "m")
     same = {name for name, value in after.named_parameters() if torch.equal(value, kept[name])}
     compares = ("vision_tower", "multi_modal_projector", "language_model.layers.0.self_attn")
-    assert same == {name for name in kept if any(part in name for part in compares)}
+    compare = {name for name in kept if any(part in name for part in compares)}
+    assert same >= compare
+    assert not any(".self_attn.q_proj." in name for name in same - compare)
+    if not lora_rank:
+        assert same == compare
+
+
+def test_without_a_second_stage_nothing_is_held_out_for_it(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+
+    def stop(items: Sequence[Item], *_: object) -> None:
+        given.append(len(items))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("offline.lessons.spelling", stop)
+    base, bundle = str(trained / "model"), trained / "bundle"
+    assert STAGE_1.gsv_held_out > 0
+    for name, queries in (("one", 0), ("two", 4)):
+        settings = replace(STAGE_1, gsv_queries=queries)
+        with pytest.raises(KeyboardInterrupt):
+            train_model(bundle, base, tmp_path / name, settings, report=lambda _: None)
+    assert given[0] == len(training_items(bundle)) > given[1]
 
 
 def test_stage_1_learns(trained: Path) -> None:
@@ -73,6 +101,25 @@ def test_goes_on_after_an_interruption(
     train_model(trained / "bundle", "tiny", tmp_path / "m", STAGE_1, report=said.append)
     assert said[3:] == ["training: stage1"]
     assert (tmp_path / "m" / "model.safetensors").exists()
+
+
+def test_what_is_trained_is_not_trained_again(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Binding may fail after a training of days."""
+    shutil.copytree(trained / "bundle", tmp_path / "bundle")
+    base, bundle = str(trained / "model"), tmp_path / "bundle"
+    train_model(bundle, base, tmp_path / "m", STAGE_1, report=lambda _: None)
+
+    def again(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("offline.training.fit", again)
+    assert train_model(bundle, base, tmp_path / "m", STAGE_1, report=print) == tmp_path / "m"
+    assert not (tmp_path / "m.work").exists()
+    bind_bundle(bundle, tmp_path / "m")  # after which it is asked for on purpose
+    with pytest.raises(KeyboardInterrupt):
+        train_model(bundle, base, tmp_path / "m", STAGE_1, report=lambda _: None)
 
 
 def test_adapters_end_merged_in_an_ordinary_model(trained: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from semcore.keywords import (
     KeywordRanker,
     corpus_vectorizer,
     extract_keywords,
+    word_frequencies,
     word_vectorizer,
 )
 
@@ -47,3 +48,12 @@ def test_a_corpus_of_stop_words_has_these_and_one_without_words_none() -> None:
         word_vectorizer(["this and that"])
     with pytest.raises(CorpusError, match="no caption has a word"):
         corpus_vectorizer(["?", "!"])
+
+
+def test_frequencies_come_in_the_order_of_the_texts() -> None:
+    """Whichever process counts: what a bundle is called depends on it."""
+    texts = ["red boats under red clouds", "boats at night"]
+    found = word_frequencies(texts, corpus_vectorizer(texts))
+    assert list(found.items()) == [
+        ("red", 1), ("boats", 2), ("clouds", 1), ("night", 1),
+    ]  # fmt: skip
