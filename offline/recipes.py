@@ -232,7 +232,7 @@ def _new_items(budget: Budget) -> Recipe:
     The systems of a curve differ in what they know only, and all spend as much on verification.
     """
     lines = []
-    for scheme in (SID, "numeric", "structured", "rq"):
+    for scheme in (SID, "numeric", "semantic", "rq"):
         known, curve = (SEMCORE if scheme == SID else _rival(scheme)), SCHEMES[scheme].title
         for share in budget.shares:
             system = known
@@ -243,7 +243,7 @@ def _new_items(budget: Budget) -> Recipe:
             title = f"{curve}, {round(new)} % new"
             lines.append(Line(title, system, _BEAMS, at=(new,), curve=curve))
     axes = ("new items, never trained on (%)",)
-    title = "New items: recall of items that were added to the trie only"
+    title = "New items: recall by the share of items that were added to the trie only"
     return Recipe("new-items", title, lines, "curves", axes)
 
 

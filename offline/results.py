@@ -28,9 +28,9 @@ several identifiers to learn, while the two towers see a pair as two. What re-ra
 model, whose own cost is given. The pictures that are searched were never trained on. Rival
 identifiers that say nothing of an item must have been learned, so these systems also learn each
 item to be found, by its own content, with its identifier: an advantage over SemCORE and the two
-towers, which see nothing of it. Queries are captions of which no picture's identifier was made, and
-the pictures themselves. Per cent with 95 % bootstrap intervals over the queries; of several seeds a
-query counts with its mean.
+towers, which see nothing of it but in the figure of new items. Queries are captions of which no
+picture's identifier was made, and the pictures themselves. Per cent with 95 % bootstrap intervals
+over the queries; of several seeds a query counts with its mean.
 """
 
 

@@ -143,12 +143,12 @@ def _nci(material: Material) -> list[Identifier]:
 
 
 def _rq(material: Material) -> list[Identifier]:
-    """Residual codes, as IRGen's and AVG's, over the vectors of captions."""
+    """Residual codes of the vectors of captions."""
     return _residual(material, material.vectors)
 
 
 def _rq_pictures(material: Material) -> list[Identifier]:
-    """Residual codes of what a frozen encoder sees; of texts, of their vectors."""
+    """As IRGen and AVG have them: of what a frozen encoder sees; of texts, of their vectors."""
     shown = [path for path in material.pictures if path is not None]
     if len(shown) < len(material.pictures):
         return _residual(material, material.vectors)
@@ -190,7 +190,7 @@ SCHEMES = {
         Scheme("structured", "GRACE structured", _structured),
         Scheme("dsi", "DSI", _dsi),
         Scheme("nci", "NCI", _nci),
-        Scheme("rq", "RQ codes (IRGen, AVG)", _rq),
-        Scheme("rq-pictures", "RQ codes of pictures", _rq_pictures),
+        Scheme("rq", "RQ codes of captions", _rq),
+        Scheme("rq-pictures", "RQ codes of pictures (IRGen, AVG)", _rq_pictures),
     )
 }

@@ -49,7 +49,7 @@ def test_chooses_by_name() -> None:
 def test_keeps_only_some_systems() -> None:
     (recipe,) = choose("table1", BUDGETS["short"], ["rq"])
     assert {line.system.name for line in recipe.lines} == {"semcore", "rq"}
-    assert {behind for _, behind in recipe.claims} == {"RQ codes (IRGen, AVG)"}
+    assert {behind for _, behind in recipe.claims} == {"RQ codes of captions"}
     with pytest.raises(SemcoreError, match="dual: no system of table1; there are"):
         choose("table1", BUDGETS["short"], ["dual"])
 

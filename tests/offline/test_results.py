@@ -1,0 +1,58 @@
+"""The report has every table and figure, and judges the paper's order by what was answered."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from offline.budgets import choose_budget
+from offline.corpus import Corpus
+from offline.questions import Answered
+from offline.recipes import Line, Recipe, recipes
+from offline.reproduction import Cost, Outcome
+from offline.results import write_results
+from semcore.prompt import DIRECTIONS
+
+BUDGET = choose_budget("full", "tiny", ["test", "val"])
+RECIPES = [*recipes(BUDGET).values()]
+
+
+def outcome(line: Line, rank: int | None) -> Outcome:
+    """One of two seeds, in which every right item has this rank."""
+    run = [Answered(f"q{number}", rank, rank, 1.0, False, 0.0) for number in range(5)]
+    return Outcome(line, {direction: [run, run] for direction in DIRECTIONS}, Cost(10**6, 100, 60))
+
+
+def report(
+    corpus: Corpus, folder: Path, ahead: Sequence[str], chosen: Sequence[Recipe] = RECIPES
+) -> str:
+    """``ahead``: titles of the lines that found all right items."""
+    outcomes = {
+        recipe.name: [outcome(line, 1 if line.title in ahead else None) for line in recipe.lines]
+        for recipe in chosen
+    }
+    return write_results(outcomes, chosen, corpus, BUDGET, 60.0, folder).read_text()
+
+
+def test_has_every_line_and_figure(corpus: Corpus, tmp_path: Path) -> None:
+    text = report(corpus, tmp_path, ["SemCORE"])
+    for recipe in RECIPES:
+        assert text.count(f"## {recipe.title}\n") == 1
+        for line in recipe.lines:
+            assert f"| {line.title} |" in text
+        for direction in DIRECTIONS:
+            name = f"{recipe.name}-{direction}.png"
+            assert f"]({name})" in text
+            with Image.open(tmp_path / name) as figure:
+                low, high = figure.convert("L").getextrema()
+            assert low != high
+
+
+def test_judges_the_order_by_the_answers(corpus: Corpus, tmp_path: Path) -> None:
+    rivals = RECIPES[:1]
+    text = report(corpus, tmp_path, ["SemCORE", "GRACE semantic"], rivals)
+    said = "text-to-image: SemCORE before"
+    assert f"{said} GRACE numeric: as claimed, by 100.0 [100.0, 100.0] points" in text
+    assert f"{said} GRACE semantic: open, by 0.0 [0.0, 0.0] points" in text
+    behind = report(corpus, tmp_path, ["two towers"], rivals)
+    assert f"{said} two towers: the other way, by -100.0 [-100.0, -100.0] points" in behind
