@@ -63,10 +63,10 @@ def test_the_adapter_lies_beside_the_model(adapted: Path) -> None:
     base, _ = load_model(adapted / "base")
     model, _ = load_model(adapted / "model")
     layer, adapted_layer = (
-        one.model.language_model.layers[0].self_attn.q_proj.weight.clone() for one in (base, model)
+        one.model.language_model.layers[-1].self_attn.q_proj.weight.clone() for one in (base, model)
     )
     torch.testing.assert_close(layer, adapted_layer)
-    merged = merge_adapter(model, adapter).model.language_model.layers[0].self_attn.q_proj.weight
+    merged = merge_adapter(model, adapter).model.language_model.layers[-1].self_attn.q_proj.weight
     assert not torch.allclose(layer, merged)
 
 
