@@ -5,6 +5,7 @@ one. On several GPUs, and with DeepSpeed, under ``accelerate launch`` (see deplo
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ class FitSettings:
     warmup_steps: int
     lora_rank: int
     seed: int
-    save_steps: int = 500
+    save_steps: int
     merge: bool = True
 
     @classmethod
@@ -166,7 +167,8 @@ class _SampledTrainer(Trainer):  # type: ignore[misc]
 
 
 class _Epochs(TrainerCallback):  # type: ignore[misc]
-    """Tells datasets and sampler which epoch it is; of several processes no loader does."""
+    """Tells datasets and sampler which epoch it is; after a resume in several processes
+    no loader does."""
 
     def __init__(self, data: Dataset[Sample], sampler: Sampler[int]) -> None:
         self._data = data.datasets if isinstance(data, ConcatDataset) else [data]
@@ -195,7 +197,7 @@ class _LossLog(TrainerCallback):  # type: ignore[misc]
         """What a run that was stopped did after its last checkpoint is done again."""
         if state.is_world_process_zero and self._path.exists():
             lines = self._path.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            kept = [line for line in lines if _step(line) <= state.global_step]
             self._path.write_text("".join(kept))
 
     def on_log(
@@ -213,3 +215,11 @@ class _LossLog(TrainerCallback):  # type: ignore[misc]
             file.write(
                 json.dumps({"stage": stage, "step": state.global_step, **(logs or {})}) + "\n"
             )
+
+
+def _step(line: str) -> float:
+    """That of a line of the log; of half a line, at which a run was stopped, beyond all."""
+    try:
+        return float(json.loads(line)["step"])
+    except ValueError:
+        return math.inf

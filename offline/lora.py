@@ -18,6 +18,7 @@ from offline.backbone import Backbone, as_backbone
 
 _WEIGHTS = "adapter_model.safetensors"
 _TARGETS = re.compile(r".*language_model.*\.(q|k|v|o|gate|up|down)_proj")
+_PREFIX = "base_model.model."
 _LEARNED_WHOLE = ["embed_tokens", "lm_head"]
 
 
@@ -25,24 +26,30 @@ def with_adapter(model: Backbone, rank: int, adapter: Path | None = None) -> Pef
     """The model with adapters to train where its weights are; its embeddings learn the new tokens.
 
     Args:
-        adapter: one to go on from, written by :func:`split_adapter`.
+        adapter: one to go on from, written by :func:`split_adapter`; what of it belongs to weights
+            that are not trained stays as it is.
     """
+    weights = {} if adapter is None else load_file(adapter / _WEIGHTS)
+    adapted_before = {name.removeprefix(_PREFIX).split(".lora_")[0] for name in weights}
+    trained = {
+        name: module.weight.requires_grad
+        for name, module in model.named_modules()
+        if _TARGETS.fullmatch(name)
+    }
     config = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
-        target_modules=[
-            name
-            for name, module in model.named_modules()
-            if _TARGETS.fullmatch(name) and module.weight.requires_grad
-        ],
+        target_modules=[name for name in trained if trained[name] or name in adapted_before],
         modules_to_save=_LEARNED_WHOLE,
         ensure_weight_tying=True,
     )
     adapted = get_peft_model(model, config)
-    if adapter is not None:
-        weights = load_file(adapter / _WEIGHTS)
-        named = {_with_name(name): value for name, value in weights.items()}
-        adapted.load_state_dict(named, strict=False)
+    named = {_with_name(name): value for name, value in weights.items()}
+    strange = adapted.load_state_dict(named, strict=False).unexpected_keys
+    assert not strange, f"{adapter} has adapters of other weights: {strange}"
+    for name, parameter in adapted.named_parameters():
+        if not trained.get(name.removeprefix(_PREFIX).split(".lora_")[0], True):
+            parameter.requires_grad_(False)
     return adapted
 
 

@@ -27,7 +27,6 @@ PATIENCE = _TIMEOUT_MS / 1000
 """Seconds until an answer counts as lost."""
 _REFUSED = (400, 413, 415, 422)
 _TRACED = 20  # items that a search follows at most
-_SHOWN = 10  # for R@10, and as many as verification puts in order: a beam may hold several items
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +271,7 @@ async def _search(
     return await client.search(
         content,
         beam_width=questions.beam_width,
-        top_k=max(questions.beam_width, _SHOWN),
+        top_k=questions.beam_width,
         verify="always" if questions.verified else "never",
         constrained=questions.constrained,
         commonness=questions.commonness,

@@ -32,7 +32,7 @@ class BlockSampler(Sampler[int]):
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by the trainer, so that a resumed run draws what the first would have."""
+        """So that a resumed run draws what the first would have."""
         self._epoch = epoch
 
     def __len__(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
@@ -79,16 +80,17 @@ def train_model(
         ModelError: the base cannot be loaded, the bundle has no training split, something that is
             no model lies at ``out``, or a training of something else was begun there.
     """
-    origin = _origin(bundle, base, settings, warm_up)
-    if _origin_of(out) == origin:
-        return out
     run = _Run(bundle, base, out, settings, warm_up, report, features)
+    if run.is_made():
+        report(f"training: {out} is what would come of it")
+        return out
+    run.begin()
     first = run.stage_1(run.tokens(run.prepared()))
     last = run.stage_2(first) if settings.gsv_queries else first
     if run.is_first:
         logs = [run.work / f"{name}.{LOSS_LOG}" for name in _STAGES]
         log = "".join(log.read_text() for log in logs if log.exists())
-        record = json.dumps({**origin, _SEEN: run.seen()}, indent=2)
+        record = json.dumps({**run.origin, _SEEN: run.seen()}, indent=2)
         run.publish(last, {LOSS_LOG: log, RECORD: record})
     run.wait()
     return out
@@ -108,6 +110,7 @@ def prepare_model(
     Arguments and errors are those of :func:`train_model`.
     """
     run = _Run(bundle, base, out, settings, warm_up, report, features)
+    run.begin()
     prepared = run.prepared()
     if run.is_first:
         run.publish(prepared, {})
@@ -157,7 +160,7 @@ class _Run:
         self._processes = PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
         self._out = out
         self.work = out.with_name(f"{out.name}.work")
-        self.work.mkdir(parents=True, exist_ok=True)
+        self.origin = _origin(bundle, base, settings, warm_up)
         self._bundle = bundle
         self._base = base
         self._warm_up = warm_up
@@ -169,12 +172,23 @@ class _Run:
         self._settings = settings
         self._report = report
         self._seen_in = features or self.work / "features"
-        if self.is_first:
-            self._claim()
 
     @property
     def is_first(self) -> bool:
         return bool(self._processes.is_main_process)
+
+    def is_made(self) -> bool:
+        """Whether the model is there already; if so, what a run left of its work goes."""
+        made = _origin_of(self._out) == self.origin and any(self._out.glob("*.safetensors"))
+        self.wait()  # until all know, before one goes on
+        if made and self.is_first:
+            shutil.rmtree(self.work, ignore_errors=True)
+        return made
+
+    def begin(self) -> None:
+        self.work.mkdir(parents=True, exist_ok=True)
+        if self.is_first:
+            self._claim()
 
     def wait(self) -> None:
         """Until all processes have come this far."""
@@ -183,28 +197,31 @@ class _Run:
     def publish(self, last: Path, notes: Mapping[str, str]) -> None:
         """Put a copy of the last stage, with notes (texts by file name), where the model is to be,
         as a whole; the stages go."""
-        copy = self.work / "model"
-        shutil.rmtree(copy, ignore_errors=True)
+        copy, replaced = self.work / "model", self.work / "replaced"
+        for folder in (copy, replaced):
+            shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(last, copy)
         for name, text in notes.items():
             (copy / name).write_text(text)
-        shutil.rmtree(self._out, ignore_errors=True)
+        if self._out.exists():
+            self._out.rename(replaced)
         copy.rename(self._out)
-        done = self.work.with_suffix(".done")  # what is left of it half deleted is not gone on with
-        shutil.rmtree(done, ignore_errors=True)
+        # Under another name, since what is half deleted must not be gone on with.
+        done = tempfile.mkdtemp(prefix=f".{self._out.name}.", dir=self._out.parent)
         self.work.rename(done)
         shutil.rmtree(done)
 
     def _claim(self) -> None:
         """What lies in the working folder is used again, and must have been made of the same."""
-        origin = _origin(self._bundle, self._base, self._settings, self._warm_up)
-        said = json.dumps(origin, indent=2)
+        # Steps and checkpoints are counted for as many processes as there are.
+        begun = {**self.origin, "processes": self._processes.num_processes}
+        said = json.dumps(begun, indent=2)
         file = self.work / _ORIGIN
         known = file.read_text() if file.exists() else ""
         if known != said and any(self.work.iterdir()):
             raise ModelError(
-                f"{self.work} holds a training that was begun with another bundle, base or "
-                "settings; delete it, or name another folder for the model"
+                f"{self.work} holds a training that was begun with another bundle, base, settings "
+                "or number of processes; delete it, or name another folder for the model"
             )
         file.write_text(said)
 

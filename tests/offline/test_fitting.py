@@ -68,7 +68,7 @@ def test_goes_on_from_the_last_whole_checkpoint(
     unfinished.mkdir(parents=True)
     (unfinished / "config.json").write_text("{}")
     log = tmp_path / f"model.{fitting.LOSS_LOG}"
-    log.write_text(json.dumps({"stage": "model", "step": 10, "loss": 99.0}) + "\n")
+    log.write_text(json.dumps({"stage": "model", "step": 10, "loss": 99.0}) + '\n{"stage": "mo')
     fitted(trained / "model", training_items, corpus.image_root, tmp_path / "model")
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     assert [entry["step"] for entry in entries] == sorted({entry["step"] for entry in entries})
