@@ -39,7 +39,8 @@ from offline.fusion import fit_weights, fused
 from offline.presets import TrainSettings
 from offline.questions import PATIENCE, Answered, Questions, ask
 from offline.recipes import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
-from offline.training import RECORD, prepare_model, train_model
+from offline.training import prepare_model, train_model
+from offline.workplace import samples_seen
 from semcore.calibration import Calibration
 from semcore.client import AsyncSemcoreClient, ServiceError
 from semcore.encoder import Encoder
@@ -194,7 +195,7 @@ class Reproduction:
             train_model(bundle, str(base), model, training, None, lambda _: None, self._features)
             seconds = time.perf_counter() - began
             bind_bundle(bundle, model)
-            samples = sum(json.loads((model / RECORD).read_text())["seen"].values())
+            samples = samples_seen(model)
         cost = Cost(_parameters(model), samples, seconds)
         (folder / _SYSTEM).write_text(json.dumps(asdict(cost)))
 

@@ -8,10 +8,8 @@ the stage that it was in, from its last checkpoint.
 
 from __future__ import annotations
 
-import json
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -42,6 +40,7 @@ from offline.pairs import captions_of_pairs
 from offline.pictures import PictureReader, picture_reader, write_features
 from offline.presets import TrainSettings
 from offline.stored_items import held_out, training_items
+from offline.workplace import RECORD, Workplace
 from semcore.adapter import adapter_of
 from semcore.bundle import may_replace, read_manifest
 from semcore.encoder import Encoder
@@ -49,9 +48,6 @@ from semcore.errors import ModelError
 from semcore.frozen_vision import has_frozen_vision
 from semcore.item import ItemStore
 
-RECORD = "training.json"
-"""What a model folder says of its training."""
-_ORIGIN, _SEEN = "origin.json", "seen"
 _PATIENCE = timedelta(days=2)
 _STAGES = ("described", "checked", "stage1", "stage2")
 
@@ -81,7 +77,7 @@ def train_model(
             no model lies at ``out``, or a training of something else was begun there.
     """
     run = _Run(bundle, base, out, settings, warm_up, report, features)
-    if run.is_made():
+    if run.is_done():
         report(f"training: {out} is what would come of it")
         return out
     run.begin()
@@ -90,8 +86,7 @@ def train_model(
     if run.is_first:
         logs = [run.work / f"{name}.{LOSS_LOG}" for name in _STAGES]
         log = "".join(log.read_text() for log in logs if log.exists())
-        record = json.dumps({**run.origin, _SEEN: run.seen()}, indent=2)
-        run.publish(last, {LOSS_LOG: log, RECORD: record})
+        run.place.publish(last, {LOSS_LOG: log, RECORD: run.place.record(run.seen())})
     run.wait()
     return out
 
@@ -113,28 +108,9 @@ def prepare_model(
     run.begin()
     prepared = run.prepared()
     if run.is_first:
-        run.publish(prepared, {})
+        run.place.publish(prepared, {})
     run.wait()
     return out
-
-
-def _origin(
-    bundle: Path, base: str, settings: TrainSettings, warm_up: Corpus | None
-) -> dict[str, object]:
-    """What a training is made of. A bundle that was bound to its model is another version."""
-    return {
-        "bundle": read_manifest(bundle).version, "base": base,
-        "warm_up": warm_up and warm_up.fingerprint, **asdict(settings),
-    }  # fmt: skip
-
-
-def _origin_of(model: Path) -> dict[str, object] | None:
-    """What a finished model was made of; None if it does not say."""
-    try:
-        record: dict[str, object] = json.loads((model / RECORD).read_text())
-    except (OSError, ValueError):
-        return None
-    return {name: value for name, value in record.items() if name != _SEEN}
 
 
 class _Run:
@@ -158,13 +134,16 @@ class _Run:
         transformers.utils.logging.set_verbosity_error()
         # Retrieval, which the first process does for all, takes longer than others usually wait.
         self._processes = PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
-        self._out = out
-        self.work = out.with_name(f"{out.name}.work")
-        self.origin = _origin(bundle, base, settings, warm_up)
         self._bundle = bundle
         self._base = base
         self._warm_up = warm_up
         self._manifest = read_manifest(bundle)
+        origin = {
+            "bundle": self._manifest.version, "base": base,
+            "warm_up": warm_up and warm_up.fingerprint, **asdict(settings),
+        }  # fmt: skip
+        self.place = Workplace(out, origin)
+        self.work = self.place.folder
         self._root = Path(self._manifest.corpus.image_root)
         self._items = training_items(bundle)
         fresh = settings.gsv_held_out if settings.gsv_queries else 0.0
@@ -177,53 +156,22 @@ class _Run:
     def is_first(self) -> bool:
         return bool(self._processes.is_main_process)
 
-    def is_made(self) -> bool:
-        """Whether the model is there already; if so, what a run left of its work goes."""
-        made = _origin_of(self._out) == self.origin and any(self._out.glob("*.safetensors"))
+    def is_done(self) -> bool:
+        """Whether the model is there already; if so, what a run has left of its work goes."""
+        done = self.place.is_done()
         self.wait()  # until all know, before one goes on
-        if made and self.is_first:
-            shutil.rmtree(self.work, ignore_errors=True)
-        return made
+        if done and self.is_first:
+            self.place.clear()
+        return done
 
     def begin(self) -> None:
-        self.work.mkdir(parents=True, exist_ok=True)
         if self.is_first:
-            self._claim()
+            self.place.claim(self._processes.num_processes)
+        self.wait()
 
     def wait(self) -> None:
         """Until all processes have come this far."""
         self._processes.wait_for_everyone()
-
-    def publish(self, last: Path, notes: Mapping[str, str]) -> None:
-        """Put a copy of the last stage, with notes (texts by file name), where the model is to be,
-        as a whole; the stages go."""
-        copy, replaced = self.work / "model", self.work / "replaced"
-        for folder in (copy, replaced):
-            shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(last, copy)
-        for name, text in notes.items():
-            (copy / name).write_text(text)
-        if self._out.exists():
-            self._out.rename(replaced)
-        copy.rename(self._out)
-        # Under another name, since what is half deleted must not be gone on with.
-        done = tempfile.mkdtemp(prefix=f".{self._out.name}.", dir=self._out.parent)
-        self.work.rename(done)
-        shutil.rmtree(done)
-
-    def _claim(self) -> None:
-        """What lies in the working folder is used again, and must have been made of the same."""
-        # Steps and checkpoints are counted for as many processes as there are.
-        begun = {**self.origin, "processes": self._processes.num_processes}
-        said = json.dumps(begun, indent=2)
-        file = self.work / _ORIGIN
-        known = file.read_text() if file.exists() else ""
-        if known != said and any(self.work.iterdir()):
-            raise ModelError(
-                f"{self.work} holds a training that was begun with another bundle, base, settings "
-                "or number of processes; delete it, or name another folder for the model"
-            )
-        file.write_text(said)
 
     def prepared(self) -> Path:
         """The base model, acquainted with pictures; it has described them, or was asked what is
