@@ -99,9 +99,11 @@ class Replicas:
             self._tasks.append(asyncio.create_task(self._again(work)))
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = set(self._tasks)
+        while running:  # again, since one that comes as something ends may be lost
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=_PATIENCE)
         with suppress(redis.exceptions.RedisError, OSError):
             await self._redis.delete(_REPLICA + self.name)
         await self._redis.aclose()
@@ -223,7 +225,8 @@ class Replicas:
         while not self._read.is_set():
             await self._count_untold()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._read.wait(), _WAIT / 1000)
+                async with asyncio.timeout(_WAIT / 1000):
+                    await self._read.wait()
 
     async def _count_untold(self) -> None:
         metrics.UNTOLD.set(await asyncio.to_thread(self._journal.count_untold))

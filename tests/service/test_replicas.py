@@ -154,6 +154,22 @@ async def test_serves_on_without_redis(few: Path, tmp_path: Path) -> None:
         assert await one.replicas.reports() == []
 
 
+async def test_stops_though_a_cancellation_is_lost(
+    few: Path, tmp_path: Path, redis_url: str
+) -> None:
+    async def goes_on() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+        await asyncio.sleep(3600)
+
+    async with running(few, tmp_path / "one", redis_url) as one:
+        assert one.replicas is not None
+        task = asyncio.create_task(goes_on())
+        one.replicas._tasks.append(task)
+        await asyncio.sleep(0)
+    assert task.cancelled()
+
+
 async def serves(retrieval: Retrieval, version: str) -> bool:
     return retrieval.lifecycle.current.version == version
 
