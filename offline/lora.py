@@ -30,7 +30,7 @@ def with_adapter(model: Backbone, rank: int, adapter: Path | None = None) -> Pef
             that are not trained stays as it is.
     """
     weights = {} if adapter is None else load_file(adapter / _WEIGHTS)
-    adapted_before = {name.removeprefix(_PREFIX).split(".lora_")[0] for name in weights}
+    adapted_before = {_adapted(name) for name in weights}
     trained = {
         name: module.weight.requires_grad
         for name, module in model.named_modules()
@@ -48,7 +48,7 @@ def with_adapter(model: Backbone, rank: int, adapter: Path | None = None) -> Pef
     strange = adapted.load_state_dict(named, strict=False).unexpected_keys
     assert not strange, f"{adapter} has adapters of other weights: {strange}"
     for name, parameter in adapted.named_parameters():
-        if not trained.get(name.removeprefix(_PREFIX).split(".lora_")[0], True):
+        if not trained.get(_adapted(name), True):
             parameter.requires_grad_(False)
     return adapted
 
@@ -75,6 +75,11 @@ def split_adapter(model: PeftModel, folder: Path) -> Backbone:
     low_rank = {name: value for name, value in weights.items() if ".lora_" in name}
     save_file({name: value.contiguous() for name, value in low_rank.items()}, folder / _WEIGHTS)
     return as_backbone(model.unload())
+
+
+def _adapted(weight: str) -> str:
+    """Name, in the model, of what an adapter's weight is added to."""
+    return weight.removeprefix(_PREFIX).split(".lora_")[0]
 
 
 def _with_name(weight: str) -> str:
