@@ -272,8 +272,9 @@ def _identified(
         order = settings.image_order if kind == "image" else settings.text_order
         material = Material(
             captions=[documents[row] for row in rows],
-            vectors=clustered.vectors[rows],
-            learned=clustered.learned[rows],
+            rows=rows,
+            vectors=clustered.vectors,
+            learned=clustered.learned,
             clusters=clustered.assignment[rows],
             pictures=[corpus.image_root / item.image if item.image else None for item in own],
             seed=settings.seed,

@@ -6,8 +6,9 @@
     demo/, warm-up/                the demo corpus, unless another one is given
     features/                      what the frozen encoder sees, of models that see by one
     SEED/base-SIZE/                what all systems of a size start from
+    SEED/SYSTEM/made-of.json       the system as its recipe had it
     SEED/SYSTEM/bundle, model      the trained system
-    SEED/SYSTEM/system.json        parameters, samples, seconds
+    SEED/SYSTEM/system.json        parameters, samples, seconds, program
     SEED/SYSTEM/answers.jsonl      what it answered
 
 What is there is not made again, so that a run that was stopped goes on.
@@ -36,7 +37,9 @@ from offline.classical import make_re_ranker, make_towers, read_answers
 from offline.corpus import Corpus
 from offline.evaluation import ANSWERS_LOG
 from offline.fusion import fit_weights, fused
+from offline.origin import claim
 from offline.presets import TrainSettings
+from offline.program import commit
 from offline.questions import PATIENCE, Answered, Questions, ask
 from offline.recipes import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.training import prepare_model, train_model
@@ -55,11 +58,12 @@ _SYSTEM, _MADE_OF = "system.json", "made-of.json"
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What a system took: parameters, samples of all stages, and seconds of training since it was
-    last begun; of a re-ranker its own, without the towers'."""
+    last begun; of a re-ranker its own, without the towers'. And by which program."""
 
     parameters: int
     samples: int
     seconds: float
+    program: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +136,11 @@ class Reproduction:
             "corpus": corpus.fingerprint, "source_captions": corpus.source_captions,
             "budget": asdict(self._budget),
         }  # fmt: skip
-        said = json.dumps(origin, indent=2, default=list)
-        file = self._folder / _MADE_OF
-        known = file.read_text() if file.exists() else ""
-        if known != said and (known or any(self._folder.glob(f"*/*/{_SYSTEM}"))):
-            raise SemcoreError(
-                f"{self._folder} holds systems of another corpus or budget; name another folder"
-            )
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(said)
+        other = SemcoreError(
+            f"{self._folder} holds systems of another corpus or budget; name another folder"
+        )
+        in_use = any(self._folder.glob(f"*/*/{_SYSTEM}"))
+        claim(self._folder / _MADE_OF, origin, in_use=in_use, other=other)
 
     def _check_queries(self) -> None:
         """Before anything is trained."""
@@ -162,8 +162,12 @@ class Reproduction:
 
     def _made(self, system: System, seed: int) -> Path:
         folder = self._folder / str(seed) / system.name
+        other = SemcoreError(
+            f"{folder} holds the system as another version of its recipe had it; delete it"
+        )
+        in_use = folder.exists() and any(folder.iterdir())
+        claim(folder / _MADE_OF, asdict(system), in_use=in_use, other=other)
         if not (folder / _SYSTEM).exists():
-            folder.mkdir(parents=True, exist_ok=True)
             self._make(system, seed, folder)
         return folder
 
@@ -172,7 +176,7 @@ class Reproduction:
         # A re-ranker searches what its towers search.
         towers = self._made(TWO_TOWERS, seed) if system.family == "re-ranker" else None
         bundle, model = (towers or folder) / "bundle", folder / "model"
-        if towers is None and not bundle.exists():  # a training that was stopped goes on with it
+        if towers is None:
             own: dict[str, Any] = {
                 "clusters": self._budget.clusters, "keywords": self._budget.keywords,
                 **system.build,
@@ -180,7 +184,7 @@ class Reproduction:
             settings = BuildSettings(
                 scheme=system.scheme, seed=seed, gallery=self._budget.gallery, **own
             )
-            build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
+            self._build(bundle, settings)
         base, limit = self._base(system.size, seed), self._budget.limit
         training = self._settings(system, seed)
         samples = training.samples
@@ -196,7 +200,7 @@ class Reproduction:
             seconds = time.perf_counter() - began
             bind_bundle(bundle, model)
             samples = samples_seen(model)
-        cost = Cost(_parameters(model), samples, seconds)
+        cost = Cost(_parameters(model), samples, seconds, commit())
         (folder / _SYSTEM).write_text(json.dumps(asdict(cost)))
 
     def _base(self, size: str, seed: int) -> Path:
@@ -204,14 +208,17 @@ class Reproduction:
         folder = self._folder / str(seed) / f"base-{size}"
         if not folder.exists():
             bundle = folder.with_name(f"base-{size}-bundle")
-            if not bundle.exists():  # a training that was stopped goes on with it
-                settings = BuildSettings(self._budget.clusters, self._budget.keywords, seed=seed)
-                build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
+            settings = BuildSettings(self._budget.clusters, self._budget.keywords, seed=seed)
+            self._build(bundle, settings)
             own = replace(self._budget.train, seed=seed)
             base = self._budget.base if size == "base" else f"{self._budget.base}-{size}"
             prepare_model(bundle, base, folder, own, self._warm_up, lambda _: None, self._features)
             shutil.rmtree(bundle)
         return folder
+
+    def _build(self, bundle: Path, settings: BuildSettings) -> None:
+        if not bundle.exists():  # a training that was stopped goes on with it
+            build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
 
     def _settings(self, system: System, seed: int) -> TrainSettings:
         """Those of stages 1 and 2; without the second, the first takes its samples as well."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from offline import charts
@@ -16,6 +14,7 @@ from offline.budgets import Budget
 from offline.corpus import Corpus, held_out_rule
 from offline.diagnosis import survival
 from offline.metrics import Estimate, recall_difference, recall_table
+from offline.program import package_version
 from offline.recipes import Recipe
 from offline.reproduction import Outcome
 from semcore.prompt import DIRECTIONS, Direction
@@ -52,7 +51,8 @@ def write_results(
         lines += ["", *_claims(recipe, found)]
         if recipe.repeated:
             lines += _losses(found)
-    lines += _settings(budget, seconds)
+    programs = {one.cost.program for found in outcomes.values() for one in found}
+    lines += _settings(budget, sorted(programs), seconds)
     out = folder / "results.md"
     out.write_text("\n".join(lines) + "\n")
     return out
@@ -144,38 +144,20 @@ def _losses(outcomes: Sequence[Outcome]) -> list[str]:
     return [*lines, ""]
 
 
-def _settings(budget: Budget, seconds: float) -> list[str]:
+def _settings(budget: Budget, programs: Sequence[str], seconds: float) -> list[str]:
     train = ", ".join(f"{name} {value}" for name, value in asdict(budget.train).items())
     sizes = ", ".join(
         f"{name} {value}" for name, value in asdict(budget).items() if name not in ("train", "name")
     )
-    packages = ", ".join(f"{name} {_version(name)}" for name in ("torch", "transformers", "vllm"))
+    packages = ", ".join(
+        f"{name} {package_version(name)}" for name in ("torch", "transformers", "vllm")
+    )
     return [
         "## Settings",
         "",
         f"- budget: {sizes}",
         f"- training: {train}",
-        f"- program: {_commit()}, Python {platform.python_version()}, {packages}",
+        f"- program: {' and '.join(programs)}, Python {platform.python_version()}, {packages}",
         f"- machine: {os.cpu_count()} cores; {seconds / 60:.0f} minutes in all",
         f"- written: {datetime.now(UTC):%Y-%m-%d}",
     ]
-
-
-def _version(package: str) -> str:
-    for name in (package, f"{package}-cpu"):
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return "absent"
-
-
-def _commit() -> str:
-    """The commit of the checkout that runs, or the version of the package."""
-    here = Path(__file__).parent
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        found = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return f"semcore {_version('semcore')}"
-    return f"commit {found.stdout.strip()}"

@@ -1,7 +1,8 @@
 """Schemes of identifiers: structured ones, what is left of them in ablations, and their rivals.
 
 The rivals are those that the paper compares with. All schemes get the same vectors, of captions,
-so that what differs is the identifier alone; ``rq-pictures`` sees the pictures themselves.
+so that what differs is the identifier alone; ``rq-pictures`` sees the pictures themselves. Clusters
+are of pictures and texts together, so that a token means the same of both, as a Global ID does.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ class Material:
 
     Attributes:
         captions: the sources of each item as one text.
-        vectors: float32 [items, dimension], unit length.
-        learned: bool [items], items of the training split.
+        rows: int64 [items], their places among all, of both kinds.
+        vectors: float32 [all, dimension], unit length.
+        learned: bool [all], items of the training split.
         clusters: int64 [items].
         pictures: path of each item's picture; None for a text.
         seed: of what is random.
@@ -45,6 +47,7 @@ class Material:
     """
 
     captions: Sequence[str]
+    rows: NDArray[np.int64]
     vectors: Vectors
     learned: NDArray[np.bool_]
     clusters: NDArray[np.int64]
@@ -123,47 +126,54 @@ def _semantic(material: Material) -> list[Identifier]:
 
 def _structured(material: Material) -> list[Identifier]:
     """GRACE's structured identifiers: the path in a tree of clusters, tokens of their own."""
-    paths = tree_codes(material.vectors, _TREE_BRANCHES, _TREE_LEAF, material.seed)
-    return [Identifier(None, tuple(f"<t{step}>" for step in path)) for path in paths]
+    return [Identifier(None, tuple(f"<t{step}>" for step in path)) for path in _paths(material)]
 
 
 def _dsi(material: Material) -> list[Identifier]:
     """DSI's semantic identifiers: the path as a number, digit by digit."""
-    paths = tree_codes(material.vectors, _TREE_BRANCHES, _TREE_LEAF, material.seed)
-    return [Identifier(None, tuple(str(step) for step in path)) for path in paths]
+    return [Identifier(None, tuple(str(step) for step in path)) for path in _paths(material)]
 
 
 def _nci(material: Material) -> list[Identifier]:
     """NCI's: a token means another cluster at each level; the last one is random."""
-    paths = tree_codes(material.vectors, _TREE_BRANCHES, _TREE_LEAF, material.seed)
     return [
         Identifier(None, tuple(f"<n{level}_{step}>" for level, step in enumerate(path)))
-        for path in paths
+        for path in _paths(material)
     ]
+
+
+def _paths(material: Material) -> list[tuple[int, ...]]:
+    paths = tree_codes(material.vectors, _TREE_BRANCHES, _TREE_LEAF, material.seed)
+    return [paths[row] for row in material.rows]
 
 
 def _rq(material: Material) -> list[Identifier]:
     """Residual codes of the vectors of captions."""
-    return _residual(material, material.vectors)
+    codes = residual_codes(material.vectors, material.learned, _RQ_LEVELS, _RQ_SIZE, material.seed)
+    return _spelled(codes[material.rows], "c", material.seed)
 
 
 def _rq_pictures(material: Material) -> list[Identifier]:
-    """As IRGen and AVG have them: of what a frozen encoder sees; of texts, of their vectors."""
+    """As IRGen and AVG have them: of what a frozen encoder sees; of texts, of their vectors, with
+    tokens of their own."""
     shown = [path for path in material.pictures if path is not None]
-    if len(shown) < len(material.pictures):
-        return _residual(material, material.vectors)
-    seen = [features.mean(dim=1).numpy() for features in see_pictures(shown)]
-    vectors = np.concatenate(seen)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return _residual(material, vectors)
+    vectors, letter = material.vectors[material.rows], "x"
+    if len(shown) == len(material.pictures):
+        seen = [features.mean(dim=1).numpy() for features in see_pictures(shown)]
+        vectors, letter = np.concatenate(seen), "c"
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    learned = material.learned[material.rows]
+    codes = residual_codes(vectors, learned, _RQ_LEVELS, _RQ_SIZE, material.seed)
+    return _spelled(codes, letter, material.seed)
 
 
-def _residual(material: Material, vectors: Vectors) -> list[Identifier]:
-    codes = residual_codes(vectors, material.learned, _RQ_LEVELS, _RQ_SIZE, material.seed)
+def _spelled(codes: NDArray[np.int64], letter: str, seed: int) -> list[Identifier]:
+    """``codes``: int64 [items, levels]; ``letter``: of their tokens."""
     spelled = [
-        tuple(f"<c{level}_{code}>" for level, code in enumerate(row)) for row in codes.tolist()
+        tuple(f"<{letter}{level}_{code}>" for level, code in enumerate(row))
+        for row in codes.tolist()
     ]
-    suffixes = unique_suffixes(spelled, material.seed)
+    suffixes = unique_suffixes(spelled, seed)
     return [
         Identifier(None, code if suffix is None else (*code, *str(suffix)))
         for code, suffix in zip(spelled, suffixes, strict=True)

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from offline.origin import claim
 from semcore.errors import ModelError
 
 RECORD = "training.json"
@@ -56,16 +57,13 @@ class Workplace:
         Raises:
             ModelError: it was made of something else.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        said = json.dumps({**self.origin, "processes": processes}, indent=2)
-        file = self.folder / _ORIGIN
-        known = file.read_text() if file.exists() else ""
-        if known != said and any(self.folder.iterdir()):
-            raise ModelError(
-                f"{self.folder} holds a training that was begun with another bundle, base, "
-                "settings or number of processes; delete it, or name another folder for the model"
-            )
-        file.write_text(said)
+        other = ModelError(
+            f"{self.folder} holds a training that was begun with another bundle, base, "
+            "settings or number of processes; delete it, or name another folder for the model"
+        )
+        in_use = self.folder.exists() and any(self.folder.iterdir())
+        origin = {**self.origin, "processes": processes}
+        claim(self.folder / _ORIGIN, origin, in_use=in_use, other=other)
 
     def record(self, seen: Mapping[str, int]) -> str:
         """The text of :data:`RECORD`. ``seen``: samples of each stage."""

@@ -38,7 +38,7 @@ RECIPE = Recipe(
         Line("without constrained decoding", SEMCORE, View(constrained=False)),
         Line(
             "codes",
-            System("rq", "rq", train={"indexed": 1.0}, verified=False),
+            CODES,
             View(verified=False),
         ),
         Line("two towers", TWO_TOWERS, View(verified=False)),
@@ -90,6 +90,9 @@ def test_reproduces_and_goes_on(corpus: Corpus, tmp_path: Path) -> None:
     with pytest.raises(SemcoreError, match="another corpus or budget"):
         again.run([RECIPE])
     (tmp_path / "lost.json").rename(tmp_path / "made-of.json")
+    changed = replace(RECIPE, lines=[Line("codes", replace(CODES, train={"indexed": 0.5}))])
+    with pytest.raises(SemcoreError, match="another version of its recipe"):
+        again.run([changed])
     fewer = replace(corpus, pictures=corpus.pictures[1:])
     for other, budget in ((fewer, BUDGET), (corpus, replace(BUDGET, clusters=5))):
         with pytest.raises(SemcoreError, match="another corpus or budget"):

@@ -21,7 +21,9 @@ RECIPES = [*recipes(BUDGET).values()]
 def outcome(line: Line, rank: int | None) -> Outcome:
     """One of two seeds, in which every right item has this rank."""
     run = [Answered(f"q{number}", rank, rank, 1.0, False, 0.0) for number in range(5)]
-    return Outcome(line, {direction: [run, run] for direction in DIRECTIONS}, Cost(10**6, 100, 60))
+    return Outcome(
+        line, {direction: [run, run] for direction in DIRECTIONS}, Cost(10**6, 100, 60, "commit 0")
+    )
 
 
 def report(corpus: Corpus, folder: Path, ahead: Sequence[str], chosen: Sequence[Recipe]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from offline.build import BuildSettings, build_bundle
-from offline.corpus import Corpus
+from offline.corpus import Corpus, text_id
 from offline.schemes import SCHEMES
 from semcore.bundle import TOKENS, check_bundle
 from semcore.encoder import Encoder
@@ -86,3 +86,39 @@ def test_captions_without_a_word_of_use_have_identifiers(
     )
     for item in items_of(tmp_path / "b"):
         assert Identifier.parse(item.identifier).text == item.identifier != ""
+
+
+@pytest.mark.parametrize(
+    ("scheme", "same"), [("structured", -1), ("dsi", -1), ("nci", -1), ("rq", 3)]
+)
+def test_a_code_means_the_same_of_pictures_and_texts(
+    scheme: str, same: int, corpus: Corpus, encoder: Encoder, tmp_path: Path
+) -> None:
+    """A picture and the only caption that it is made of have one vector; leaves are numbered."""
+    pictures = [replace(picture, source_captions=1) for picture in corpus.pictures]
+    whole = replace(corpus, pictures=pictures)
+    build_bundle(whole, tmp_path / "b", BuildSettings(scheme=scheme), encoder=encoder)
+    spelled = {i.id: Identifier.parse(i.identifier).parts for i in items_of(tmp_path / "b")}
+    tested = [picture.id for picture in pictures if picture.split == "test"]
+    alike = [spelled[one][:same] == spelled[text_id(one, 0)][:same] for one in tested]
+    # k-means may part equal vectors only where a leaf is full of them.
+    assert sum(alike) > 0.9 * len(alike)
+
+
+def test_codes_of_pictures_are_no_codes_of_texts(
+    corpus: Corpus, encoder: Encoder, tmp_path: Path
+) -> None:
+    settings = BuildSettings(scheme="rq-pictures")
+    build_bundle(corpus, tmp_path / "b", settings, encoder=encoder)
+    tokens = {
+        kind: {
+            part
+            for item in items_of(tmp_path / "b")
+            if item.kind == kind
+            for part in Identifier.parse(item.identifier).parts
+            if is_token(part)
+        }
+        for kind in KINDS
+    }
+    assert all(tokens.values())
+    assert tokens["image"].isdisjoint(tokens["text"])
