@@ -140,6 +140,7 @@ def _answered(query: Item, found: Sequence[Item], near: Vectors, scores: Vectors
         lead=float(near[0] - near[1]) if len(near) > 1 else math.inf,
         first_changed=bool(order[0]),
         illegal=0.0,
+        pair=query.pair,
     )
 
 

@@ -106,7 +106,8 @@ def row(
         for one, by_model in zip(answered, judged, strict=True)
     ]
     verified = sum(asked) / len(answered)
-    return Row(direction, system, len(answered), recall_table(ranks), verified, illegal)
+    recall = recall_table(ranks, groups=[one.pair for one in answered])
+    return Row(direction, system, len(answered), recall, verified, illegal)
 
 
 def markdown_table(rows: Sequence[Row]) -> str:

@@ -11,7 +11,7 @@ import json
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from offline.progress import progress
@@ -87,6 +87,7 @@ class Answered:
         confidence: the probability that the first item was given among the candidates.
         lost_at: the step after which no beam led to a right item any more; None if one was found.
         items: all that were found, in order.
+        pair: of the query, where it is known.
     """
 
     query: str
@@ -98,6 +99,7 @@ class Answered:
     confidence: float = 1.0
     lost_at: int | None = None
     items: list[Shown] = field(default_factory=list)
+    pair: str = ""
 
 
 async def ask(
@@ -155,7 +157,7 @@ async def ask(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)  # none ends unheard
-    return [known[query.id] for query in queries]
+    return [replace(known[query.id], pair=query.pair) for query in queries]
 
 
 def asked_directions(bundle: Path, split: str) -> Sequence[Direction]:

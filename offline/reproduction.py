@@ -22,7 +22,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -123,8 +123,8 @@ class Reproduction:
             costs[name] = self._cost(name)
         return {
             recipe.name: [
-                Outcome(line, answers[line.system.name, line.view], costs[line.system.name])
-                for line in recipe.lines
+                Outcome(line, found, costs[line.system.name])
+                for line, found in zip(recipe.lines, _as_many_seeds(recipe, answers), strict=True)
             ]
             for recipe in recipes
         }
@@ -294,6 +294,16 @@ class Reproduction:
 
     def _cost(self, name: str) -> Cost:
         return Cost(**json.loads((self._folder / "0" / name / _SYSTEM).read_text()))
+
+
+def _as_many_seeds(
+    recipe: Recipe, answers: Mapping[tuple[str, View], dict[Direction, list[list[Answered]]]]
+) -> list[dict[Direction, list[list[Answered]]]]:
+    """The answers of each line, by no more seeds than all lines have: what one training was lucky
+    with is no part of a system."""
+    found = [answers[line.system.name, line.view] for line in recipe.lines]
+    seeds = min((len(runs) for of_line in found for runs in of_line.values()), default=0)
+    return [{d: runs[:seeds] for d, runs in of_line.items()} for of_line in found]
 
 
 def _parameters(model: Path) -> int:

@@ -22,14 +22,16 @@ from semcore.prompt import DIRECTIONS, Direction
 _FIRST = 10
 _FOREWORD = """\
 All systems have the same backbone (but for the table that varies it), prepared for pictures in the
-same way, and see the same number of samples: prompts, that is, of which one with a picture may have
-several identifiers to learn, while the two towers see a pair as two. What re-ranks them is a second
-model, whose own cost is given. The pictures that are searched were never trained on. Rival
-identifiers that say nothing of an item must have been learned, so these systems also learn each
-item to be found, by its own content, with its identifier: an advantage over SemCORE and the two
-towers, which see nothing of it but in the figure of new items. Queries are captions of which no
-picture's identifier was made, and the pictures themselves. Per cent with 95 % bootstrap intervals
-over the queries; of several seeds a query counts with its mean.
+same way, and see as many samples: prompts, that is, of which one with a picture may have several
+identifiers to learn, while the two towers see a pair as two. What re-ranks them is a second model,
+whose own cost is given; minutes are those of training since it was last begun. The pictures that
+are searched were never trained on by SemCORE and the two towers. Systems with rival identifiers
+also learn each item that can be found, by its own content, with its identifier, as their papers
+have it: of an identifier that says nothing of its item nothing else can be known. These are some of
+the same number of samples; how they fare without is in the figure of new items. Queries are
+captions of which no picture's identifier was made, and the pictures themselves. Per cent with 95 %
+bootstrap intervals over the pictures that the queries belong to; of several seeds a query counts
+with its mean, and what chance a training has is not in the interval.
 """
 
 
@@ -64,7 +66,7 @@ def _table(outcomes: Sequence[Outcome]) -> str:
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for direction in DIRECTIONS:
         for one in outcomes:
-            recall = recall_table(*_ranks(one, direction))
+            recall = _recall(one, direction)
             answers = [each for run in one.answers[direction] for each in run]
             illegal = 100 * sum(each.illegal for each in answers) / len(answers)
             cells = [direction, one.line.title, *(str(value) for value in recall.values())]
@@ -83,12 +85,20 @@ def _ranks(outcome: Outcome, direction: Direction) -> list[list[int | None]]:
     ]
 
 
+def _recall(outcome: Outcome, direction: Direction) -> dict[str, Estimate]:
+    return recall_table(*_ranks(outcome, direction), groups=_pairs(outcome, direction))
+
+
+def _pairs(outcome: Outcome, direction: Direction) -> list[str]:
+    return [one.pair for one in outcome.answers[direction][0]]
+
+
 def _figures(recipe: Recipe, outcomes: Sequence[Outcome], folder: Path) -> list[str]:
     """Draw a figure a direction; their names."""
     names = []
     for direction in DIRECTIONS:
         name = f"{recipe.name}-{direction}.png"
-        best = [(one, recall_table(*_ranks(one, direction))["R@1"]) for one in outcomes]
+        best = [(one, _recall(one, direction)["R@1"]) for one in outcomes]
         title = f"R@1, {direction}"
         if recipe.shape == "bars":
             bars = [(one.line.title, value) for one, value in best]
@@ -113,11 +123,25 @@ def _claims(recipe: Recipe, outcomes: Sequence[Outcome]) -> list[str]:
     for direction in DIRECTIONS:
         for ahead, behind in recipe.claims:
             ours, theirs = (_ranks(of_title[title], direction) for title in (ahead, behind))
-            seeds = min(len(ours), len(theirs))
-            gap = recall_difference(ours[:seeds], theirs[:seeds], 1)
-            verdict = "as claimed" if gap.low > 0 else "the other way" if gap.high < 0 else "open"
-            lines.append(f"- {direction}: {ahead} before {behind}: {verdict}, by {gap} points")
-    return ["Order in R@1, with the paired interval:", "", *lines, ""] if lines else []
+            pairs = _pairs(of_title[ahead], direction)
+            gap = recall_difference(ours, theirs, 1, pairs)
+            each = [
+                recall_difference([our], [their], 1, pairs).value
+                for our, their in zip(ours, theirs, strict=True)
+            ]
+            alike = all(one > 0 for one in each) or all(one < 0 for one in each)
+            verdict = "open"
+            if alike and not gap.low <= 0 <= gap.high:
+                verdict = "as claimed" if gap.low > 0 else "the other way"
+            told = f" ({', '.join(f'{one:.1f}' for one in each)})" if len(each) > 1 else ""
+            lines.append(
+                f"- {direction}: {ahead} before {behind}: {verdict}, by {gap} points{told}"
+            )
+    head = (
+        "Order in R@1, with the paired interval and the gaps of the single seeds; it is open where "
+        "the interval holds zero or the seeds do not agree:"
+    )
+    return [head, "", *lines, ""] if lines else []
 
 
 def _losses(outcomes: Sequence[Outcome]) -> list[str]:
