@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import DEFAULT_URL, Key, Served, SplitValue, Url
+from cli.options import DEFAULT_URL, ImageRoot, Key, Served, SplitValue, Url
 
 _Split = Annotated[SplitValue, typer.Option(help="Split of the queries.")]
 _Beams = Annotated[int, typer.Option(min=1, help="Beams.")]
@@ -28,6 +28,7 @@ def evaluate(
         typer.Option(help="Folder for the report; run again, it asks only what it does not hold."),
     ] = None,
     key: Key = None,
+    image_root: ImageRoot = None,
 ) -> None:
     """Measure recall on held-out queries: in full, without GSV, and without the constraint."""
     from offline import evaluation
@@ -35,13 +36,20 @@ def evaluate(
 
     found = asyncio.run(
         evaluation.evaluate(
-            url, bundle, split=split, limit=limit, beam_width=beam_width, folder=out, key=key
+            url,
+            bundle,
+            split=split,
+            limit=limit,
+            beam_width=beam_width,
+            folder=out,
+            key=key,
+            image_root=image_root,
         )
     )
     typer.echo(evaluation.markdown_table(found.rows))
     _tell_unasked(found.answers.keys())
     if out is not None:
-        write_report(found, bundle, out)
+        write_report(found, bundle, out, image_root)
         typer.echo(f"the report is {out / 'report.md'}")
 
 
@@ -55,6 +63,7 @@ def calibrate(
         float, typer.Option(min=0, max=1, help="Share of first places that may differ.")
     ] = 0.01,
     key: Key = None,
+    image_root: ImageRoot = None,
 ) -> None:
     """Find out how to weigh candidates, and when to leave verification out, and write that into the
     bundle; reload it afterwards."""
@@ -69,6 +78,7 @@ def calibrate(
             beam_width=beam_width,
             tolerance=tolerance,
             key=key,
+            image_root=image_root,
         )
     )
     for one in found:
@@ -76,10 +86,15 @@ def calibrate(
         typer.echo(
             f"{one.direction}: log-probability, less {weights.commonness:.2f} of that without a "
             f"query, times {weights.prior:.2f}, log-odds times {weights.evidence:.2f} and "
-            f"description times {weights.description:.2f}; from a "
-            f"lead of {margin.margin:.3g} nats on, {100 * margin.left_out:.0f} % of the searches, "
-            f"no verification; of all, {100 * margin.changed:.1f} % would have had another first "
-            "item"
+            f"description times {weights.description:.2f}"
+        )
+        typer.echo(
+            "  verification is always asked for: other candidates were verified than these weights "
+            "put first; reload the bundle and calibrate once more to learn when not"
+            if margin is None
+            else f"  from a lead of {margin.margin:.3g} nats on, "
+            f"{100 * margin.left_out:.0f} % of the searches, no verification; of all, "
+            f"{100 * margin.changed:.1f} % would have had another first item"
         )
     _tell_unasked([one.direction for one in found])
 

@@ -25,6 +25,12 @@ Url = Annotated[str, typer.Option(help="Address of the service.")]
 Key = Annotated[
     str | None, typer.Option(envvar="SEMCORE_KEY", help="API key, where the service has keys.")
 ]
+ImageRoot = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SEMCORE_IMAGE_ROOT", help="Folder of the pictures, if not where the bundle says."
+    ),
+]
 Served = Annotated[Path, typer.Argument(help="The bundle that the service serves.")]
 Pictures = Annotated[
     bool | None,

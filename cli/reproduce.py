@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +17,7 @@ from cli.cache_folder import cache_folder
 from cli.demo import SERVICE
 from cli.options import BudgetValue, RecipeValue, SmallBase
 from cli.service_process import serving
+from semcore.errors import SemcoreError
 
 
 def reproduce(
@@ -62,22 +66,38 @@ def reproduce(
     origin = hashlib.sha256(made_of.encode()).hexdigest()[:6]
     folder = out or cache_folder(f"reproduce-{Path(corpus).name}-{origin}-{base}-{budget}")
     folder.mkdir(parents=True, exist_ok=True)
-    warm_up: Corpus | None = None
-    if corpus == "demo":
-        if not (folder / "warm-up" / CAPTIONS_FILE).exists():
-            write_demo_corpus(folder / "demo", spent.pictures)
-            write_warm_up_corpus(folder / "warm-up", spent.warm_up, spent.pictures)
-        warm_up = read_corpus(folder / "warm-up")
-    source = folder / "demo" if corpus == "demo" else Path(corpus)
-    found = read_corpus(source, source_captions=source_captions)
-    began = time.monotonic()
-    serve = partial(serving, environment=SERVICE)
-    clock = folder / "seconds"
-    seconds = float(clock.read_text()) if clock.exists() else 0.0
-    try:
-        outcomes = Reproduction(found, warm_up, folder, spent, serve, typer.echo).run(chosen)
-    finally:
-        seconds += time.monotonic() - began
-        clock.write_text(str(seconds))
-    report = write_results(outcomes, chosen, found, spent, seconds, folder)
-    typer.echo(f"the report is {report}")
+    with _alone_in(folder):
+        warm_up: Corpus | None = None
+        if corpus == "demo":
+            if not (folder / "warm-up" / CAPTIONS_FILE).exists():
+                write_demo_corpus(folder / "demo", spent.pictures)
+                write_warm_up_corpus(folder / "warm-up", spent.warm_up, spent.pictures)
+            warm_up = read_corpus(folder / "warm-up")
+        source = folder / "demo" if corpus == "demo" else Path(corpus)
+        found = read_corpus(source, source_captions=source_captions)
+        began = time.monotonic()
+        serve = partial(serving, environment=SERVICE, alone=True)
+        clock = folder / "seconds"
+        seconds = float(clock.read_text()) if clock.exists() else 0.0
+        try:
+            outcomes = Reproduction(found, warm_up, folder, spent, serve, typer.echo).run(chosen)
+        finally:
+            seconds += time.monotonic() - began
+            clock.write_text(str(seconds))
+        report = write_results(outcomes, chosen, found, spent, seconds, folder)
+        typer.echo(f"the report is {report}")
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Raises :class:`SemcoreError` while another reproduction works there: two would train in each
+    other's folders."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SemcoreError(
+                f"another reproduction works in {folder}; wait until it has ended, or name another "
+                "folder with --out"
+            ) from error
+        yield

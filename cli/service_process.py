@@ -18,12 +18,15 @@ _END = 30.0  # seconds that it may take to end
 
 
 @contextmanager
-def serving(bundle: Path, port: int = 0, environment: Mapping[str, str] = {}) -> Iterator[str]:
+def serving(
+    bundle: Path, port: int = 0, environment: Mapping[str, str] = {}, *, alone: bool = False
+) -> Iterator[str]:
     """The address of a service on ``bundle`` once it is ready; it ends with the context.
 
     Args:
         port: the port wanted; another one if it is taken or 0.
         environment: settings beside those of this process.
+        alone: without those, which are for another service.
 
     Raises:
         SemcoreError: the service ended as it started, or was not ready in time.
@@ -31,7 +34,12 @@ def serving(bundle: Path, port: int = 0, environment: Mapping[str, str] = {}) ->
     port = free_port(port)
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "cli", "serve", str(bundle), "--port", str(port)]
-    own = {**os.environ, **environment}
+    here = {
+        name: value
+        for name, value in os.environ.items()
+        if not (alone and name.startswith("SEMCORE_"))
+    }
+    own = {**here, **environment}
     with subprocess.Popen(command, env=own, start_new_session=True) as process:
         try:
             deadline = time.monotonic() + _PATIENCE

@@ -83,7 +83,7 @@ def choose_budget(name: str, base: str, gallery: Sequence[str]) -> Budget:
         raise SemcoreError(f"{base!r} is no base for reproductions; there are tiny and small")
     if "test" not in gallery or not {"test", "val"}.issuperset(gallery):
         raise SemcoreError("what is searched is the split test, or test and val")
-    budget = replace(BUDGETS[name], gallery=tuple(gallery))
+    budget = replace(BUDGETS[name], gallery=tuple(dict.fromkeys(gallery)))
     if base == "tiny":
         return budget
     # Trained on real captions, with the paper's clusters; there is one size of it.

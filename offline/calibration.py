@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from offline.fusion import fit_weights, fused
+from offline.fusion import fit_weights, fused, is_told
 from offline.questions import PATIENCE, Answered, Questions, ask, asked_directions
-from semcore.calibration import Calibration, write_calibration
+from semcore.calibration import Calibration, read_calibration, write_calibration
 from semcore.client import AsyncSemcoreClient
 from semcore.prompt import Direction
 
@@ -28,9 +28,12 @@ class Margin:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
+    """``margin``: None where the weights verify other candidates than the service has verified, so
+    that what verification would change is not known. Once it serves with these weights, it is."""
+
     direction: Direction
     calibration: Calibration
-    margin: Margin
+    margin: Margin | None
 
 
 async def calibrate(
@@ -42,17 +45,19 @@ async def calibrate(
     beam_width: int = 20,
     tolerance: float = 0.01,
     key: str | None = None,
+    image_root: Path | None = None,
 ) -> list[Measured]:
     """Choose weights and margins of a bundle by what its running service answers, and write them
     into it.
 
     The weights make the right candidates the likeliest. Where the first candidate leads the second
     by at least the margin, verification would have changed the first place for at most
-    ``tolerance`` of all queries. A direction without queries is left out, unless both are. A
-    service must load the bundle again to use them.
+    ``tolerance`` of all queries. A direction without queries keeps what it had, unless both are
+    without. A service must load the bundle again to use them.
 
     Args:
         key: for a service that has keys for searches.
+        image_root: where the pictures are, if not where the bundle says.
 
     Raises what :func:`offline.questions.ask` raises.
     """
@@ -62,12 +67,14 @@ async def calibrate(
             questions = Questions(
                 direction, split, limit, beam_width, commonness=True, describe=True
             )
-            answered = await ask(client, bundle, questions)
-            weights = fit_weights(answered)
-            margin = choose_margin([fused(one, weights) for one in answered], tolerance)
-            calibration = replace(weights, margin=margin.margin)
-            found.append(Measured(direction, calibration, margin))
-    write_calibration(bundle, {one.direction: one.calibration for one in found})
+            answered = await ask(client, bundle, questions, image_root=image_root)
+            weights, margin = fit_weights(answered), None
+            if all(is_told(one, weights) for one in answered):
+                margin = choose_margin([fused(one, weights) for one in answered], tolerance)
+                weights = replace(weights, margin=margin.margin)
+            found.append(Measured(direction, weights, margin))
+    known = read_calibration(bundle)
+    write_calibration(bundle, {**known, **{one.direction: one.calibration for one in found}})
     return found
 
 

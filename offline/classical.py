@@ -28,7 +28,7 @@ from semcore.prompt import DIRECTIONS, Direction, target_kind
 
 _CANDIDATES = 10
 _SHOWN = 20
-_MODEL = "model"
+_MODEL, _TRAINED = "model", "trained.seconds"
 
 _Judge = Callable[[Sequence[Item], Sequence[Sequence[Item]]], Sequence[Vectors]]
 """For queries and the candidates of each the log-odds that they match."""
@@ -55,14 +55,17 @@ def make_towers(
     Raises:
         ModelError: faiss is not installed.
     """
-    began = time.perf_counter()
-    towers = TwoTower.load(base, _root(bundle), features)
-    known = list(training_items(bundle))
-    captions = encoder.encode([item.caption for item in known if item.kind == "text"])
-    towers.fit(known, captions, settings.samples, settings.learning_rate, settings.seed)
-    towers.save(folder / _MODEL)
-    seconds = time.perf_counter() - began
-    _write_answers(folder, bundle, towers, limit)
+    root = _root(bundle)
+
+    def train() -> None:
+        towers = TwoTower.load(base, root, features)
+        known = list(training_items(bundle))
+        captions = encoder.encode([item.caption for item in known if item.kind == "text"])
+        towers.fit(known, captions, settings.samples, settings.learning_rate, settings.seed)
+        towers.save(folder / _MODEL)
+
+    seconds = _once(folder, train)
+    _write_answers(folder, bundle, TwoTower.load(folder / _MODEL, root, features), limit)
     return seconds
 
 
@@ -83,10 +86,12 @@ def make_re_ranker(
     Returns:
         Seconds that the training took.
     """
-    root, began = _root(bundle), time.perf_counter()
+    root = _root(bundle)
     first = TwoTower.load(towers / _MODEL, root, features)
-    _train_re_ranker(bundle, base, folder / _MODEL, settings, first, features)
-    seconds = time.perf_counter() - began
+    seconds = _once(
+        folder,
+        lambda: _train_re_ranker(bundle, base, folder / _MODEL, settings, first, features),
+    )
     model, processor = load_model(folder / _MODEL)
     model = on_device(model)
     pictures = picture_reader(processor, folder / _MODEL, features)
@@ -102,6 +107,16 @@ def read_answers(folder: Path) -> dict[Direction, list[Answered]]:
     """What was answered: ranks of the towers as ``beam``, re-ranked ``verified``."""
     rows = json.loads((folder / ANSWERS_LOG).read_text())
     return {direction: [Answered(**row) for row in rows[direction]] for direction in DIRECTIONS}
+
+
+def _once(folder: Path, train: Callable[[], None]) -> float:
+    """The seconds that a training takes, or took: what has ended is not begun again."""
+    told = folder / _TRAINED
+    if not told.exists():
+        began = time.perf_counter()
+        train()
+        told.write_text(f"{time.perf_counter() - began}")
+    return float(told.read_text())
 
 
 def _write_answers(
@@ -162,7 +177,7 @@ def _train_re_ranker(
         sets += [[gallery[at] for at in row] for row in places]
     said = said_words(items) if settings.checks else None
     candidates = CandidateDataset(queries, sets, root, said)
-    pairs = VerificationDataset(items, root, settings.seed)
+    pairs = VerificationDataset(items, root, settings.seed, checked=settings.checks)
     rest = max(0.0, settings.samples - len(candidates)) / len(pairs)
     parts = [Part(candidates, (candidates.sizes,)), Part(pairs, (pairs.sizes,), rest)]
     lesson = Lesson.of(parts, settings)

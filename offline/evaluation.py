@@ -9,8 +9,10 @@ from pathlib import Path
 
 from offline.metrics import Estimate, recall_table
 from offline.questions import PATIENCE, Answered, Questions, ask, asked_directions
+from semcore.bundle import read_manifest
 from semcore.calibration import read_calibration
 from semcore.client import AsyncSemcoreClient
+from semcore.errors import CorpusError
 from semcore.prompt import Direction
 
 ANSWERS_LOG = "answers.jsonl"
@@ -56,6 +58,7 @@ async def evaluate(
     seed: int = 0,
     folder: Path | None = None,
     key: str | None = None,
+    image_root: Path | None = None,
 ) -> Evaluation:
     """Search with up to ``limit`` queries of each direction, and again without the constraint.
 
@@ -66,9 +69,19 @@ async def evaluate(
     Args:
         folder: where answers are kept, so that a run that was stopped goes on.
         key: for a service that has keys for searches.
+        image_root: where the pictures are, if not where the bundle says.
 
-    Raises what :func:`offline.questions.ask` raises.
+    Raises:
+        CorpusError: nothing of the split can be found.
+
+    Raises what :func:`offline.questions.ask` raises, too.
     """
+    gallery = read_manifest(bundle).settings.gallery
+    if split not in gallery:
+        raise CorpusError(
+            f"{bundle} is searched for items of {', '.join(gallery)}; no query of the split "
+            f"{split!r} has anything to find"
+        )
     calibration = read_calibration(bundle)
     rows: list[Row] = []
     answers: dict[str, list[Answered]] = {}
@@ -79,14 +92,14 @@ async def evaluate(
     async with AsyncSemcoreClient(url, key, timeout=PATIENCE) as client:
         for direction in asked_directions(bundle, split):
             questions = Questions(direction, split, limit, beam_width, seed=seed)
-            answered = answers[direction] = await ask(client, bundle, questions, log)
+            answered = answers[direction] = await ask(client, bundle, questions, log, image_root)
             rows.append(row(direction, "full", answered, math.inf))
             margin = calibration[direction].margin if direction in calibration else None
             if margin is not None:
                 rows.append(row(direction, "auto", answered, margin))
             rows.append(row(direction, "without GSV", answered, -math.inf))
             free = Questions(direction, split, limit, beam_width, constrained=False, seed=seed)
-            answered = await ask(client, bundle, free, log)
+            answered = await ask(client, bundle, free, log, image_root)
             rows.append(row(direction, "without constraint", answered, math.inf))
     return Evaluation(questions, rows, answers)
 

@@ -75,9 +75,9 @@ def fused(answered: Answered, weights: Calibration) -> Answered:
     """The answer that other weights would have given.
 
     Candidates that came among the first only by these weights, and were not verified, stand behind
-    those that were.
+    those that were; :func:`is_told` says where there are none.
     """
-    items = sorted(answered.items, key=lambda item: -weights.score(item.logprob, item.commonness))
+    items = _ordered(answered, weights)
     scores = {item.id: weights.score(item.logprob, item.commonness) for item in items}
     count = sum(item.is_judged for item in items)
     judged = [item for item in items[:count] if item.is_judged]
@@ -99,6 +99,18 @@ def fused(answered: Answered, weights: Calibration) -> Answered:
         first_changed=bool(items) and order[0] != items[0],
         confidence=confidence,
     )
+
+
+def is_told(answered: Answered, weights: Calibration) -> bool:
+    """Whether those were verified that these weights would have verified."""
+    items = _ordered(answered, weights)
+    count = sum(item.is_judged for item in items)
+    return all(item.is_judged for item in items[:count])
+
+
+def _ordered(answered: Answered, weights: Calibration) -> list[Shown]:
+    """By their scores before verification."""
+    return sorted(answered.items, key=lambda item: -weights.score(item.logprob, item.commonness))
 
 
 def _rank(items: Sequence[Shown]) -> int | None:

@@ -84,7 +84,8 @@ class Answered:
         lead: by how much the score of the first candidate led before verification, in nats.
         first_changed: verification has put another item in the first place.
         illegal: share of the spelled identifiers that do not exist.
-        confidence: the probability that the first item was given among the candidates.
+        confidence: the probability, among the candidates, of the picture that the first item
+            belongs to: any of its texts would do.
         lost_at: the step after which no beam led to a right item any more; None if one was found.
         items: all that were found, in order.
         pair: of the query, where it is known.
@@ -103,32 +104,40 @@ class Answered:
 
 
 async def ask(
-    client: AsyncSemcoreClient, bundle: Path, questions: Questions, log: Path | None = None
+    client: AsyncSemcoreClient,
+    bundle: Path,
+    questions: Questions,
+    log: Path | None = None,
+    image_root: Path | None = None,
 ) -> list[Answered]:
     """Ask all questions, eight at a time; the answers in the order of the queries.
 
     Text queries are captions that are no source of an identifier; picture queries are the
     pictures of the split.
 
+    Args:
+        image_root: where the pictures are, if not where the bundle says.
+
     Raises:
         CorpusError: the split has no such queries, or one that the service refuses.
         ServiceError: the service answers with an error, or not at all.
-        SemcoreError: it serves another index, or lacks the time for whole answers.
+        SemcoreError: it serves another index, one that has changed since the answers that are held,
+            or lacks the time for whole answers.
     """
     manifest = read_manifest(bundle)
     store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
     queries = _queries(store, questions)
     right = _right(store, questions)
-    store.close()
     if not queries:
+        store.close()
         raise CorpusError(
             f"{bundle} has no {questions.direction} queries in the split {questions.split!r}; a "
             "caption that a picture's identifier is made of is none"
         )
-    root = Path(manifest.corpus.image_root)
+    root = image_root or Path(manifest.corpus.image_root)
     asked = json.dumps(asdict(questions) | {"limit": 0})
     key = f"{manifest.version} {PROMPT_VERSION} {asked}"
-    known = {} if log is None else _read(log, key)
+    known, indexes = ({}, set()) if log is None else _read(log, key)
     turns = asyncio.Semaphore(_CONCURRENT)
 
     async def one(query: Item) -> Answered:
@@ -140,23 +149,31 @@ async def ask(
                 if error.status not in _REFUSED:
                     raise
                 raise CorpusError(
-                    f"the service refuses the query {query.id}: {error}; leave it out of the split "
-                    f"{questions.split!r}"
+                    f"the service refuses to be asked {query.id} of the split {questions.split!r} "
+                    f"with {questions.beam_width} beams: {error}"
                 ) from error
             _check(answer, manifest.version)
-            return _answered(query, answer, questions.beam_width, mine)
+            indexes.add(answer["index_version"])
+            if len(indexes) > 1:
+                raise SemcoreError(
+                    f"items were added or deleted since the first answers ({', '.join(indexes)}); "
+                    "ask all again: name another folder for the report"
+                )
+            answered = _answered(query, answer, questions.beam_width, mine, store)
+            if log is not None:
+                _append(log, key, answer["index_version"], answered)
+            return answered
 
     tasks = [asyncio.create_task(one(query)) for query in queries if query.id not in known]
     try:
         for done in progress(asyncio.as_completed(tasks), questions.title, total=len(tasks)):
             answered = await done
             known[answered.query] = answered
-            if log is not None:
-                _append(log, key, answered)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)  # none ends unheard
+        store.close()
     return [replace(known[query.id], pair=query.pair) for query in queries]
 
 
@@ -191,24 +208,28 @@ def _right(store: ItemStore, questions: Questions) -> dict[str, list[str]]:
     return right
 
 
-def _read(log: Path, key: str) -> dict[str, Answered]:
+def _read(log: Path, key: str) -> tuple[dict[str, Answered], set[str]]:
+    """The answers that are held, by query, and of which versions of the index they are."""
+    known: dict[str, Answered] = {}
+    indexes: set[str] = set()
     if not log.exists():
-        return {}
-    known = {}
+        return known, indexes
     for line in log.read_text().splitlines():
         try:
             row = json.loads(line)
         except json.JSONDecodeError:  # the line at which a run was stopped
             continue
-        if row["key"] == key:
+        if row["key"] == key and "index" in row:
             items = [Shown(**item) for item in row["answer"].pop("items")]
             known[row["answer"]["query"]] = Answered(**row["answer"], items=items)
-    return known
+            indexes.add(row["index"])
+    return known, indexes
 
 
-def _append(log: Path, key: str, answered: Answered) -> None:
+def _append(log: Path, key: str, index: str, answered: Answered) -> None:
+    row = {"key": key, "index": index, "answer": asdict(answered)}
     with log.open("a") as file:  # a line break first: the last line may be half of one
-        file.write("\n" + json.dumps({"key": key, "answer": asdict(answered)}))
+        file.write("\n" + json.dumps(row))
 
 
 def _check(answer: Answer, version: str) -> None:
@@ -224,7 +245,9 @@ def _check(answer: Answer, version: str) -> None:
         )
 
 
-def _answered(query: Item, answer: Answer, beam_width: int, rights: Sequence[str]) -> Answered:
+def _answered(
+    query: Item, answer: Answer, beam_width: int, rights: Sequence[str], store: ItemStore
+) -> Answered:
     items = answer["items"]
     right = [item for item in items if item["id"] in rights]
     before = sorted(items, key=lambda item: item["beam_rank"])
@@ -236,7 +259,7 @@ def _answered(query: Item, answer: Answer, beam_width: int, rights: Sequence[str
         lead=before[0]["score"] - before[1]["score"] if len(before) > 1 else math.inf,
         first_changed=bool(items) and items[0]["beam_rank"] > 1,
         illegal=answer["illegal"] / beam_width,
-        confidence=_confidence(items),
+        confidence=_confidence(items, store),
         lost_at=None if right or None in steps else max(steps, default=None),
         items=[
             Shown(
@@ -252,14 +275,26 @@ def _answered(query: Item, answer: Answer, beam_width: int, rights: Sequence[str
     )
 
 
-def _confidence(items: Sequence[FoundItem]) -> float:
-    """What verification says, or else the share of the first among all that the beams found."""
+def _confidence(items: Sequence[FoundItem], store: ItemStore) -> float:
+    """What verification says, or else the share among all that the beams found."""
     if not items:
         return 0.0
     if items[0]["verification"] is not None:
-        return items[0]["verification"]
-    highest = items[0]["logprob"]
-    return 1.0 / sum(math.exp(item["logprob"] - highest) for item in items)
+        shares = [item["verification"] or 0.0 for item in items]
+    else:
+        weights = [math.exp(item["logprob"] - items[0]["logprob"]) for item in items]
+        shares = [weight / sum(weights) for weight in weights]
+    first = _pair(items[0]["id"], store)
+    mine = (
+        one for item, one in zip(items, shares, strict=True) if _pair(item["id"], store) == first
+    )
+    return min(1.0, sum(mine))
+
+
+def _pair(item_id: str, store: ItemStore) -> str:
+    """An item that was added later is one by itself."""
+    item = store.get(item_id)
+    return item_id if item is None else item.pair
 
 
 async def _search(

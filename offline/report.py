@@ -2,7 +2,7 @@
 
 ::
 
-    results.json       rows, answers and diagnoses
+    results.json       rows, failures and diagnoses
     report.md          the table and what lies behind it
     survival.png, reliability.png
     suspects.html      wrong first items that may be right, with their pictures
@@ -15,8 +15,7 @@ import base64
 import html
 import io
 import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,11 @@ from offline.evaluation import Evaluation, markdown_table
 from offline.questions import Answered
 from semcore.bundle import read_manifest
 from semcore.encoder import Encoder
-from semcore.item import Item, ItemStore
+from semcore.item import KINDS, Item, ItemStore
 from semcore.picture import UNREADABLE, open_picture
 
 _SUSPECTS = 30
+_SHOWN = 6  # items of a failure
 _THUMBNAIL = (192, 192)
 _PAGE = """<!doctype html><meta charset="utf-8"><title>Answers to judge</title>
 <style>body{{font:15px sans-serif;margin:2rem;max-width:60rem}}td{{padding:.6rem;
@@ -42,14 +42,20 @@ Captions of both say much the same: is it wrong?</p>
 """
 
 
-def write_report(evaluation: Evaluation, bundle: Path, folder: Path) -> None:
-    """Write all of it into ``folder``, which exists."""
+def write_report(
+    evaluation: Evaluation, bundle: Path, folder: Path, image_root: Path | None = None
+) -> None:
+    """Write all of it into ``folder``, which exists.
+
+    Args:
+        image_root: where the pictures are, if not where the bundle says.
+    """
     manifest = read_manifest(bundle)
     answers = evaluation.answers
     survived = {direction: survival(answered) for direction, answered in answers.items()}
     reliable = {direction: reliability(answered) for direction, answered in answers.items()}
     flipped = {direction: flips(answered) for direction, answered in answers.items()}
-    items = _items(bundle, evaluation.asked.split)
+    items = _items(bundle, {evaluation.asked.split, *manifest.settings.gallery})
     encoder = Encoder(manifest.settings.encoder)
     doubtful = {
         direction: suspects(answered, items, encoder, _SUSPECTS)
@@ -70,10 +76,11 @@ def write_report(evaluation: Evaluation, bundle: Path, folder: Path) -> None:
         "flips": {direction: asdict(one) for direction, one in flipped.items()},
         "suspects": {d: [asdict(one) for one in found] for d, found in doubtful.items()},
         "rows": [asdict(row) for row in evaluation.rows],
-        "answers": {d: [_plain(one) for one in answered] for d, answered in answers.items()},
+        "queries": {direction: len(answered) for direction, answered in answers.items()},
+        "failures": {d: _failures(answered) for d, answered in answers.items()},
     }
-    (folder / "results.json").write_text(json.dumps(results, indent=2, allow_nan=False))
-    root = Path(manifest.corpus.image_root)
+    (folder / "results.json").write_text(json.dumps(results, indent=1, allow_nan=False))
+    root = image_root or Path(manifest.corpus.image_root)
     every = [suspect for found in doubtful.values() for suspect in found]
     (folder / "suspects.html").write_text(suspects_page(every, items, root))
     (folder / "report.md").write_text(_markdown(evaluation, results))
@@ -92,16 +99,26 @@ def suspects_page(found: Sequence[Suspect], items: dict[str, Item], root: Path) 
     return _PAGE.format(rows="".join(rows))
 
 
-def _plain(answered: Answered) -> dict[str, Any]:
-    """As JSON has it, which knows no infinity: None where there was no second item to lead."""
-    lead = answered.lead if math.isfinite(answered.lead) else None
-    return {**asdict(answered), "lead": lead}
+def _failures(answered: Sequence[Answered]) -> list[dict[str, Any]]:
+    """The answers whose first item is wrong, with the first items only: what a page shows."""
+    return [
+        {
+            "query": one.query,
+            "verified": one.verified,
+            "beam": one.beam,
+            "lost_at": one.lost_at,
+            "items": [item.id for item in one.items[:_SHOWN]],
+        }
+        for one in answered
+        if one.verified != 1
+    ]
 
 
-def _items(bundle: Path, split: str) -> dict[str, Item]:
-    store = ItemStore(bundle / "items.sqlite", (split,))
-    found: Iterable[Item] = (*store.of_split(split, "image"), *store.of_split(split, "text"))
-    items = {item.id: item for item in found}
+def _items(bundle: Path, splits: Set[str]) -> dict[str, Item]:
+    store = ItemStore(bundle / "items.sqlite", tuple(splits))
+    items = {
+        item.id: item for split in splits for kind in KINDS for item in store.of_split(split, kind)
+    }
     store.close()
     return items
 
@@ -131,7 +148,7 @@ def _markdown(evaluation: Evaluation, results: dict[str, Any]) -> str:
         f"Bundle {results['bundle']}, queries of the split {results['split']}, "
         f"{results['beam_width']} beams. {results['held_out_rule']}",
         "",
-        "Per cent with 95 % bootstrap intervals over the queries.",
+        "Per cent with 95 % bootstrap intervals over the pictures that the queries belong to.",
         "",
         markdown_table(evaluation.rows),
         "",

@@ -9,6 +9,7 @@
     SEED/SYSTEM/made-of.json       the system as its recipe had it
     SEED/SYSTEM/bundle, model      the trained system
     SEED/SYSTEM/system.json        parameters, samples, seconds, program
+    SEED/SYSTEM/calibrated         its bundle with weights fitted on validation queries
     SEED/SYSTEM/answers.jsonl      what it answered
 
 What is there is not made again, so that a run that was stopped goes on.
@@ -44,7 +45,8 @@ from offline.questions import PATIENCE, Answered, Questions, ask
 from offline.recipes import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.training import prepare_model, train_model
 from offline.workplace import samples_seen
-from semcore.calibration import Calibration
+from semcore.bundle import CALIBRATION
+from semcore.calibration import Calibration, write_calibration
 from semcore.client import AsyncSemcoreClient, ServiceError
 from semcore.encoder import Encoder
 from semcore.errors import CorpusError, SemcoreError
@@ -241,19 +243,61 @@ class Reproduction:
     def _ask(
         self, folder: Path, views: Sequence[View]
     ) -> dict[View, dict[Direction, list[Answered]]]:
-        bundle, log = folder / "bundle", folder / ANSWERS_LOG
+        found: dict[View, dict[Direction, list[Answered]]] = {}
+        log = folder / ANSWERS_LOG
+        as_it_is = [view for view in views if view.weights != "fitted"]
+        for bundle, asked in (
+            (folder / "bundle", as_it_is),
+            *((self._calibrated(folder, view), [view]) for view in views if view not in as_it_is),
+        ):
+            wanted = {
+                (view, direction): self._questions(direction, view, views)
+                for view in asked
+                for direction in DIRECTIONS
+            }
+            answers = self._asked(bundle, [*wanted.values()], log)
+            for (view, direction), answered in zip(wanted, answers, strict=True):
+                if isinstance(view.weights, tuple):
+                    answered = [fused(one, Calibration(*view.weights)) for one in answered]
+                found.setdefault(view, {})[direction] = answered
+        return found
 
-        async def everything(
-            url: str, retries: int = 4
-        ) -> dict[View, dict[Direction, list[Answered]]]:
+    def _calibrated(self, folder: Path, view: View) -> Path:
+        """The bundle with weights of its own, from what it answers validation queries."""
+        bundle, calibrated = folder / "bundle", folder / "calibrated"
+        if not (calibrated / CALIBRATION).exists():
+            questions = [
+                replace(
+                    self._questions(direction, view, ()),
+                    split="val",
+                    commonness=True,
+                    describe=True,
+                )
+                for direction in DIRECTIONS
+            ]
+            known = self._asked(bundle, questions, folder / ANSWERS_LOG)
+            shutil.rmtree(calibrated, ignore_errors=True)
+            shutil.copytree(bundle, calibrated)
+            weights = (fit_weights(answered) for answered in known)
+            write_calibration(calibrated, dict(zip(DIRECTIONS, weights, strict=True)))
+        return calibrated
+
+    def _questions(self, direction: Direction, view: View, views: Sequence[View]) -> Questions:
+        return Questions(
+            direction,
+            limit=self._budget.limit,
+            beam_width=view.beam_width or self._budget.beam_width,
+            constrained=view.constrained,
+            # Answers that were verified tell the beams' ranks as well.
+            verified=view.verified or replace(view, verified=True) in views,
+        )
+
+    def _asked(
+        self, bundle: Path, questions: Sequence[Questions], log: Path
+    ) -> list[list[Answered]]:
+        async def everything(url: str, retries: int = 4) -> list[list[Answered]]:
             async with AsyncSemcoreClient(url, timeout=PATIENCE, retries=retries) as client:
-                return {
-                    view: {
-                        direction: await self._one(client, bundle, log, direction, view, views)
-                        for direction in DIRECTIONS
-                    }
-                    for view in views
-                }
+                return [await ask(client, bundle, one, log) for one in questions]
 
         try:  # what is in the log needs no service
             return asyncio.run(everything("http://127.0.0.1:9", retries=0))
@@ -262,35 +306,6 @@ class Reproduction:
                 raise
             with self._serving(bundle) as url:
                 return asyncio.run(everything(url))
-
-    async def _one(
-        self,
-        client: AsyncSemcoreClient,
-        bundle: Path,
-        log: Path,
-        direction: Direction,
-        view: View,
-        views: Sequence[View],
-    ) -> list[Answered]:
-        questions = Questions(
-            direction,
-            limit=self._budget.limit,
-            beam_width=view.beam_width or self._budget.beam_width,
-            constrained=view.constrained,
-            # Answers that were verified tell the beams' ranks as well.
-            verified=view.verified or replace(view, verified=True) in views,
-            commonness=view.weights == "fitted",
-            describe=view.weights == "fitted",
-        )
-        answered = await ask(client, bundle, questions, log)
-        if view.weights is None:
-            return answered
-        if view.weights == "fitted":
-            known = await ask(client, bundle, replace(questions, split="val"), log)
-            weights = fit_weights(known)
-        else:
-            weights = Calibration(*view.weights)
-        return [fused(one, weights) for one in answered]
 
     def _cost(self, name: str) -> Cost:
         return Cost(**json.loads((self._folder / "0" / name / _SYSTEM).read_text()))

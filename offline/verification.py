@@ -62,12 +62,15 @@ class VerificationDataset(SampleDataset):
     the picture's or the text's, as in the two directions of search.
     """
 
-    def __init__(self, items: Iterable[Item], image_root: Path, seed: int) -> None:
+    def __init__(
+        self, items: Iterable[Item], image_root: Path, seed: int, *, checked: bool = True
+    ) -> None:
+        """``checked``: the model is asked at each word as well."""
         super().__init__(seed)
         everything = list(items)
         self._root = image_root
         self._said = said_words(everything)
-        self._asked = frozenset().union(*self._said.values())
+        self._asked = frozenset().union(*self._said.values()) if checked else frozenset()
         self._pictures = [item for item in everything if item.kind == "image"]
         self._of_pair = {picture.pair: picture for picture in self._pictures}
         self._texts = [i for i in everything if i.kind == "text" and i.pair in self._of_pair]

@@ -4,7 +4,6 @@ import { chips, count, make, notify } from "./dom.js";
 import { content } from "./items.js";
 
 const STEP = 10; // failures shown at a time
-const FIRST = 6; // items shown of each
 
 const at = (id) => document.getElementById(id);
 let report;
@@ -27,7 +26,7 @@ async function load() {
   table(report.rows);
   facts();
   for (const name of ["survival", "reliability"]) show(at(name), `/report/${name}.png`);
-  at("direction").replaceChildren(...Object.keys(report.answers).map((one) => make("option", {}, one)));
+  at("direction").replaceChildren(...Object.keys(report.failures).map((one) => make("option", {}, one)));
   choose();
 }
 
@@ -47,14 +46,14 @@ function facts() {
     found.push([`${kind === "image" ? "Pictures" : "Texts"} that share an identifier`, `${(100 * rate).toFixed(1)} %`]);
   }
   for (const [direction, one] of Object.entries(report.flips)) {
-    found.push([`Verification, ${direction}`, `put ${count(one.gained.length, "first item")} right and ${one.lost.length} wrong, of ${report.answers[direction].length}`]);
+    found.push([`Verification, ${direction}`, `put ${count(one.gained.length, "first item")} right and ${one.lost.length} wrong, of ${report.queries[direction]}`]);
     found.push([`Calibration error, ${direction}`, report.reliability[direction].error.toFixed(3)]);
   }
   at("facts").replaceChildren(...found.flatMap(([title, value]) => [make("dt", {}, title), make("dd", {}, value)]));
 }
 
 function choose() {
-  failures = report.answers[at("direction").value].filter((one) => one.verified !== 1);
+  failures = report.failures[at("direction").value];
   shown = 0;
   at("failures").replaceChildren();
   more();
@@ -72,7 +71,7 @@ async function more() {
 }
 
 async function failure(answered) {
-  const wanted = [answered.query, ...answered.items.slice(0, FIRST).map((one) => one.id)];
+  const wanted = [answered.query, ...answered.items];
   const [query, ...items] = await Promise.all(wanted.map((id) => ask(`/items/${encodeURIComponent(id)}`).catch(() => null)));
   const told = answered.verified === null ? `Not found: lost with token ${answered.lost_at ?? "?"}.` : `Found in place ${answered.verified}, by the beams in place ${answered.beam}.`;
   return make(

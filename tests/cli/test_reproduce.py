@@ -3,6 +3,7 @@
 This checks the machinery, not the figures.
 """
 
+import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,6 +98,15 @@ def test_reproduces_and_goes_on(corpus: Corpus, tmp_path: Path) -> None:
     for other, budget in ((fewer, BUDGET), (corpus, replace(BUDGET, clusters=5))):
         with pytest.raises(SemcoreError, match="another corpus or budget"):
             Reproduction(other, None, tmp_path, budget, real_service).run([RECIPE])
+
+
+def test_two_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = CliRunner().invoke(app, ["reproduce", "table5", "--out", str(tmp_path)])
+    assert result.exit_code != 0
+    assert "another reproduction works in" in result.stderr
+    assert not (tmp_path / "demo").exists()
 
 
 def test_names_what_there_is(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from moment import SERVICE
 
 from offline.calibration import NEVER, calibrate, choose_margin
 from offline.evaluation import evaluate
-from offline.questions import Answered
+from offline.questions import Answered, Shown
 from semcore.bundle import check_bundle
-from semcore.calibration import read_calibration
+from semcore.calibration import Calibration, read_calibration, write_calibration
 from semcore.errors import SemcoreError
 from service.index import Index
 
@@ -31,6 +31,30 @@ def test_the_lowest_margin_within_the_tolerance() -> None:
     half = choose_margin(answered([(2, False), (2, True)]), 0.0)
     assert (half.margin, half.left_out) == (NEVER, 0.0)
     assert choose_margin(answered([(2, False)] * 3), 0.0).left_out == 1.0
+
+
+async def test_what_was_not_verified_tells_no_margin(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a direction that has no queries keeps what it had."""
+    bundle = trained / "half told"
+    shutil.copytree(trained / "bundle", bundle)
+    told = Calibration(commonness=0.5, margin=3.0)
+    write_calibration(bundle, {"text-to-image": told})
+
+    async def asked(*_: object, **__: object) -> list[Answered]:
+        common = Shown("b", -2.0, None, commonness=-9.0)
+        first = Shown("a", -1.0, 0.0, commonness=-1.0, right=True)
+        return [Answered("q", 1, 1, 1.0, False, 0.0, items=[first, common])] * 3
+
+    weights = Calibration(commonness=1.0)
+    monkeypatch.setattr("offline.calibration.ask", asked)
+    monkeypatch.setattr("offline.calibration.fit_weights", lambda _: weights)
+    monkeypatch.setattr("offline.calibration.asked_directions", lambda *_: ["image-to-text"])
+    (found,) = await calibrate("http://127.0.0.1:9", bundle)
+    assert (found.margin, found.calibration) == (None, weights)
+    assert read_calibration(bundle) == {"text-to-image": told, "image-to-text": weights}
+    shutil.rmtree(bundle)
 
 
 async def test_a_bundle_keeps_its_calibration(

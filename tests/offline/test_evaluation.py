@@ -12,9 +12,12 @@ from offline.build import BuildSettings, build_bundle
 from offline.calibration import calibrate
 from offline.corpus import Corpus
 from offline.evaluation import ANSWERS_LOG, evaluate, markdown_table
+from offline.questions import Questions, ask
 from offline.report import write_report
 from semcore.bundle import read_manifest
+from semcore.client import AsyncSemcoreClient
 from semcore.errors import CorpusError, SemcoreError
+from semcore.item import ItemStore
 
 
 def answer(bundle: Path) -> dict[str, object]:
@@ -67,9 +70,46 @@ async def test_asks_only_what_it_does_not_hold(
     assert held == first
 
 
+async def test_does_not_mix_answers_of_an_index_that_changed(trained: Path, tmp_path: Path) -> None:
+    bundle = trained / "bundle"
+    first = answer(bundle)
+    with answering(lambda _: (200, json.dumps(first).encode())) as url:
+        await evaluate(url, bundle, limit=2, beam_width=5, folder=tmp_path)
+    later = json.dumps({**first, "index_version": f"{read_manifest(bundle).version}+4"}).encode()
+    with (
+        answering(lambda _: (200, later)) as url,
+        pytest.raises(SemcoreError, match="items were added or deleted since"),
+    ):
+        await evaluate(url, bundle, limit=3, beam_width=5, folder=tmp_path)
+
+
 async def test_says_that_a_split_has_no_queries(service_url: str, trained: Path) -> None:
-    with pytest.raises(CorpusError, match="no text-to-image queries"):
+    with pytest.raises(CorpusError, match="no query of the split 'holiday' has anything to find"):
         await evaluate(service_url, trained / "bundle", split="holiday", limit=4)
+
+
+async def test_any_text_of_the_picture_is_what_was_promised(trained: Path) -> None:
+    """Confidence is the picture's: of three candidates two are texts of one picture."""
+    bundle = trained / "bundle"
+    store = ItemStore(bundle / "items.sqlite", ("test",))
+    texts = list(store.of_split("test", "text"))
+    store.close()
+    first, second = [text for text in texts if text.pair == texts[0].pair][:2]
+    other = next(text for text in texts if text.pair != first.pair)
+    items = [
+        {
+            "id": text.id, "rank": rank, "beam_rank": rank, "score": -rank, "logprob": -rank,
+            "odds": 0.0, "commonness": None, "description": None, "verification": probability,
+        }
+        for rank, (text, probability) in enumerate(
+            ((first, 0.4), (other, 0.35), (second, 0.25)), 1
+        )
+    ]  # fmt: skip
+    whole = json.dumps({**answer(bundle), "items": items}).encode()
+    with answering(lambda _: (200, whole)) as url:
+        async with AsyncSemcoreClient(url) as client:
+            (answered,) = await ask(client, bundle, Questions("image-to-text", limit=1))
+    assert answered.confidence == pytest.approx(0.65)
 
 
 async def test_a_report_of_single_items_is_json(
@@ -83,7 +123,10 @@ async def test_a_report_of_single_items_is_json(
         raise AssertionError(f"{name} is no JSON")
 
     results = json.loads((tmp_path / "results.json").read_text(), parse_constant=refuse)
-    assert results["answers"]["text-to-image"][0]["lead"] is None
+    assert results["queries"] == {"text-to-image": 2, "image-to-text": 2}
+    for direction, answered in found.answers.items():
+        wrong = [one.query for one in answered if one.verified != 1]
+        assert [one["query"] for one in results["failures"][direction]] == wrong
 
 
 async def test_measures_the_direction_that_has_queries(
@@ -105,7 +148,9 @@ async def test_names_the_query_that_the_service_refuses(trained: Path) -> None:
     told = json.dumps({"error": "the query has 300 words"}).encode()
     with (
         answering(lambda _: (400, told)) as url,
-        pytest.raises(CorpusError, match=r"refuses the query .*#\d: the query has 300 words"),
+        pytest.raises(
+            CorpusError, match=r"refuses to be asked .*#\d of .*: the query has 300 words"
+        ),
     ):
         await evaluate(url, trained / "bundle", limit=1, beam_width=5)
 

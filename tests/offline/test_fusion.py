@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from offline.fusion import fit_weights, fused
+from offline.fusion import fit_weights, fused, is_told
 from offline.questions import Answered, Shown
 from semcore.calibration import Calibration
 
@@ -101,6 +101,19 @@ def test_too_little_to_learn_from_leaves_the_defaults() -> None:
     alone = Answered("q", 1, 1, 1.0, False, 0.0, items=[Shown("a", -1.0, 2.0, right=True)])
     assert fit_weights([alone]) == fit_weights([]) == Calibration()
     assert fused(alone, Calibration()) == replace(alone, lead=math.inf)
+
+
+def test_what_other_weights_would_verify_is_told_only_where_it_was() -> None:
+    """Commonness brings the third one forward, which was not verified."""
+    items = [
+        Shown("a", -1.0, 0.0, commonness=-1.0),
+        Shown("b", -2.0, 0.0, commonness=-1.0),
+        Shown("c", -3.0, None, commonness=-9.0),
+    ]
+    found = Answered("q", 1, 1, 1.0, False, 0.0, items=items)
+    assert is_told(found, Calibration())
+    assert not is_told(found, Calibration(commonness=1.0))
+    assert is_told(replace(found, items=items[:2]), Calibration(commonness=1.0))
 
 
 def test_other_weights_give_another_order() -> None:
