@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
 from starlette.requests import Request
 
 from service.errors import ClientGoneError
+from service.unless import unless
 
 Answer = TypeVar("Answer")
 
@@ -21,16 +21,7 @@ async def unless_gone(request: Request, work: Awaitable[Answer]) -> Answer:
 
     Raises :class:`ClientGoneError` where the client did.
     """
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(_departure(request))
-    try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGoneError("the client has gone")
-        return task.result()
-    finally:
-        watch.cancel()
-        task.cancel()
+    return await unless(_departure(request), work, lambda: ClientGoneError("the client has gone"))
 
 
 async def _departure(request: Request) -> None:

@@ -70,9 +70,10 @@ class Lifecycle:
         async with self._changing:
             path = bundle or self.current.bundle
             index: Index | None = None
+            self._stage(path, "checking")
+            opening = asyncio.ensure_future(asyncio.to_thread(self._open, path))
             try:
-                self._stage(path, "checking")
-                index = await asyncio.to_thread(self._open, path)
+                index = await asyncio.shield(opening)
                 if index.model_fingerprint != self.current.model_fingerprint:
                     raise ReloadError(
                         f"{path} was made for another model than the one that serves; build it "
@@ -94,6 +95,8 @@ class Lifecycle:
                 _log.warning("the index %s was refused: %s", path, error)
                 if index is not None:
                     index.close()
+                else:
+                    opening.add_done_callback(_close)
                 if isinstance(error, SemcoreError) and not isinstance(error, ReloadError):
                     raise ReloadError(str(error)) from error
                 raise
@@ -230,3 +233,9 @@ class Lifecycle:
         metrics.INDEX.labels(self.current.version).set(1)
         for direction, recall in self._recall.get(self.current.version, {}).items():
             metrics.CANARY.labels(direction).set(recall)
+
+
+def _close(opening: asyncio.Future[Index]) -> None:
+    """An index that nobody wants any more, also where the thread that opens it goes on."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

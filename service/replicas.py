@@ -100,13 +100,16 @@ class Replicas:
 
     async def stop(self) -> None:
         running = set(self._tasks)
-        while running:  # again, since one that comes as something ends may be lost
+        # Again: a cancellation that meets the end of a ``wait_for``, by which each command to Redis
+        # is sent, is lost in Python 3.11.
+        while running:
             for task in running:
                 task.cancel()
             _, running = await asyncio.wait(running, timeout=_PATIENCE)
         with suppress(redis.exceptions.RedisError, OSError):
             await self._redis.delete(_REPLICA + self.name)
-        await self._redis.aclose()
+        with suppress(redis.exceptions.RedisError, OSError):
+            await self._redis.aclose()
 
     async def announce(self) -> None:
         """Tell the others to serve the index that is current here; if Redis is away, once it is

@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -82,6 +83,7 @@ class Retrieval:
             else None
         )
         self._start_engine = start_engine
+        self._starting: asyncio.Future[Engine] | None = None
         self._engine: WatchedEngine | None = None
         self._searcher: Searcher | None = None
         self._cache: Cache = open_cache(settings)
@@ -91,7 +93,10 @@ class Retrieval:
         """Load the model, warm it up, then be ready."""
         model = self.lifecycle.current.model
         try:
-            engine = await asyncio.to_thread(self._start_engine, model, self.settings)
+            self._starting = asyncio.ensure_future(
+                asyncio.to_thread(self._start_engine, model, self.settings)
+            )
+            engine = await asyncio.shield(self._starting)
             self._engine = WatchedEngine(engine, self.settings.stall_seconds, self._end)
             admission = Admission(self.settings.concurrent_searches, self.settings.queued_searches)
             self._searcher = Searcher(self._engine, self.settings.verified, admission)
@@ -121,6 +126,9 @@ class Retrieval:
             await self.replicas.stop()
         if self._engine is not None:
             await self._engine.stop()
+        elif self._starting is not None:
+            with suppress(Exception):  # nothing to stop where it cannot start
+                await (await self._starting).stop()
         await self._cache.close()
         self.lifecycle.close()
         self._journal.close()

@@ -13,6 +13,7 @@ from semcore.prompt import identifier_prompt
 from service import metrics
 from service.engine import Engine, Found, Picture, Prompt
 from service.snapshot import Side
+from service.unless import unless
 
 _LOOKS = 10  # within the time after which an engine counts as stalled
 _log = logging.getLogger("semcore")
@@ -24,7 +25,7 @@ class WatchedEngine:
     """An engine, and how long it has owed an answer.
 
     Where it has for too long it is asked something small, since those who waited may have gone; if
-    that is not answered either, the engine counts as stalled for good.
+    that is not answered either, the engine counts as stalled for good, and none waits any longer.
     """
 
     def __init__(self, engine: Engine, seconds: float, lost: Callable[[], None]) -> None:
@@ -39,6 +40,7 @@ class WatchedEngine:
         self._lost = lost
         self._owes_since: float | None = None
         self._failure = ""
+        self._failed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def watch(self) -> None:
@@ -90,7 +92,7 @@ class WatchedEngine:
     async def _asked(self, work: Awaitable[Answer]) -> Answer:
         if self._owes_since is None:
             self._owes_since = time.monotonic()
-        answer = await work
+        answer = await unless(self._failed.wait(), work, lambda: EngineError(self._failure))
         self._owes_since = None
         return answer
 
@@ -104,6 +106,7 @@ class WatchedEngine:
                     await self._probe()
             except EngineError as error:
                 self._failure = str(error)
+        self._failed.set()
         metrics.READY.set(0)
         _log.critical("%s", self._failure)
         self._lost()

@@ -70,10 +70,12 @@ class Writer:
 
         async with self._lifecycle.writing:
             index = self._lifecycle.current
+            work = asyncio.ensure_future(asyncio.to_thread(write, index))
             try:
                 # Not left half way where the client goes: what is in the journal has to be applied.
-                changes = await asyncio.shield(asyncio.to_thread(write, index))
+                changes = await asyncio.shield(work)
             finally:
+                await asyncio.wait({work})  # nor does another write begin before
                 if place is None:  # the others are told also where it cannot be shown here
                     self.written.set()
             for change in changes:

@@ -5,6 +5,8 @@ import json
 import logging
 import random
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -16,6 +18,7 @@ from manifests import copied
 from semcore.bundle import read_manifest, staged
 from service.answer import SearchAnswer, SearchOptions
 from service.errors import ReloadError
+from service.index import Index
 from service.retrieval import Retrieval
 
 
@@ -101,6 +104,38 @@ async def test_an_index_serves_on_where_its_reload_is_cancelled(
             over.set()
         assert retrieval.lifecycle.status().failed is None
         assert await version_found(retrieval) == read_manifest(smaller).version
+
+
+async def test_an_index_that_nobody_wants_any_more_is_closed(
+    trained: Path, smaller: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, over, closed = Event(), Event(), Event()
+    async with running(trained / "bundle", tmp_path / "journal") as retrieval:
+        open_index = retrieval.lifecycle._open
+
+        def slowly(bundle: Path) -> Index:
+            begun.set()
+            over.wait()
+            index = open_index(bundle)
+            monkeypatch.setattr(index, "close", partial(_noted, index.close, closed))
+            return index
+
+        monkeypatch.setattr(retrieval.lifecycle, "_open", slowly)
+        reload = asyncio.create_task(retrieval.lifecycle.reload(smaller))
+        try:
+            await asyncio.to_thread(begun.wait)
+            reload.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reload
+            assert not closed.is_set()
+        finally:
+            over.set()
+        assert await asyncio.to_thread(closed.wait, 60)
+
+
+def _noted(close: Callable[[], None], closed: Event) -> None:
+    close()
+    closed.set()
 
 
 async def test_what_was_announced_is_not_what_lies_there_by_now(

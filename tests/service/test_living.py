@@ -6,6 +6,7 @@ import json
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -147,6 +148,34 @@ async def test_all_or_nothing(few: Path, tmp_path: Path) -> None:
             await retrieval.writer.add([good, good])
         assert await retrieval.item("good") is None
         assert retrieval.lifecycle.status().journal == 0
+
+
+async def test_no_write_begins_before_the_last_has_ended(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nobody waits for that any more; and it is whole."""
+    begun, over = Event(), Event()
+    async with running(few, tmp_path / "journal") as retrieval:
+        append = retrieval._journal.append
+
+        def slowly(*arguments: Any) -> None:
+            begun.set()
+            over.wait()
+            append(*arguments)
+
+        monkeypatch.setattr(retrieval._journal, "append", slowly)
+        item = NewItem(id="first", kind="text", captions=["two dogs in the snow"])
+        first = asyncio.create_task(retrieval.writer.add([item]))
+        try:
+            await asyncio.to_thread(begun.wait)
+            first.cancel()
+            await asyncio.sleep(0.1)
+            assert retrieval.lifecycle.writing.locked()
+        finally:
+            over.set()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        await retrieval.writer.delete("first")  # which it could not, were it not there
 
 
 async def test_one_process_writes_a_journal(few: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -43,7 +44,8 @@ async def both(
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(1200):
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
         if await condition():
             return
         await asyncio.sleep(0.1)

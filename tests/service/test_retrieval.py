@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -45,6 +46,29 @@ async def test_refuses_searches_until_it_is_warm(trained: Path) -> None:
     with pytest.raises(NotReadyError, match="readyz"):
         await asked(cold, "text-to-image", "a boat", OPTIONS)
     await cold.stop()
+
+
+async def test_stops_an_engine_that_was_still_starting(trained: Path) -> None:
+    begun, over = Event(), Event()
+    engines: list[FakeEngine] = []
+
+    def slowly(model: Path, settings: Settings) -> FakeEngine:
+        begun.set()
+        over.wait()
+        engines.append(FakeEngine(model, settings))
+        return engines[0]
+
+    cold = Retrieval(Settings(bundle=trained / "bundle"), slowly)
+    starting = asyncio.create_task(cold.start())
+    try:
+        await asyncio.to_thread(begun.wait)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    finally:
+        over.set()
+    await cold.stop()
+    assert [engine.dead for engine in engines] == [True]
 
 
 async def test_says_why_the_engine_did_not_start(trained: Path) -> None:

@@ -12,7 +12,7 @@ from living import running
 
 from semcore.errors import EngineError
 from service.answer import SearchOptions
-from service.errors import DeadlineError
+from service.errors import DeadlineError, ReloadError
 from service.retrieval import Retrieval
 
 STALL = 0.3
@@ -36,14 +36,15 @@ async def is_lost(retrieval: Retrieval) -> str:
     return ""
 
 
+async def never(*_: object) -> list[float]:
+    await asyncio.sleep(100)
+    return []
+
+
 async def test_a_stalled_engine_is_found_out(few: Path, tmp_path: Path) -> None:
     async with running(few, tmp_path / "journal", stall_seconds=STALL) as retrieval:
         engine = engine_of(retrieval)
         engine.seconds_a_beam = 100.0
-
-        async def never(*_: object) -> list[float]:
-            await asyncio.sleep(100)
-            return []
 
         engine.judge = never  # type: ignore[method-assign]
         with pytest.raises(DeadlineError):
@@ -51,6 +52,25 @@ async def test_a_stalled_engine_is_found_out(few: Path, tmp_path: Path) -> None:
         assert "has not answered" in await is_lost(retrieval)
         with pytest.raises(EngineError, match="restart it"):
             await asked(retrieval, "text-to-image", "a boat", PLAIN)
+
+
+async def test_nobody_waits_for_an_engine_that_is_lost(few: Path, tmp_path: Path) -> None:
+    """Neither a search without a deadline nor a reload, after which another is possible."""
+    settings = {"stall_seconds": STALL, "timeout_ms": 0}
+    async with running(few, tmp_path / "journal", **settings) as retrieval:
+        engine = engine_of(retrieval)
+        engine.held = asyncio.Event()
+        engine.judge = never  # type: ignore[method-assign]
+        plain = SearchOptions(verify="never")
+        waiting = [
+            asyncio.create_task(asked(retrieval, "text-to-image", "a boat", plain)),
+            asyncio.create_task(retrieval.lifecycle.reload(None)),
+        ]
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(one) for one in found] == [EngineError, ReloadError]
+        assert all("has not answered" in str(one) for one in found)
+        with pytest.raises(ReloadError):
+            await retrieval.lifecycle.rollback()
 
 
 async def test_a_client_that_went_is_no_stall(few: Path, tmp_path: Path) -> None:
