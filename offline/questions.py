@@ -81,7 +81,8 @@ class Answered:
     Attributes:
         query: id of the item that was the query.
         verified, beam: rank of the first right item, after and before verification.
-        lead: by how much the score of the first candidate led before verification, in nats.
+        lead: by how much the score of the first candidate led before verification: in nats, of two
+            towers in cosines.
         first_changed: verification has put another item in the first place.
         illegal: share of the spelled identifiers that do not exist.
         confidence: the probability, among the candidates, of the picture that the first item
