@@ -82,7 +82,10 @@ class Recipe:
 SEMCORE = System("semcore")
 TWO_TOWERS = System("two-towers", family="two towers", verified=False)
 _BEYOND = "beyond"
-_KNOWN = {"indexed": 1.0}
+_UNKNOWN = {
+    "rq",
+    "rq-pictures",
+}  # which find more where no sample is spent on knowing what can be found
 _BEAMS = View(verified=False)
 _RE_RANKED = 150
 _MOST_BEAMS = 100  # that the service gives, unless told otherwise
@@ -135,11 +138,12 @@ def _restricted(recipe: Recipe, systems: Set[str]) -> Recipe:
 
 
 def _rival(scheme: str) -> System:
-    """Identifiers that say nothing of an item need to know it; the others are given the same.
+    """Identifiers that say nothing of an item need to know it, and others gain by that.
 
     The numbers stand for 'without SID' in the ablations as well, hence they learn to verify.
     """
-    return System(scheme, scheme, train=_KNOWN, verified=scheme == "numeric")
+    known = {"indexed": 0.0 if scheme in _UNKNOWN else 1.0}
+    return System(scheme, scheme, train=known, verified=scheme == "numeric")
 
 
 def _whole(budget: Budget) -> View:

@@ -28,10 +28,11 @@ whose own cost is given; minutes are those of training since it was last begun. 
 are searched were never trained on by SemCORE and the two towers. Systems with rival identifiers
 also learn each item that can be found, by its own content, with its identifier, as their papers
 have it: of an identifier that says nothing of its item nothing else can be known. These are some of
-the same number of samples; how they fare without is in the figure of new items. Queries are
-captions of which no picture's identifier was made, and the pictures themselves. Per cent with 95 %
-bootstrap intervals over the pictures that the queries belong to; of several seeds a query counts
-with its mean, and what chance a training has is not in the interval.
+the same number of samples. Residual codes find more without, and are told of no item; what that
+changes is in the figure of new items. Queries are captions of which no picture's identifier was
+made, and the pictures themselves. Per cent with 95 % bootstrap intervals over the pictures that the
+queries belong to; of several seeds a query counts with its mean, and what chance a training has is
+not in the interval.
 """
 
 
