@@ -21,6 +21,7 @@ from offline.corpus import Corpus
 from offline.recipes import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.reproduction import Reproduction
 from offline.results import write_results
+from semcore.calibration import read_calibration
 from semcore.errors import SemcoreError
 from semcore.prompt import DIRECTIONS
 
@@ -36,6 +37,7 @@ RECIPE = Recipe(
     "Some systems",
     [
         Line("SemCORE", SEMCORE),
+        Line("calibrated", SEMCORE, View(weights="fitted")),
         Line("without constrained decoding", SEMCORE, View(constrained=False)),
         Line(
             "codes",
@@ -76,11 +78,12 @@ def test_reproduces_and_goes_on(corpus: Corpus, tmp_path: Path) -> None:
     assert max(parameters) < 1.1 * min(parameters)
     report = write_results(outcomes, [RECIPE], corpus, BUDGET, 60.0, tmp_path).read_text()
     for line in RECIPE.lines:
-        bounded = line.system.family == "generative" and line.view.constrained
+        bounded = line.title in ("SemCORE", "codes")  # each generative system once
         assert report.count(f"| {line.title} |") == len(DIRECTIONS) * (2 if bounded else 1)
     assert report.count("SemCORE before without constrained decoding") == len(DIRECTIONS)
     for direction in DIRECTIONS:
         assert (tmp_path / f"some-{direction}.png").stat().st_size > 0
+    assert set(read_calibration(tmp_path / "0" / "semcore" / "calibrated")) == set(DIRECTIONS)
     trained = {path: path.read_text() for path in tmp_path.glob("*/*/system.json")}
     assert len(trained) == 4
     again = Reproduction(corpus, None, tmp_path, BUDGET, no_service, lambda _: None)  # type: ignore[arg-type]
