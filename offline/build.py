@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from offline.clusters import cluster_words, fit_clusters
 from offline.corpus import SPLITS, Corpus, Picture, held_out_rule, text_id
-from offline.schemes import SCHEMES, SID, Material, Scheme
+from offline.schemes import SCHEMES, SID, Material, Scheme, Whole
 from offline.workers import Here, SpreadEncoder, SpreadRanking, Workers
 from semcore.bundle import (
     ITEMS,
@@ -266,18 +266,17 @@ def _identified(
 ) -> list[Item]:
     """The items with their identifiers, which need to differ within a kind only."""
     items: list[Item] = []
+    whole = Whole(clustered.vectors, clustered.learned, settings.seed)
     for kind in KINDS:
         rows = np.array([row for row, entry in enumerate(entries) if entry.item.kind == kind])
         own = [entries[row].item for row in rows]
         order = settings.image_order if kind == "image" else settings.text_order
         material = Material(
             captions=[documents[row] for row in rows],
+            whole=whole,
             rows=rows,
-            vectors=clustered.vectors,
-            learned=clustered.learned,
             clusters=clustered.assignment[rows],
             pictures=[corpus.image_root / item.image if item.image else None for item in own],
-            seed=settings.seed,
             keywords=partial(keywords.of, rows, order),
         )
         items += [

@@ -285,17 +285,12 @@ def _confidence(items: Sequence[FoundItem], store: ItemStore) -> float:
     else:
         weights = [math.exp(item["logprob"] - items[0]["logprob"]) for item in items]
         shares = [weight / sum(weights) for weight in weights]
-    first = _pair(items[0]["id"], store)
-    mine = (
-        one for item, one in zip(items, shares, strict=True) if _pair(item["id"], store) == first
-    )
-    return min(1.0, sum(mine))
-
-
-def _pair(item_id: str, store: ItemStore) -> str:
-    """An item that was added later is one by itself."""
-    item = store.get(item_id)
-    return item_id if item is None else item.pair
+    known = (store.get(item["id"]) for item in items)
+    # An item that was added later is one by itself.
+    pairs = [
+        item["id"] if mine is None else mine.pair for item, mine in zip(items, known, strict=True)
+    ]
+    return min(1.0, sum(one for pair, one in zip(pairs, shares, strict=True) if pair == pairs[0]))
 
 
 async def _search(

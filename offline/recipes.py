@@ -82,10 +82,8 @@ class Recipe:
 SEMCORE = System("semcore")
 TWO_TOWERS = System("two-towers", family="two towers", verified=False)
 _BEYOND = "beyond"
-_UNKNOWN = {
-    "rq",
-    "rq-pictures",
-}  # which find more where no sample is spent on knowing what can be found
+# Which find more where no sample is spent on knowing what can be found.
+_UNKNOWN = {"rq", "rq-pictures"}
 _BEAMS = View(verified=False)
 _RE_RANKED = 150
 _MOST_BEAMS = 100  # that the service gives, unless told otherwise

@@ -243,54 +243,40 @@ class Reproduction:
     def _ask(
         self, folder: Path, views: Sequence[View]
     ) -> dict[View, dict[Direction, list[Answered]]]:
-        found: dict[View, dict[Direction, list[Answered]]] = {}
-        log = folder / ANSWERS_LOG
-        as_it_is = [view for view in views if view.weights != "fitted"]
-        for bundle, asked in (
-            (folder / "bundle", as_it_is),
-            *((self._calibrated(folder, view), [view]) for view in views if view not in as_it_is),
-        ):
-            wanted = {
-                (view, direction): self._questions(direction, view, views)
-                for view in asked
-                for direction in DIRECTIONS
-            }
-            answers = self._asked(bundle, [*wanted.values()], log)
-            for (view, direction), answered in zip(wanted, answers, strict=True):
-                if isinstance(view.weights, tuple):
-                    answered = [fused(one, Calibration(*view.weights)) for one in answered]
-                found.setdefault(view, {})[direction] = answered
-        return found
+        bundle, log = folder / "bundle", folder / ANSWERS_LOG
+        fitted = [view for view in views if view.weights == "fitted"]
+        as_it_is = [view for view in views if view not in fitted]
+        validation = [
+            replace(one, split="val", commonness=True, describe=True)
+            for one in self._questions(fitted[:1], ())
+        ]
+        found = self._asked(bundle, [*validation, *self._questions(as_it_is, views)], log)
+        known, answers = found[: len(validation)], found[len(validation) :]
+        if fitted:
+            calibrated = _calibrated(folder, dict(zip(DIRECTIONS, known, strict=True)))
+            answers += self._asked(calibrated, self._questions(fitted, views), log)
+        of_view: dict[View, dict[Direction, list[Answered]]] = {view: {} for view in views}
+        places = [(view, direction) for view in [*as_it_is, *fitted] for direction in DIRECTIONS]
+        for (view, direction), answered in zip(places, answers, strict=True):
+            if isinstance(view.weights, tuple):
+                answered = [fused(one, Calibration(*view.weights)) for one in answered]
+            of_view[view][direction] = answered
+        return of_view
 
-    def _calibrated(self, folder: Path, view: View) -> Path:
-        """The bundle with weights of its own, from what it answers validation queries."""
-        bundle, calibrated = folder / "bundle", folder / "calibrated"
-        if not (calibrated / CALIBRATION).exists():
-            questions = [
-                replace(
-                    self._questions(direction, view, ()),
-                    split="val",
-                    commonness=True,
-                    describe=True,
-                )
-                for direction in DIRECTIONS
-            ]
-            known = self._asked(bundle, questions, folder / ANSWERS_LOG)
-            shutil.rmtree(calibrated, ignore_errors=True)
-            shutil.copytree(bundle, calibrated)
-            weights = (fit_weights(answered) for answered in known)
-            write_calibration(calibrated, dict(zip(DIRECTIONS, weights, strict=True)))
-        return calibrated
-
-    def _questions(self, direction: Direction, view: View, views: Sequence[View]) -> Questions:
-        return Questions(
-            direction,
-            limit=self._budget.limit,
-            beam_width=view.beam_width or self._budget.beam_width,
-            constrained=view.constrained,
-            # Answers that were verified tell the beams' ranks as well.
-            verified=view.verified or replace(view, verified=True) in views,
-        )
+    def _questions(self, asked: Sequence[View], views: Sequence[View]) -> list[Questions]:
+        """Of each view that is asked, one a direction; ``views``: all that there are."""
+        return [
+            Questions(
+                direction,
+                limit=self._budget.limit,
+                beam_width=view.beam_width or self._budget.beam_width,
+                constrained=view.constrained,
+                # Answers that were verified tell the beams' ranks as well.
+                verified=view.verified or replace(view, verified=True) in views,
+            )
+            for view in asked
+            for direction in DIRECTIONS
+        ]
 
     def _asked(
         self, bundle: Path, questions: Sequence[Questions], log: Path
@@ -309,6 +295,17 @@ class Reproduction:
 
     def _cost(self, name: str) -> Cost:
         return Cost(**json.loads((self._folder / "0" / name / _SYSTEM).read_text()))
+
+
+def _calibrated(folder: Path, known: Mapping[Direction, Sequence[Answered]]) -> Path:
+    """The bundle with weights of its own, from what it answers validation queries."""
+    calibrated = folder / "calibrated"
+    if not (calibrated / CALIBRATION).exists():
+        shutil.rmtree(calibrated, ignore_errors=True)
+        shutil.copytree(folder / "bundle", calibrated)
+        weights = {direction: fit_weights(answered) for direction, answered in known.items()}
+        write_calibration(calibrated, weights)
+    return calibrated
 
 
 def _as_many_seeds(

@@ -130,10 +130,11 @@ def _claims(recipe: Recipe, outcomes: Sequence[Outcome]) -> list[str]:
                 recall_difference([our], [their], 1, pairs).value
                 for our, their in zip(ours, theirs, strict=True)
             ]
-            alike = all(one > 0 for one in each) or all(one < 0 for one in each)
             verdict = "open"
-            if alike and not gap.low <= 0 <= gap.high:
-                verdict = "as claimed" if gap.low > 0 else "the other way"
+            if min(each) > 0 and gap.low > 0:
+                verdict = "as claimed"
+            elif max(each) < 0 and gap.high < 0:
+                verdict = "the other way"
             told = f" ({', '.join(f'{one:.1f}' for one in each)})" if len(each) > 1 else ""
             lines.append(
                 f"- {direction}: {ahead} before {behind}: {verdict}, by {gap} points{told}"

@@ -12,6 +12,7 @@ import re
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -31,29 +32,53 @@ _CAPTION_WORDS = 12
 _NOTHING = ("nothing",)  # of what has no word of use
 
 
+@dataclass(frozen=True)
+class Whole:
+    """All items, of both kinds, and their codes, which are made once and where a scheme wants them.
+
+    Attributes:
+        vectors: float32 [all, dimension], unit length.
+        learned: bool [all], items of the training split.
+        seed: of what is random.
+    """
+
+    vectors: Vectors
+    learned: NDArray[np.bool_]
+    seed: int
+
+    @cached_property
+    def paths(self) -> list[tuple[int, ...]]:
+        return tree_codes(self.vectors, _TREE_BRANCHES, _TREE_LEAF, self.seed)
+
+    @cached_property
+    def residual(self) -> NDArray[np.int64]:
+        return residual_codes(self.vectors, self.learned, _RQ_LEVELS, _RQ_SIZE, self.seed)
+
+
 @dataclass(frozen=True, slots=True)
 class Material:
     """What identifiers are made of, of one kind of item; all in the same order.
 
     Attributes:
         captions: the sources of each item as one text.
-        rows: int64 [items], their places among all, of both kinds.
-        vectors: float32 [all, dimension], unit length.
-        learned: bool [all], items of the training split.
+        whole: all items.
+        rows: int64 [items], their places among these.
         clusters: int64 [items].
         pictures: path of each item's picture; None for a text.
-        seed: of what is random.
         keywords: keywords of each item, with the words of its cluster left out or (False) not.
     """
 
     captions: Sequence[str]
+    whole: Whole
     rows: NDArray[np.int64]
-    vectors: Vectors
-    learned: NDArray[np.bool_]
     clusters: NDArray[np.int64]
     pictures: Sequence[Path | None]
-    seed: int
     keywords: Callable[[bool], Sequence[tuple[str, ...]]]
+
+    @property
+    def seed(self) -> int:
+        """Of what is random."""
+        return self.whole.seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,28 +168,25 @@ def _nci(material: Material) -> list[Identifier]:
 
 
 def _paths(material: Material) -> list[tuple[int, ...]]:
-    paths = tree_codes(material.vectors, _TREE_BRANCHES, _TREE_LEAF, material.seed)
-    return [paths[row] for row in material.rows]
+    return [material.whole.paths[row] for row in material.rows]
 
 
 def _rq(material: Material) -> list[Identifier]:
     """Residual codes of the vectors of captions."""
-    codes = residual_codes(material.vectors, material.learned, _RQ_LEVELS, _RQ_SIZE, material.seed)
-    return _spelled(codes[material.rows], "c", material.seed)
+    return _spelled(material.whole.residual[material.rows], "c", material.seed)
 
 
 def _rq_pictures(material: Material) -> list[Identifier]:
     """As IRGen and AVG have them: of what a frozen encoder sees; of texts, of their vectors, with
     tokens of their own."""
     shown = [path for path in material.pictures if path is not None]
-    vectors, letter = material.vectors[material.rows], "x"
+    vectors, letter = material.whole.vectors[material.rows], "x"
     if len(shown) == len(material.pictures):
         seen = [features.mean(dim=1).numpy() for features in see_pictures(shown)]
         vectors, letter = np.concatenate(seen), "c"
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    learned = material.learned[material.rows]
-    codes = residual_codes(vectors, learned, _RQ_LEVELS, _RQ_SIZE, material.seed)
-    return _spelled(codes, letter, material.seed)
+    own = Whole(vectors, material.whole.learned[material.rows], material.seed)
+    return _spelled(own.residual, letter, material.seed)
 
 
 def _spelled(codes: NDArray[np.int64], letter: str, seed: int) -> list[Identifier]:

@@ -39,11 +39,7 @@ RECIPE = Recipe(
         Line("SemCORE", SEMCORE),
         Line("calibrated", SEMCORE, View(weights="fitted")),
         Line("without constrained decoding", SEMCORE, View(constrained=False)),
-        Line(
-            "codes",
-            CODES,
-            View(verified=False),
-        ),
+        Line("codes", CODES, View(verified=False)),
         Line("two towers", TWO_TOWERS, View(verified=False)),
         Line("two towers, re-ranked", System("re-ranked", family="re-ranker")),
     ],

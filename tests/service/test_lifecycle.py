@@ -12,6 +12,7 @@ from threading import Event
 
 import pytest
 from asking import asked
+from cancelling import cancelled
 from living import new_item, running
 from manifests import copied
 
@@ -95,13 +96,8 @@ async def test_an_index_serves_on_where_its_reload_is_cancelled(
     async with running(trained / "bundle", tmp_path / "journal", canary_margin=1.0) as retrieval:
         monkeypatch.setattr(retrieval._journal, "prune", prune)
         reload = asyncio.create_task(retrieval.lifecycle.reload(smaller))
-        try:
-            await asyncio.to_thread(begun.wait)
-            reload.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await reload
-        finally:
-            over.set()
+        async with cancelled(reload, begun, over):
+            pass
         assert retrieval.lifecycle.status().failed is None
         assert await version_found(retrieval) == read_manifest(smaller).version
 
@@ -122,14 +118,8 @@ async def test_an_index_that_nobody_wants_any_more_is_closed(
 
         monkeypatch.setattr(retrieval.lifecycle, "_open", slowly)
         reload = asyncio.create_task(retrieval.lifecycle.reload(smaller))
-        try:
-            await asyncio.to_thread(begun.wait)
-            reload.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await reload
+        async with cancelled(reload, begun, over):
             assert not closed.is_set()
-        finally:
-            over.set()
         assert await asyncio.to_thread(closed.wait, 60)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from asking import asked
+from cancelling import cancelled
 from fake_engine import FakeEngine
 from PIL import Image
 
@@ -60,13 +61,8 @@ async def test_stops_an_engine_that_was_still_starting(trained: Path) -> None:
 
     cold = Retrieval(Settings(bundle=trained / "bundle"), slowly)
     starting = asyncio.create_task(cold.start())
-    try:
-        await asyncio.to_thread(begun.wait)
-        starting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await starting
-    finally:
-        over.set()
+    async with cancelled(starting, begun, over):
+        pass
     await cold.stop()
     assert [engine.dead for engine in engines] == [True]
 
