@@ -105,8 +105,14 @@ class Slots:
         self._opened = 0
         self._tensors: WeakValueDictionary[int, WalkTensors] = WeakValueDictionary()
 
-    def put(self, slot: int, params: SamplingParams, spelled: Sequence[int] = ()) -> bool:
+    def put(
+        self, slot: int, params: SamplingParams, spelled: Sequence[int] = (), resumed: int = 0
+    ) -> bool:
         """A request takes a slot, having ``spelled`` tokens since its argument was made.
+
+        Args:
+            resumed: how many, where they are not known: enough for a request that chooses; the
+                argument of a beam that begins again is made anew.
 
         Returns whether it is one of ours.
         """
@@ -116,7 +122,7 @@ class Slots:
         if argument is not None and "steps" in argument:
             kind = _CHOICE
             self._choices[slot] = np.array(argument["steps"], dtype=np.int64)
-            self._levels[slot] = len(spelled)
+            self._levels[slot] = len(spelled) or resumed
         elif argument is not None:
             kind = self._walk(slot, argument, spelled) if argument["files"] else _FREE
         self._kinds[slot] = kind
@@ -281,17 +287,20 @@ class TrieLogitsProcessorV2(LogitsProcessorV2):  # type: ignore[misc]
 
     def __init__(self, vllm_config: VllmConfig, req_states: LogitsProcRequestState) -> None:
         self._slots = Slots(req_states.max_num_reqs, req_states.device)
+        self._prompts = req_states.prompt_len
         self._prefilled = req_states.prefill_len
         self._spoke = np.zeros(req_states.max_num_reqs, dtype=bool)
 
     def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
         self._spoke[req_idx] = False
-        return self._slots.put(req_idx, sampling_params)
+        resumed = int(self._prefilled.np[req_idx]) - int(self._prompts.np[req_idx])
+        return self._slots.put(req_idx, sampling_params, resumed=resumed)
 
     def apply(self, logits: Tensor, ctx: LogitsContext) -> Tensor:
         # Without drafts each request has one row, in batch order.
         slots = ctx.idx_mapping_np.astype(np.int64)
         self._slots.advance(slots[self._spoke[slots]])
-        self._spoke[slots] = ctx.seq_lens_upper_bound_np >= self._prefilled.np[slots]
+        seen = ctx.seq_lens_upper_bound_np[: len(slots)]  # longer: padded to a captured graph's
+        self._spoke[slots] = seen >= self._prefilled.np[slots]
         with mask_clock.running():
             return self._slots.mask(logits, slots)

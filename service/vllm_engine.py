@@ -87,6 +87,7 @@ class VllmEngine:
             "max_model_len": settings.max_model_len or None,
             "max_num_seqs": settings.max_batch,
             "scheduler_cls": "service.beam_scheduler.BeamScheduler",
+            "async_scheduling": False,  # a step of the beams begins with the answers of the last
             "logprobs_mode": "processed_logits",
             "limit_mm_per_prompt": {"image": 1, "video": 0},
             "enable_mm_embeds": embedder is not None,

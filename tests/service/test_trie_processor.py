@@ -174,6 +174,7 @@ def test_runner_2_keeps_requests_by_slot(tmp_path: Path) -> None:
     states: Any = SimpleNamespace(
         max_num_reqs=SLOTS,
         device=torch.device("cpu"),
+        prompt_len=SimpleNamespace(np=np.full(SLOTS, 5)),
         prefill_len=SimpleNamespace(np=np.full(SLOTS, 5)),
     )
     processor = TrieLogitsProcessorV2(None, states)  # type: ignore[arg-type]
@@ -181,7 +182,8 @@ def test_runner_2_keeps_requests_by_slot(tmp_path: Path) -> None:
     def step(slots: list[int], visible: list[int]) -> Tensor:
         context: Any = SimpleNamespace(
             idx_mapping_np=np.array(slots, dtype=np.int32),
-            seq_lens_upper_bound_np=np.array(visible),
+            # vLLM pads it, where it runs a captured graph of more requests.
+            seq_lens_upper_bound_np=np.array([*visible, 0, 0]),
         )
         return processor.apply(torch.zeros(len(slots), VOCABULARY), context)
 
@@ -197,6 +199,10 @@ def test_runner_2_keeps_requests_by_slot(tmp_path: Path) -> None:
     assert allowed(logits[1]) == walk.allowed(following[0]).tolist()
     assert not processor.add_request(4, params())
     assert torch.equal(step([4], [5]), torch.zeros(1, VOCABULARY))
+    # One that chooses comes back with two tokens spelled, which are a part of what is read anew.
+    states.prefill_len.np[4] = 7
+    assert processor.add_request(4, params(choice_argument([(5, 5), (7, 3), (2, 2)])))
+    assert allowed(step([4], [7])[0]) == [2]
 
 
 def test_retired_layers_are_let_go(tmp_path: Path) -> None:
