@@ -276,11 +276,13 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         if inherited is not None:
             self.kv_cache_manager.block_pool.free_blocks(reversed(inherited.blocks[0]))
 
-    def _get_local_prefix_cache_hit(self, request: Request) -> tuple[KVCacheBlocks, int, int, bool]:
+    def _get_local_prefix_cache_hit(
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> tuple[KVCacheBlocks, int, int, bool]:
         inherited = self._inherited.get(request.request_id)
         if inherited is None:
             found: tuple[KVCacheBlocks, int, int, bool]
-            found = super()._get_local_prefix_cache_hit(request)
+            found = super()._get_local_prefix_cache_hit(request, *args, **kwargs)
             return found
         return inherited, request.num_tokens - 1, 0, False
 

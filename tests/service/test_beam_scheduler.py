@@ -38,6 +38,29 @@ CAPTIONS = [
 ]
 
 
+def test_what_else_vllm_says_of_a_request_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version 0.33 calls with a second argument what 0.32 calls with one."""
+    from vllm.v1.core.sched.scheduler import Scheduler
+
+    from service.beam_scheduler import BeamScheduler
+
+    told: list[Any] = []
+
+    def hit(_: Scheduler, *args: object, **more: object) -> str:
+        told.append((args, more))
+        return "found"
+
+    monkeypatch.setattr(Scheduler, "_get_local_prefix_cache_hit", hit)
+    scheduler: Any = object.__new__(BeamScheduler)
+    scheduler._inherited = {"row": "blocks"}
+    other: Any = SimpleNamespace(request_id="other")
+    assert scheduler._get_local_prefix_cache_hit(other, 16, is_new=True) == "found"
+    assert scheduler._get_local_prefix_cache_hit(other) == "found"
+    assert told == [((other, 16), {"is_new": True}), ((other,), {})]
+    row: Any = SimpleNamespace(request_id="row", num_tokens=8)
+    assert scheduler._get_local_prefix_cache_hit(row, 16) == ("blocks", 7, 0, False)
+
+
 @pytest.fixture
 def index(trained: Path) -> Index:
     return Index(trained / "bundle")
