@@ -96,7 +96,7 @@ class ItemStore:
 
     def __init__(self, path: Path, splits: Sequence[str]) -> None:
         """``splits``: those whose items can be found (the gallery)."""
-        uri = f"file:{path}?mode=ro&immutable=1"
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
             self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
         except sqlite3.Error as error:
