@@ -45,6 +45,7 @@ def demo(
     """
     from semcore.bundle import read_manifest
     from semcore.calibration import read_calibration
+    from semcore.flush import write_whole
 
     bundle = demo_bundle()
     typer.echo("starting the service")
@@ -58,7 +59,7 @@ def demo(
         _show_searches(url, bundle)
         recall = report / "recall.md"
         if not recall.exists():
-            recall.write_text(_measure(url, bundle, queries, report))
+            write_whole(recall, _measure(url, bundle, queries, report))
         typer.echo(f"\nRecall on pictures never trained, per cent with 95 % interval ({report}):\n")
         typer.echo(recall.read_text())
         typer.echo(f"\nSearch at {url} in a browser (API: {url}/docs). The pictures lie below")

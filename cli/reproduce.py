@@ -18,6 +18,7 @@ from cli.demo import SERVICE
 from cli.options import BudgetValue, RecipeValue, SmallBase
 from cli.service_process import serving
 from semcore.errors import SemcoreError
+from semcore.flush import write_whole
 
 
 def reproduce(
@@ -83,7 +84,7 @@ def reproduce(
             outcomes = Reproduction(found, warm_up, folder, spent, serve, typer.echo).run(chosen)
         finally:
             seconds += time.monotonic() - began
-            clock.write_text(str(seconds))
+            write_whole(clock, str(seconds))
         report = write_results(outcomes, chosen, found, spent, seconds, folder)
         typer.echo(f"the report is {report}")
 

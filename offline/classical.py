@@ -23,6 +23,7 @@ from offline.two_tower import TwoTower, exact_search
 from offline.verification import VerificationDataset, said_words
 from semcore.bundle import read_manifest
 from semcore.encoder import Encoder, Vectors
+from semcore.flush import write_whole
 from semcore.item import Item, ItemStore
 from semcore.prompt import DIRECTIONS, Direction, target_kind
 
@@ -115,7 +116,7 @@ def _once(folder: Path, train: Callable[[], None]) -> float:
     if not told.exists():
         began = time.perf_counter()
         train()
-        told.write_text(f"{time.perf_counter() - began}")
+        write_whole(told, f"{time.perf_counter() - began}")
     return float(told.read_text())
 
 
@@ -141,7 +142,7 @@ def _write_answers(
             for query, row, near, score in zip(queries, places, likeness, scores, strict=True)
         ]
     store.close()
-    (folder / ANSWERS_LOG).write_text(json.dumps(rows))
+    write_whole(folder / ANSWERS_LOG, json.dumps(rows))
 
 
 def _answered(query: Item, found: Sequence[Item], near: Vectors, scores: Vectors) -> Answered:

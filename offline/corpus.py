@@ -167,10 +167,12 @@ def _caption_ids(pictures: Sequence[Picture]) -> set[str]:
 
 def write_corpus(pictures: Iterable[Picture], folder: Path) -> None:
     """Write ``captions.jsonl`` into the folder that the pictures lie in."""
-    with (folder / CAPTIONS_FILE).open("w") as file:
+    part = folder / f"{CAPTIONS_FILE}.part"
+    with part.open("w") as file:
         for picture in pictures:
             row = {"id": picture.id, "image": picture.image, "split": picture.split}
             file.write(json.dumps({**row, "captions": picture.captions}) + "\n")
+    part.replace(folder / CAPTIONS_FILE)
 
 
 def _find(path: Path) -> Path:

@@ -35,6 +35,7 @@ from offline.presets import TrainSettings
 from offline.sampler import BlockSampler
 from semcore.adapter import ADAPTER
 from semcore.errors import ModelError
+from semcore.flush import write_whole
 
 LOSS_LOG = "losses.jsonl"
 
@@ -198,7 +199,7 @@ class _LossLog(TrainerCallback):  # type: ignore[misc]
         if state.is_world_process_zero and self._path.exists():
             lines = self._path.read_text().splitlines(keepends=True)
             kept = [line for line in lines if _step(line) <= state.global_step]
-            self._path.write_text("".join(kept))
+            write_whole(self._path, "".join(kept))
 
     def on_log(
         self,

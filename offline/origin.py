@@ -8,6 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from semcore.errors import SemcoreError
+from semcore.flush import write_whole
+
+
+def is_used(folder: Path) -> bool:
+    """Whether a folder holds anything; what a :func:`claim` that was killed has left is nothing."""
+    return folder.exists() and any(path.suffix != ".part" for path in folder.iterdir())
 
 
 def claim(file: Path, origin: Mapping[str, object], *, in_use: bool, other: SemcoreError) -> None:
@@ -25,6 +31,4 @@ def claim(file: Path, origin: Mapping[str, object], *, in_use: bool, other: Semc
     if known or in_use:
         raise other
     file.parent.mkdir(parents=True, exist_ok=True)
-    whole = file.with_suffix(".part")  # what is half written would fit nothing
-    whole.write_text(said)
-    whole.rename(file)
+    write_whole(file, said)  # what is half written would fit nothing

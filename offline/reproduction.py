@@ -38,7 +38,7 @@ from offline.classical import make_re_ranker, make_towers, read_answers
 from offline.corpus import Corpus
 from offline.evaluation import ANSWERS_LOG
 from offline.fusion import fit_weights, fused
-from offline.origin import claim
+from offline.origin import claim, is_used
 from offline.presets import TrainSettings
 from offline.program import commit
 from offline.questions import PATIENCE, Answered, Questions, ask
@@ -50,6 +50,7 @@ from semcore.calibration import Calibration, write_calibration
 from semcore.client import AsyncSemcoreClient, ServiceError
 from semcore.encoder import Encoder
 from semcore.errors import CorpusError, SemcoreError
+from semcore.flush import write_whole
 from semcore.prompt import DIRECTIONS, Direction
 
 Serving = Callable[[Path], AbstractContextManager[str]]
@@ -167,7 +168,7 @@ class Reproduction:
         other = SemcoreError(
             f"{folder} holds the system as another version of its recipe had it; delete it"
         )
-        in_use = folder.exists() and any(folder.iterdir())
+        in_use = is_used(folder)
         claim(folder / _MADE_OF, asdict(system), in_use=in_use, other=other)
         if not (folder / _SYSTEM).exists():
             self._make(system, seed, folder)
@@ -203,7 +204,7 @@ class Reproduction:
             bind_bundle(bundle, model)
             samples = samples_seen(model)
         cost = Cost(_parameters(model), samples, seconds, commit())
-        (folder / _SYSTEM).write_text(json.dumps(asdict(cost)))
+        write_whole(folder / _SYSTEM, json.dumps(asdict(cost)))
 
     def _base(self, size: str, seed: int) -> Path:
         """A model acquainted with pictures, for all systems of a size and seed."""

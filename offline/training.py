@@ -45,6 +45,7 @@ from semcore.adapter import adapter_of
 from semcore.bundle import may_replace, read_manifest
 from semcore.encoder import Encoder
 from semcore.errors import ModelError
+from semcore.flush import flush_all, write_whole
 from semcore.frozen_vision import has_frozen_vision
 from semcore.item import ItemStore
 
@@ -222,6 +223,7 @@ class _Run:
                 make(unfinished)
             self.wait()
             if self.is_first:
+                flush_all(unfinished)
                 unfinished.rename(folder)
             self.wait()
         return folder
@@ -330,7 +332,7 @@ class _Run:
             model, processor, read, lesson.data, lesson.sampler, settings, to, adapter_of(source)
         )
         if self.is_first:
-            to.with_suffix(".seen").write_text(str(seen))
+            write_whole(to.with_suffix(".seen"), str(seen))
 
     def _fit_settings(self, epochs: float, learning_rate: float | None = None) -> FitSettings:
         return FitSettings.of(self._settings, epochs, learning_rate)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from offline.origin import claim
+from offline.origin import claim, is_used
 from semcore.errors import ModelError
+from semcore.stage import discard, put, sweep
 
 RECORD = "training.json"
 """What a model folder says of its training."""
@@ -61,7 +61,7 @@ class Workplace:
             f"{self.folder} holds a training that was begun with another bundle, base, "
             "settings or number of processes; delete it, or name another folder for the model"
         )
-        in_use = self.folder.exists() and any(self.folder.iterdir())
+        in_use = is_used(self.folder)
         origin = {**self.origin, "processes": processes}
         claim(self.folder / _ORIGIN, origin, in_use=in_use, other=other)
 
@@ -72,24 +72,19 @@ class Workplace:
     def publish(self, last: Path, notes: Mapping[str, str]) -> None:
         """Put a copy of the last stage, with notes (texts by file name), where the model is to be,
         as a whole; the stages go."""
-        copy, replaced = self.folder / "model", self.folder / "replaced"
-        for folder in (copy, replaced):
-            shutil.rmtree(folder, ignore_errors=True)
+        copy = self.folder / "model"
+        shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(last, copy)
         for name, text in notes.items():
             (copy / name).write_text(text)
-        if self.out.exists():
-            self.out.rename(replaced)
-        copy.rename(self.out)
+        put(copy, self.out)
         self.clear()
 
     def clear(self) -> None:
-        """Take the stages away: under another name, since what is half deleted must not be gone on
-        with."""
+        """Take the stages away, as a whole, since what is half deleted must not be gone on with."""
+        sweep(self.out)
         if self.folder.exists():
-            remains = tempfile.mkdtemp(prefix=f".{self.out.name}.", dir=self.out.parent)
-            self.folder.rename(remains)
-            shutil.rmtree(remains)
+            discard(self.folder, self.out)
 
 
 def samples_seen(model: Path) -> int:

@@ -17,8 +17,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,8 +26,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semcore.errors import BundleError
-from semcore.flush import flush
+from semcore.file_name import FileName
 from semcore.item import ADDED, Item
+from semcore.stage import appears, put, stage_for
 
 FORMAT_VERSION = 7
 MANIFEST = "manifest.json"
@@ -110,7 +109,7 @@ class Manifest(_Record):
     counts: dict[str, int]
     model: ModelRecord | None = None
     journal: JournalRecord | None = None
-    files: dict[str, FileRecord] = {}
+    files: dict[FileName, FileRecord] = {}
     seal: str = ""
 
     def sealed(self) -> Manifest:
@@ -151,27 +150,20 @@ class Manifest(_Record):
 def staged(out: Path, manifest: Manifest) -> Iterator[Path]:
     """A new folder to fill, which becomes the bundle ``out`` if the block ends without an error.
 
-    The checksums are taken, everything is flushed to disk, and the folder is renamed, so that
-    ``out`` never holds half a bundle. An older bundle at ``out`` is replaced.
+    The checksums are taken, and everything is flushed to disk before the folder takes its name, so
+    that ``out`` never holds half a bundle. An older bundle at ``out`` is replaced; a service that
+    has its files mapped keeps them.
 
     Raises what :func:`check_place` raises.
     """
     out = out.absolute()
     check_place(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with stage_for(out) as stage:
         yield stage
         files = {path.name: _record(path) for path in sorted(stage.iterdir())}
         sealed = manifest.model_copy(update={"files": files}).sealed()
         (stage / MANIFEST).write_text(sealed.model_dump_json(indent=2) + "\n")
-        for path in stage.iterdir():
-            flush(path)
-        stage.chmod(0o755)
-        _replace(stage, out)
-        flush(out.parent)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        put(stage, out)
 
 
 def check_place(out: Path) -> None:
@@ -193,13 +185,14 @@ def read_manifest(path: Path) -> Manifest:
     """
     file = path / MANIFEST
     try:
-        manifest = Manifest.model_validate_json(file.read_bytes())
+        manifest = Manifest.model_validate_json(_content(file))
     except OSError as error:
         raise BundleError(
             f"{path} is no bundle: {MANIFEST} cannot be read; make one with 'semcore build'"
         ) from error
     except ValidationError as error:
-        raise BundleError(f"{file} is damaged; build the bundle again") from error
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise BundleError(f"{file} is damaged ({said}); build the bundle again") from error
     if manifest.format_version == FORMAT_VERSION and not manifest.is_sound:
         raise BundleError(f"{file} is damaged; build the bundle again")
     if manifest.format_version != FORMAT_VERSION:
@@ -225,18 +218,16 @@ def check_bundle(path: Path) -> Manifest:
     return manifest
 
 
+def _content(manifest: Path) -> bytes:
+    try:
+        return manifest.read_bytes()
+    except FileNotFoundError:
+        if not appears(manifest.parent):
+            raise
+        return manifest.read_bytes()
+
+
 def _record(path: Path) -> FileRecord:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     return FileRecord(size=path.stat().st_size, sha256=digest.hexdigest())
-
-
-def _replace(stage: Path, out: Path) -> None:
-    """Rename ``stage`` to ``out``. A service that has the older files mapped keeps them."""
-    if out.exists():
-        older = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        out.rename(older / out.name)
-        stage.rename(out)
-        shutil.rmtree(older)
-    else:
-        stage.rename(out)

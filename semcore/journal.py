@@ -28,6 +28,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from semcore.errors import JournalError
+from semcore.file_name import FileNameOrNone
 from semcore.filter import MetadataFields
 from semcore.flush import flush
 from semcore.identifier import Identifier
@@ -61,7 +62,7 @@ class Entry(BaseModel):
     kind: Literal["image", "text"]
     pair: str
     captions: tuple[str, ...]
-    image: str
+    image: FileNameOrNone
     metadata: MetadataFields
     identifier: str
     clusters: str

@@ -26,6 +26,8 @@ from service.snapshot import Snapshot
 if TYPE_CHECKING:
     from semcore.naming import Namer
 
+_TRIES = 5
+
 
 class Index:
     """A bundle, checked and mapped.
@@ -197,16 +199,21 @@ def _own_folder(bundle: Path) -> Iterator[tempfile.TemporaryDirectory[str]]:
 
 
 def _linked(bundle: Path, folder: Path) -> Manifest:
-    """Link a bundle's files, and check what was linked."""
-    try:
-        for name in (MANIFEST, *read_manifest(bundle).files):
-            _link(bundle / name, folder / name)
-        return check_bundle(folder)
-    except (BundleError, OSError) as error:
-        check_bundle(bundle)  # where a file of its own is missing or damaged, that is what to say
-        if isinstance(error, OSError):
-            raise
-        raise BundleError(f"{bundle} was replaced while it was opened; load it again") from error
+    """Link a bundle's files, and check what was linked; anew where it was replaced meanwhile."""
+    for _ in range(_TRIES):
+        manifest = read_manifest(bundle)
+        try:
+            for name in (MANIFEST, *manifest.files):
+                _link(bundle / name, folder / name)
+            return check_bundle(folder)
+        except (BundleError, OSError) as error:
+            if read_manifest(bundle) == manifest:
+                check_bundle(bundle)  # where a file of its own is missing, that is what to say
+                if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                    raise
+        for file in folder.iterdir():
+            file.unlink()
+    raise BundleError(f"{bundle} was replaced while it was opened; load it again")
 
 
 def _link(source: Path, target: Path) -> None:

@@ -47,5 +47,9 @@ def test_goes_on_only_with_what_was_made_of_the_same(tmp_path: Path) -> None:
             other.claim(processes)
     place.clear()
     place.clear()
+    place.folder.mkdir()
+    (place.folder / "origin.json.part").write_text("{")  # what a killed claim leaves
+    place.claim(1)
+    place.clear()
     assert not list(tmp_path.iterdir())
     place.claim(1)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,8 @@ BLANK = Manifest(
 
 
 def make(path: Path, content: str) -> Manifest:
-    with staged(path, BLANK) as stage:
-        (stage / "report.json").write_text(content)
+    with staged(path, BLANK) as folder:
+        (folder / "report.json").write_text(content)
     return check_bundle(path)
 
 
@@ -42,8 +43,8 @@ def test_replaces_an_older_bundle_and_leaves_nothing_else(tmp_path: Path) -> Non
 
 def test_a_failed_build_keeps_the_older_bundle(tmp_path: Path) -> None:
     before = make(tmp_path / "bundle", "one")
-    with pytest.raises(RuntimeError, match="disk"), staged(tmp_path / "bundle", BLANK) as stage:
-        (stage / "report.json").write_text("half")
+    with pytest.raises(RuntimeError, match="disk"), staged(tmp_path / "bundle", BLANK) as folder:
+        (folder / "report.json").write_text("half")
         raise RuntimeError("disk full")
     assert check_bundle(tmp_path / "bundle") == before
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
@@ -83,6 +84,56 @@ def test_reads_what_was_written_before_a_field_was_there(tmp_path: Path) -> None
     file.write_text(json.dumps(written))
     with pytest.raises(BundleError, match="damaged"):
         check_bundle(tmp_path / "bundle")
+
+
+def test_a_bundle_is_there_after_each_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "bundle", "one")
+    rename = Path.rename
+
+    def looking(self: Path, target: Path) -> Path:
+        renamed = rename(self, target)
+        check_bundle(tmp_path / "bundle")
+        return renamed
+
+    monkeypatch.setattr(Path, "rename", looking)
+    make(tmp_path / "bundle", "two")
+
+
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", "..", "", "a\0b"])
+def test_names_of_files_are_names_in_the_folder(tmp_path: Path, name: str) -> None:
+    bundle = tmp_path / "bundle"
+    before = make(bundle, "one")
+    file = before.files["report.json"]
+    bad = before.model_copy(update={"files": {**before.files, name: file}})
+    # Sealed as whoever made it would have done.
+    (bundle / MANIFEST).write_text(bad.model_copy(update={"seal": bad._digest()}).model_dump_json())
+    with pytest.raises(BundleError, match=f"{MANIFEST} is damaged .*no plain name of a file"):
+        read_manifest(bundle)
+
+
+def test_a_reader_waits_for_a_bundle_that_is_being_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a file system that exchanges no names."""
+    bundle, rename = tmp_path / "bundle", Path.rename
+    make(bundle, "one")
+    read: list[Manifest] = []
+    reader = threading.Thread(target=lambda: read.append(read_manifest(bundle)))
+
+    def slow(self: Path, target: Path) -> Path:
+        renamed = rename(self, target)
+        if not bundle.exists():
+            reader.start()
+            reader.join(0.05)
+        return renamed
+
+    monkeypatch.setattr("semcore.stage.exchange", lambda *_: False)
+    monkeypatch.setattr(Path, "rename", slow)
+    second = make(bundle, "two")
+    reader.join()
+    assert read == [second]
 
 
 def test_what_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from pydantic import ValidationError
 
 from semcore.errors import JournalError
 from semcore.item import ADDED
@@ -31,6 +32,14 @@ def addition(item_id: str, caption: str = "a boat") -> Change:
         clusters="c",
     )
     return Change(item_id, entry)
+
+
+@pytest.mark.parametrize("image", ["../x.png", "/x.png", "a/x.png", ".."])
+def test_a_picture_lies_in_the_folder_of_pictures(image: str) -> None:
+    entry = addition("a").entry
+    assert entry is not None
+    with pytest.raises(ValidationError, match="no plain name of a file"):
+        Entry.model_validate({**entry.model_dump(), "image": image})
 
 
 def test_keeps_the_last_change_of_each_item(tmp_path: Path) -> None:

@@ -6,17 +6,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 from living import running
+from manifests import copied
 from PIL import Image
 
+from offline.binding import bind_bundle
 from offline.build import BuildSettings, build_bundle
 from offline.compaction import compact_bundle
-from offline.corpus import Corpus
+from offline.corpus import Corpus, read_corpus
+from semcore.bundle import ITEMS, check_bundle, read_manifest
 from semcore.errors import BundleError
-from semcore.journal import Journal
+from semcore.identifier import Identifier
+from semcore.item import ItemStore
+from semcore.journal import Change, Journal
 from service.admin import NewItem
 from service.index import Index, IndexSlot
 
@@ -90,12 +96,70 @@ def test_files_of_two_bundles_are_not_opened_together(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.setattr(os, "link", replacing)
+    opened = Index(bundle)
+    assert links > 2
+    assert opened.version == read_manifest(smaller).version
+    assert opened.manifest.counts["image_identifiers"] == opened.walks["image"].identifiers
+    opened.close()
+    assert not list(temporary.iterdir())
+
+
+def test_a_bundle_that_is_replaced_again_and_again_is_not_opened(
+    trained: Path, smaller: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, link = tmp_path / "bundle", os.link
+    shutil.copytree(trained / "bundle", bundle)
+    sources = cycle((smaller, trained / "bundle"))
+
+    def replacing(source: Path, target: Path) -> None:
+        link(source, target)
+        if source.name == ITEMS:
+            shutil.rmtree(bundle)
+            shutil.copytree(next(sources), bundle)
+
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(os, "link", replacing)
     with pytest.raises(BundleError, match=f"{bundle} was replaced"):
         Index(bundle)
     assert not list(temporary.iterdir())
-    opened = Index(bundle)
-    assert opened.manifest.counts["image_identifiers"] == opened.walks["image"].identifiers
-    opened.close()
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?b=c", "100%25", "two words", "Bücher 書", "a&b;c"])
+def test_any_name_of_folders(trained: Path, tmp_path: Path, name: str) -> None:
+    """Of the bundle, its model and the journal."""
+    folder = tmp_path / name
+    copied(trained / "bundle", folder / "bundle")
+    shutil.copytree(trained / "model", folder / "model")
+    journal = Journal(folder / "journal")
+    journal.append([Change("none", None)])
+    index = Index(folder / "bundle", journal, model=folder / "model")
+    item = next(index.store.of_split("test", "image"))
+    assert index.snapshot.get(item.id) == item
+    assert index.spelling.tokens(Identifier.parse(item.identifier))
+    index.close()
+    journal.close()
+    store = ItemStore(folder / "bundle" / ITEMS, ("test",))
+    assert store.get(item.id) == item
+    store.close()
+    bind_bundle(folder / "bundle", folder / "model")
+    assert check_bundle(folder / "bundle").model is not None
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert {path.name for path in folder.iterdir()} == {"bundle", "model", "journal"}
+
+
+def test_a_corpus_in_a_folder_of_any_name(corpus: Corpus, tmp_path: Path) -> None:
+    source, out = tmp_path / "a#1 ?%20é", tmp_path / "out#?%41"
+    shutil.copytree(corpus.image_root, source)
+    found = read_corpus(source)
+    build_bundle(found, out, BuildSettings(clusters=4))
+    manifest = check_bundle(out)
+    store = ItemStore(out / ITEMS, manifest.settings.gallery)
+    (first, *_) = store.of_split("test", "image")
+    assert manifest.corpus.image_path(first).is_file()
+    store.close()
+    assert {path.name for path in tmp_path.iterdir()} == {source.name, out.name}
 
 
 async def test_finds_the_pictures_that_were_added_before_it_was_compacted(
