@@ -104,6 +104,12 @@ def build(
             f"{len(found.bad_rows)} bad rows were left out, the first at {first.line}: "
             f"{first.reason}; all are in {bundle / 'report.json'}"
         )
+    if found.long_rows:
+        first = found.long_rows[0]
+        typer.echo(
+            f"{len(found.long_rows)} rows are long, the first at {first.line}: {first.reason}; "
+            f"all are in {bundle / 'report.json'}"
+        )
 
 
 def train(

@@ -24,6 +24,7 @@ from semcore.prompt import (
     DIRECTIONS,
     IMAGE,
     Direction,
+    excerpt,
     identifier_prompt,
     target_kind,
 )
@@ -66,7 +67,7 @@ class CandidateDataset(Dataset[Sample]):
     @property
     def sizes(self) -> list[int]:
         """Of each sample the length of its text."""
-        return [len(_text(query, item)) for query, item in self._entries]
+        return [len(excerpt(_text(query, item))) for query, item in self._entries]
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -99,7 +100,7 @@ def choose_queries(items: Sequence[Item], per_direction: int, seed: int) -> list
 def as_query(item: Item) -> Query:
     """An item as what is searched with."""
     if item.kind == "text":
-        return Query("text-to-image", item.caption, item.pair)
+        return Query("text-to-image", excerpt(item.caption), item.pair)
     return Query("image-to-text", item.image, item.pair)
 
 

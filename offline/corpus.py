@@ -26,10 +26,12 @@ from offline.progress import progress
 from semcore.errors import CorpusError
 from semcore.filter import Metadata, MetadataFields
 from semcore.picture import UNREADABLE
+from semcore.prompt import TOLD_WORDS, excerpt
 
 CAPTIONS_FILE = "captions.jsonl"
 SPLITS = ("train", "val", "test")
 SOURCE_CAPTIONS = 2
+_LONGEST = 10_000  # characters of a caption, as of one that is added later
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
 
 
@@ -56,7 +58,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that was left out: its line (JSON lines) or place from 1 (other layouts), and why."""
+    """A row with a fault: its line (JSON lines) or place from 1 (other layouts), and what it is."""
 
     line: int
     reason: str
@@ -64,11 +66,17 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
+    """Attributes:
+    bad_rows: those that were left out.
+    long_rows: those that stayed, with captions that are longer than what is used of them.
+    """
+
     name: str
     image_root: Path
     pictures: list[Picture]
     bad_rows: list[BadRow]
     source_captions: int = SOURCE_CAPTIONS
+    long_rows: list[BadRow] = field(default_factory=list)
 
     @property
     def fingerprint(self) -> str:
@@ -122,6 +130,7 @@ def read_corpus(
     folder = source if source.is_dir() else source.parent
     pictures: list[Picture] = []
     bad: list[BadRow] = []
+    long: list[BadRow] = []
     seen: set[str] = set()
     lines: list[int] = []
     with ThreadPoolExecutor() as pool:
@@ -134,6 +143,8 @@ def read_corpus(
             else:
                 seen.add(picture.id)
                 lines.append(line)
+                if fault:
+                    long.append(BadRow(line, fault))
                 pictures.append(replace(picture, source_captions=source_captions))
     captions = _caption_ids(pictures)
     bad += [
@@ -151,7 +162,7 @@ def read_corpus(
     if not pictures:
         reason = f"; the first row: {bad[0].reason}" if bad else ""
         raise CorpusError(f"{source} holds no usable picture{reason}")
-    return Corpus(folder.resolve().name, folder.resolve(), pictures, bad, source_captions)
+    return Corpus(folder.resolve().name, folder.resolve(), pictures, bad, source_captions, long)
 
 
 def _caption_ids(pictures: Sequence[Picture]) -> set[str]:
@@ -255,7 +266,22 @@ def _checked(entry: tuple[int, _Row | str], folder: Path) -> tuple[int, Picture 
     if fault:
         return line, None, fault
     name = row.id or row.image
-    return line, Picture(name, row.image, row.split, captions, metadata=row.metadata), ""
+    kept = tuple(caption[:_LONGEST].rstrip() for caption in captions)
+    picture = Picture(name, row.image, row.split, kept, metadata=row.metadata)
+    return line, picture, _too_long(captions)
+
+
+def _too_long(captions: Sequence[str]) -> str:
+    """What is to be said of captions that are longer than what is used of them."""
+    longest = max(map(len, captions), default=0)
+    if longest > _LONGEST:
+        return (
+            f"a caption has {longest} characters; it was cut after {_LONGEST}, and the model is "
+            f"told the first {TOLD_WORDS} words"
+        )
+    if any(excerpt(caption) != caption for caption in captions):
+        return f"a caption is long; the model is told its first {TOLD_WORDS} words"
+    return ""
 
 
 def _image_fault(image: str, folder: Path) -> str:

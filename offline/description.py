@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from offline.pairs import Sample, captions_by_pair
 from semcore.item import Item
-from semcore.prompt import description_prompt, normalise_query
+from semcore.prompt import description_prompt, excerpt, normalise_query
 
 
 class DescriptionDataset(Dataset[Sample]):
@@ -22,7 +22,7 @@ class DescriptionDataset(Dataset[Sample]):
         everything = list(items)
         captions = captions_by_pair(everything)
         self._pictures = [
-            (image_root / item.image, captions[item.pair])
+            (image_root / item.image, [*map(excerpt, captions[item.pair])])
             for item in everything
             if item.kind == "image" and item.pair in captions
         ]

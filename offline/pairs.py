@@ -12,7 +12,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from semcore.item import Item
-from semcore.prompt import identifier_prompt, indexing_prompt
+from semcore.prompt import excerpt, identifier_prompt, indexing_prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class PairDataset(SampleDataset):
         self._answers = image_answers
         image_of = {item.pair: place for place, item in enumerate(items) if item.kind == "image"}
         texts = [
-            (image_of[item.pair], place, len(item.caption))
+            (image_of[item.pair], place, len(excerpt(item.caption)))
             for place, item in enumerate(items)
             if item.kind == "text" and item.pair in image_of
         ]
@@ -114,7 +114,7 @@ class PairDataset(SampleDataset):
         rng = self.chance(index)
         if index < len(self._texts):
             picture, text, _ = self._texts[index].tolist()
-            query = self._items[text].caption
+            query = excerpt(self._items[text].caption)
             if self._paraphrase is not None:
                 query = self._paraphrase(query, rng)
             prompt = identifier_prompt("text-to-image", query)
@@ -142,7 +142,9 @@ class IndexDataset(Dataset[Sample]):
     @property
     def sizes(self) -> list[int]:
         """Of each sample the length of its text."""
-        return self._repeats * [0 if i.kind == "image" else len(i.caption) for i in self._items]
+        return self._repeats * [
+            0 if i.kind == "image" else len(excerpt(i.caption)) for i in self._items
+        ]
 
     def __len__(self) -> int:
         return self._repeats * len(self._items)
@@ -150,4 +152,4 @@ class IndexDataset(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         item = self._items[index % len(self._items)]
         images = (self._root / item.image,) if item.kind == "image" else ()
-        return Sample(indexing_prompt(item.kind, item.caption), images, (item.identifier,))
+        return Sample(indexing_prompt(item.kind, excerpt(item.caption)), images, (item.identifier,))

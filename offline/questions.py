@@ -19,7 +19,7 @@ from semcore.bundle import read_manifest
 from semcore.client import Answer, AsyncSemcoreClient, FoundItem, Query, ServiceError
 from semcore.errors import CorpusError, SemcoreError
 from semcore.item import Item, ItemStore
-from semcore.prompt import DIRECTIONS, PROMPT_VERSION, Direction, target_kind
+from semcore.prompt import DIRECTIONS, PROMPT_VERSION, Direction, excerpt, target_kind
 
 _CONCURRENT = 8
 _TIMEOUT_MS = 600_000  # the service's own limit is for those who wait
@@ -300,7 +300,7 @@ async def _search(
     root: Path,
     right: Sequence[str],
 ) -> Answer:
-    content: Query = query.caption if query.kind == "text" else root / query.image
+    content: Query = excerpt(query.caption) if query.kind == "text" else root / query.image
     return await client.search(
         content,
         beam_width=questions.beam_width,

@@ -15,7 +15,7 @@ from offline.pairs import Sample, SampleDataset, captions_of_pairs
 from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.keywords import corpus_vectorizer
-from semcore.prompt import ANSWERS, normalise_query, verification_prompt
+from semcore.prompt import ANSWERS, excerpt, normalise_query, verification_prompt
 
 SaidWords = Mapping[str, frozenset[str]]
 _NEAR = 0.5
@@ -44,7 +44,7 @@ def verification_sample(
         said: what the captions of the picture say.
         asked: the words at which the model is asked; none for the answer alone.
     """
-    text = normalise_query(text)
+    text = normalise_query(excerpt(text))
     prompt = verification_prompt(Identifier.parse(shown.identifier).lexical_id, text)
     start = prompt.index(f" {text} (") + 1
     checks = tuple(
@@ -82,7 +82,7 @@ class VerificationDataset(SampleDataset):
     @property
     def sizes(self) -> list[int]:
         """Of each sample the length of its text."""
-        return [len(text.caption) for text in self._texts]
+        return [len(excerpt(text.caption)) for text in self._texts]
 
     def __len__(self) -> int:
         return len(self._texts)

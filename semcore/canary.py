@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from semcore.errors import BundleError
 from semcore.item import Item, ItemStore, Kind
-from semcore.prompt import DIRECTIONS, Direction, target_kind
+from semcore.prompt import DIRECTIONS, Direction, excerpt, target_kind
 
 CANARY = "canary.json"
 _QUERIES = 32
@@ -49,7 +49,7 @@ def choose_canary(store: ItemStore, gallery: Sequence[str], seed: int) -> list[C
         chosen += [
             CanaryQuery(
                 direction=direction,
-                query=item.caption if asking == "text" else item.id,
+                query=excerpt(item.caption) if asking == "text" else item.id,
                 pair=item.pair,
             )
             for item in items[:_QUERIES]

@@ -13,6 +13,8 @@ from semcore.item import Kind
 PROMPT_VERSION = "2"
 IMAGE = "<IMG_CONTEXT>"
 ANSWERS = ("Yes", "No")
+TOLD_WORDS = 256
+TOLD_CHARACTERS = 2_000
 
 Direction = Literal["text-to-image", "image-to-text"]
 DIRECTIONS: tuple[Direction, ...] = ("text-to-image", "image-to-text")
@@ -26,6 +28,13 @@ def target_kind(direction: Direction) -> Kind:
 def normalise_query(text: str) -> str:
     """One line without surplus space, and without ``<``, with which all special tokens begin."""
     return " ".join(text.replace("<", " ").split())
+
+
+def excerpt(text: str) -> str:
+    """As much of a corpus's text as the model is told, in training and in service: its beginning,
+    at most :data:`TOLD_WORDS` and :data:`TOLD_CHARACTERS`. What people ask is never cut."""
+    words = text[: 2 * TOLD_CHARACTERS].split()[:TOLD_WORDS]
+    return " ".join(words)[:TOLD_CHARACTERS].rstrip()
 
 
 def identifier_prompt(direction: Direction, query: str = "") -> str:

@@ -132,3 +132,18 @@ def test_no_picture_has_the_id_of_a_caption(tmp_path: Path) -> None:
     assert [picture.id for picture in corpus.pictures] == ["x", "x#7", "y#0"]
     assert [row.line for row in corpus.bad_rows] == [1, 5]
     assert "of a caption" in corpus.bad_rows[0].reason
+
+
+def test_long_captions_are_cut_and_named(tmp_path: Path) -> None:
+    save(tmp_path, "a.png", "b.png", "c.png")
+    write_rows(
+        tmp_path,
+        {"image": "a.png", "captions": ["a boat", "word " * 5000]},
+        {"image": "b.png", "caption": "word " * 300},
+        {"image": "c.png", "caption": "word " * 256},
+    )
+    corpus = read_corpus(tmp_path, strict=True)
+    assert [len(picture.captions[-1]) for picture in corpus.pictures] == [9_999, 1_499, 1_279]
+    assert [row.line for row in corpus.long_rows] == [1, 2]
+    assert "cut after 10000" in corpus.long_rows[0].reason
+    assert "first 256 words" in corpus.long_rows[1].reason

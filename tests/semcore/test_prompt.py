@@ -1,6 +1,14 @@
 """Prompts hold one placeholder an image, and nothing that a query could smuggle in."""
 
-from semcore.prompt import IMAGE, identifier_prompt, normalise_query, verification_prompt
+from semcore.prompt import (
+    IMAGE,
+    TOLD_CHARACTERS,
+    TOLD_WORDS,
+    excerpt,
+    identifier_prompt,
+    normalise_query,
+    verification_prompt,
+)
 
 
 def test_a_query_cannot_hold_special_tokens() -> None:
@@ -16,3 +24,10 @@ def test_one_placeholder_an_image() -> None:
     assert asked.count(IMAGE) == 1
     assert f"{IMAGE} a red" in asked
     assert " car (car red)\n" in asked
+
+
+def test_of_a_long_text_the_beginning_is_told() -> None:
+    assert excerpt("two red  boats\n") == "two red boats"
+    assert excerpt("word " * 5000) == " ".join(["word"] * TOLD_WORDS)
+    assert excerpt("x" * 10**6) == "x" * TOLD_CHARACTERS
+    assert excerpt(f"{'x' * (TOLD_CHARACTERS - 1)} y") == "x" * (TOLD_CHARACTERS - 1)
