@@ -49,13 +49,19 @@ class Filter(BaseModel):
 
     field: Name | None = None
     equals: Value | None = None
-    one_of: list[Value] | None = Field(default=None, alias="in", min_length=1, max_length=1000)
+    one_of: list[Value] | None = Field(
+        default=None, alias="in", min_length=1, max_length=1000, fail_fast=True
+    )
     gt: Value | None = None
     gte: Value | None = None
     lt: Value | None = None
     lte: Value | None = None
-    all_of: list[Filter] | None = Field(default=None, alias="and", min_length=1, max_length=_MOST)
-    any_of: list[Filter] | None = Field(default=None, alias="or", min_length=1, max_length=_MOST)
+    all_of: list[Filter] | None = Field(
+        default=None, alias="and", min_length=1, max_length=_MOST, fail_fast=True
+    )
+    any_of: list[Filter] | None = Field(
+        default=None, alias="or", min_length=1, max_length=_MOST, fail_fast=True
+    )
     negated: Filter | None = Field(default=None, alias="not")
 
     @model_validator(mode="after")

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from pyroaring import BitMap
 
 from semcore import branches
 from semcore.branches import Gallery
@@ -146,8 +145,8 @@ class ItemStore:
         statement = "SELECT number FROM items WHERE split = ? AND kind = ? ORDER BY id"
         return (number for (number,) in self._connection.execute(statement, (split, kind)))
 
-    def listed(self, wanted: Filter) -> NDArray[np.bool_]:
-        """Which items pass a filter, bool [numbers of items]."""
+    def listed(self, wanted: Filter) -> BitMap:
+        """The numbers of the items that pass a filter."""
         return listed(self._connection, wanted, len(self))
 
     def __len__(self) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pyroaring import BitMap
 
 from semcore.walk import ABSENT, ROOT, Walk
 
@@ -25,12 +26,12 @@ Leaves = tuple[int, ...]
 class Layer:
     """Attributes:
     live: bool [edges of the walk], those that lead to an identifier that may be found; None: all.
-    listed: bool [item numbers], the items that may be found; None: all.
+    listed: the numbers of the items that may be found; None: all.
     """
 
     walk: Walk
     live: NDArray[np.bool_] | None = None
-    listed: NDArray[np.bool_] | None = None
+    listed: BitMap | None = None
 
 
 class Layers:
@@ -87,24 +88,26 @@ class Layers:
         numbers: list[int] = []
         for layer, leaf in zip(self._layers, leaves, strict=bool(leaves)):
             if leaf >= 0:
-                items = layer.walk.items_of(leaf)
-                numbers += (items if layer.listed is None else items[layer.listed[items]]).tolist()
+                items = layer.walk.items_of(leaf).tolist()
+                listed = layer.listed
+                numbers += items if listed is None else [n for n in items if n in listed]
         return numbers
 
 
-def live_edges(walk: Walk, listed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def live_edges(walk: Walk, listed: BitMap) -> NDArray[np.bool_]:
     """Which edges lead to an item that may be found, bool [edges].
 
     Args:
-        listed: bool [item numbers], the items that may be found.
+        listed: the numbers of the items that may be found.
     """
+    found = _as_mask(listed, int(walk.items.max()) + 1 if len(walk.items) else 0)
     # 1. Leaves with such an item: the items of a leaf are neighbours.
     leaves = np.arange(walk.identifiers)
     starts = leaves.copy()
     if len(walk.shared):
         before = np.concatenate([[0], walk.surplus])
         starts += before[walk.shared.searchsorted(leaves)]
-    live_leaves = np.logical_or.reduceat(listed[walk.items], starts)
+    live_leaves = np.logical_or.reduceat(found[walk.items], starts)
     # 2. The edges of a node lead to further nodes first, both numbered in order of edge.
     edges = len(walk.codes)
     turns = np.zeros(edges + 1, dtype=np.int8)
@@ -141,6 +144,12 @@ def bury(walk: Walk, live: NDArray[np.bool_], tokens: Sequence[int]) -> None:
         live[edge] = False
         if live[walk.first_edge[node] : walk.first_edge[node + 1]].any():
             return
+
+
+def _as_mask(numbers: BitMap, count: int) -> NDArray[np.bool_]:
+    mask = np.zeros(count, dtype=bool)
+    mask[np.frombuffer((numbers & BitMap(range(count))).to_array(), dtype=np.uint32)] = True
+    return mask
 
 
 def _allowed(layer: Layer, position: int) -> NDArray[np.int32]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-from numpy.typing import NDArray
+from pyroaring import BitMap
 
 from semcore.filter import Filter, Metadata, Value, is_text, values_of
 
@@ -23,16 +23,14 @@ def write_metadata(connection: sqlite3.Connection, items: Iterable[tuple[int, Me
     connection.executemany("INSERT OR IGNORE INTO metadata VALUES (?, ?, ?)", _rows(items))
 
 
-def listed(connection: sqlite3.Connection, wanted: Filter, count: int) -> NDArray[np.bool_]:
-    """Which of the items 0 to ``count - 1`` pass a filter, bool [count]."""
+def listed(connection: sqlite3.Connection, wanted: Filter, count: int) -> BitMap:
+    """Which of the items 0 to ``count - 1`` pass a filter."""
     if wanted.all_of is not None:
-        parts = [listed(connection, part, count) for part in wanted.all_of]
-        return np.asarray(np.logical_and.reduce(parts))
+        return BitMap.intersection(*(listed(connection, part, count) for part in wanted.all_of))
     if wanted.any_of is not None:
-        parts = [listed(connection, part, count) for part in wanted.any_of]
-        return np.asarray(np.logical_or.reduce(parts))
+        return BitMap.union(*(listed(connection, part, count) for part in wanted.any_of))
     if wanted.negated is not None:
-        return ~listed(connection, wanted.negated, count)
+        return listed(connection, wanted.negated, count).flip(0, count)
     conditions = ["field = ?"]
     values: list[Value | None] = [wanted.field]
     if wanted.equals is not None:
@@ -46,10 +44,8 @@ def listed(connection: sqlite3.Connection, wanted: Filter, count: int) -> NDArra
         conditions.append(f"value {_SIGNS[name]} ? AND typeof(value) IN {kinds}")
         values.append(bound)
     statement = f"SELECT number FROM metadata WHERE {' AND '.join(conditions)}"
-    numbers = np.fromiter((row[0] for row in connection.execute(statement, values)), np.int64)
-    found = np.zeros(count, dtype=bool)
-    found[numbers] = True
-    return found
+    numbers = array("I", (row[0] for row in connection.execute(statement, values)))
+    return BitMap(numbers)
 
 
 def _rows(items: Iterable[tuple[int, Metadata]]) -> Iterator[tuple[str, Value, int]]:

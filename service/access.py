@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import HTTPConnection
 
 from service.keys import Keyring, Scope
@@ -25,14 +26,24 @@ Serving = Annotated[Retrieval, Depends(_retrieval)]
 """The service behind the routes."""
 
 
-def admit(request: HTTPConnection, header: str | None, bearer: str | None, scope: Scope) -> None:
+def admit(request: HTTPConnection, scope: Scope, cost: int = 1) -> None:
     """Check the key that a request sends, once, and note its name for the logs.
+
+    Args:
+        cost: what the request counts against the key's rate; 0 where :func:`count` is to say that.
 
     Raises what :meth:`service.keys.Keyring.check` raises.
     """
     if getattr(request.state, "key", None) is None:
-        keyring: Keyring = request.app.state.keyring
-        request.state.key = keyring.check(header or bearer, scope)
+        request.state.key = _keyring(request).check(_sent(request), scope, cost)
+
+
+def count(request: HTTPConnection, cost: int) -> None:
+    """Count what an admitted request costs.
+
+    Raises what :meth:`service.keys.Keyring.count` raises.
+    """
+    _keyring(request).count(request.state.key, cost)
 
 
 def require(scope: Scope) -> Callable[..., None]:
@@ -43,13 +54,24 @@ def require(scope: Scope) -> Callable[..., None]:
 
     def check(
         request: Request,
-        header: Annotated[str | None, Depends(_header)] = None,
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
+        _key: Annotated[str | None, Depends(_header)] = None,
+        _token: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
         _request_id: Annotated[
             str | None,
             Header(alias="X-Request-ID", description="names the request in logs and answer"),
         ] = None,
     ) -> None:
-        admit(request, header, bearer.credentials if bearer is not None else None, scope)
+        admit(request, scope)
 
     return check
+
+
+def _keyring(request: HTTPConnection) -> Keyring:
+    keyring: Keyring = request.app.state.keyring
+    return keyring
+
+
+def _sent(request: HTTPConnection) -> str | None:
+    header = request.headers.get("x-api-key")
+    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    return header or (token if scheme.lower() == "bearer" else None)

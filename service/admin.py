@@ -21,7 +21,10 @@ class ReloadRequest(BaseModel):
     )
 
     bundle: str | None = Field(
-        default=None, min_length=1, description="folder of the bundle; the current one if left out"
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="folder of the bundle; the current one if left out",
     )
 
 
@@ -98,6 +101,7 @@ class NewItem(BaseModel):
     captions: list[Caption] = Field(
         min_length=1,
         max_length=20,
+        fail_fast=True,
         description="of an image: what its identifier is made of; of a text: the text alone",
     )
     image: Base64Bytes | None = Field(
@@ -122,7 +126,7 @@ class NewItem(BaseModel):
 class AddRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    items: list[NewItem] = Field(min_length=1, max_length=100)
+    items: list[NewItem] = Field(min_length=1, max_length=100, fail_fast=True)
 
 
 class ChangeAnswer(BaseModel):

@@ -9,8 +9,10 @@ from fastapi import APIRouter, Depends
 from service.access import Serving, require
 from service.admin import AddRequest, ChangeAnswer, IndexStatus, ReloadAnswer, ReloadRequest
 from service.answer import ERRORS
+from service.body import body_route
 
 router = APIRouter(
+    route_class=body_route("admin"),
     prefix="/admin",
     tags=["administration"],
     responses=ERRORS,

@@ -34,6 +34,10 @@ class Admission:
         """Whole seconds after which there should be room again."""
         return max(1, math.ceil((self._waiting + 1) * self._seconds / self._running))
 
+    def beside(self, running: int) -> Admission:
+        """Another queue for what comes before, in which as many may wait."""
+        return Admission(running, self._most)
+
     @asynccontextmanager
     async def turn(self, deadline: Deadline, *, patient: bool = False) -> AsyncIterator[None]:
         """Wait for a turn, and hold it.
@@ -53,7 +57,7 @@ class Admission:
             )
         counted = not patient
         self._waiting += counted
-        metrics.QUEUE.set(self._waiting)
+        metrics.QUEUE.inc(counted)
         try:
             async with asyncio.timeout(deadline.left):
                 await self._turns.acquire()
@@ -66,7 +70,7 @@ class Admission:
             ) from error
         finally:
             self._waiting -= counted
-            metrics.QUEUE.set(self._waiting)
+            metrics.QUEUE.dec(counted)
         began = time.monotonic()
         try:
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -73,7 +74,7 @@ class SearchOptions(BaseModel):
     explain: bool = Field(
         default=False, description="say token by token how each identifier was spelled"
     )
-    trace: list[str] = Field(
+    trace: list[Annotated[str, StringConstraints(max_length=1000)]] = Field(
         default=[],
         max_length=20,
         description="ids of items: say at which step the beams lost each of them",
@@ -215,7 +216,12 @@ class BatchQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    queries: list[TextQuery | ImageQuery] = Field(min_length=1, max_length=100)
+    queries: list[TextQuery | ImageQuery] = Field(
+        min_length=1,
+        max_length=100,
+        fail_fast=True,
+        description="each counts against the rate of a key",
+    )
 
 
 class ErrorAnswer(BaseModel):
@@ -229,3 +235,18 @@ class BatchAnswer(BaseModel):
 
 _STATUSES = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503, 504)
 ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorAnswer} for status in _STATUSES}
+
+
+_FEW = 20
+
+
+def rendered(answer: BaseModel) -> bytes:
+    """An answer as JSON."""
+    return answer.model_dump_json().encode()
+
+
+async def rendered_aside(answer: SearchAnswer) -> bytes:
+    """A search's answer as JSON, which takes a thread of its own where it is long."""
+    if len(answer.items) <= _FEW and not answer.traces and not answer.spans:
+        return rendered(answer)
+    return await asyncio.to_thread(rendered, answer)

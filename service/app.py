@@ -62,9 +62,9 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
     # The last one added is the outermost.
     app.add_middleware(AnswerRepeats, state=app.state, most=settings.cache_size)
     app.add_middleware(LastAnswer, state=app.state)
+    app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(TraceRequests)
     app.add_middleware(RequestLog)
-    app.add_middleware(BodyLimit, max_bytes=2 * settings.max_image_bytes)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(SemcoreError, _failed)
     app.add_exception_handler(HTTPException, _plain)

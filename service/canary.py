@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from semcore.canary import CanaryQuery
 from semcore.picture import UNREADABLE, open_picture
-from semcore.prompt import DIRECTIONS, Direction
+from semcore.prompt import DIRECTIONS, Direction, excerpt
 from service.engine import Picture
+from service.errors import InvalidQueryError
 from service.index import Index
 from service.search import Searcher, SearchParameters
 
 TOP_K = 10
+_log = logging.getLogger("semcore")
 
 
 async def canary_recall(
@@ -29,7 +32,13 @@ async def canary_recall(
         if asked is None:
             return None
         snapshot = index.snapshot
-        answer = await searcher.search(snapshot, query.direction, asked, parameters, patient=True)
+        try:
+            answer = await searcher.search(
+                snapshot, query.direction, asked, parameters, patient=True
+            )
+        except InvalidQueryError as error:  # the bundle serves all others
+            _log.warning("a canary query of %s is left out: %s", index.version, error)
+            return None
         items = filter(None, (snapshot.get(item.id) for item in answer.items))
         return any(item.pair == query.pair for item in items)
 
@@ -50,7 +59,7 @@ def _asked(index: Index, query: CanaryQuery) -> str | Picture | None:
     """None where the items or their pictures are gone."""
     snapshot = index.snapshot
     if query.direction == "text-to-image":
-        return query.query if snapshot.get(query.pair) is not None else None
+        return excerpt(query.query) if snapshot.get(query.pair) is not None else None
     item = snapshot.get(query.query)
     path = None if item is None else snapshot.image_path(item)
     if item is None or path is None:

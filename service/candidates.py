@@ -75,11 +75,13 @@ def leads(candidates: list[Candidate], margin: float | None) -> bool:
 def ranked(
     candidates: list[Candidate],
     verdicts: list[Verdict],
+    shown: slice = slice(None),
     read: Callable[[int], str] | None = None,
 ) -> list[RankedItem]:
     """The verified candidates by probability, then the others by their score.
 
     Args:
+        shown: which of these.
         read: the text of a token, if it is to be told how the identifiers were spelled.
     """
     told: list[Verdict | None] = [*verdicts, *[None] * (len(candidates) - len(verdicts))]
@@ -96,7 +98,7 @@ def ranked(
             **_judged(told[place]),
             path=[] if read is None else [_step(one, read) for one in candidates[place].choices],
         )
-        for rank, place in enumerate(order, start=1)
+        for rank, place in list(enumerate(order, start=1))[shown]
     ]
 
 

@@ -7,6 +7,7 @@ pointwise mutual information.
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -15,6 +16,7 @@ from semcore.prompt import blank_prompt, description_prompt, normalise_query
 from service.engine import Engine
 
 _KEPT = 100_000
+_SHORT = 100  # characters
 
 
 class Commonness:
@@ -43,16 +45,22 @@ class Commonness:
         self, blank: str, answers: Sequence[str], tokens: Callable[[str], list[int]]
     ) -> list[float]:
         known = self._known
+        names = {answer: (blank, _name(answer)) for answer in answers}
         # Read before the engine is asked: another search may put them out meanwhile.
-        found = {answer: known[blank, answer] for answer in answers if (blank, answer) in known}
+        found = {answer: known[name] for answer, name in names.items() if name in known}
         new = [answer for answer in dict.fromkeys(answers) if answer not in found]
         if new:
             prompt = self._engine.prompt(blank)
             logprobs = await self._engine.weigh(prompt, [tokens(answer) for answer in new])
             found.update(zip(new, logprobs, strict=True))
         for answer, logprob in found.items():
-            known[blank, answer] = logprob
-            known.move_to_end((blank, answer))
+            known[names[answer]] = logprob
+            known.move_to_end(names[answer])
         while len(known) > _KEPT:
             known.popitem(last=False)
         return [found[answer] for answer in answers]
+
+
+def _name(answer: str) -> str:
+    """Short, however long an answer is: a hundred thousand are kept."""
+    return answer if len(answer) <= _SHORT else hashlib.sha256(answer.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -61,6 +62,9 @@ class Found:
     trail: Sequence[Sequence[Positions]] = ()
 
 
+_SHORT = 500  # characters of a prompt, read sooner than another thread begins
+
+
 class Engine(Protocol):
     """What a search needs of a model."""
 
@@ -110,3 +114,10 @@ class Engine(Protocol):
         ...
 
     async def stop(self) -> None: ...
+
+
+async def prompt_aside(engine: Engine, text: str, pictures: Sequence[Picture] = ()) -> Prompt:
+    """A prompt as :meth:`Engine.prompt` makes it; of a long text beside the event loop."""
+    if len(text) <= _SHORT:
+        return engine.prompt(text, pictures)
+    return await asyncio.to_thread(engine.prompt, text, pictures)

@@ -29,6 +29,18 @@ class ImageTooLargeError(RequestError):
     status = 413
 
 
+class BodyTooLargeError(RequestError):
+    """The body has more bytes or parts than its route takes."""
+
+    status = 413
+
+
+class SlowBodyError(RequestError):
+    """The client has taken too long to send its request."""
+
+    status = 408
+
+
 class InvalidQueryError(RequestError):
     """A parameter is outside of what this service allows."""
 

@@ -11,9 +11,9 @@ from semcore.calibration import Calibration
 from semcore.identifier import Identifier
 from semcore.item import Item
 from semcore.picture import UNREADABLE, open_picture
-from semcore.prompt import description_prompt, normalise_query, verification_prompt
+from semcore.prompt import description_prompt, excerpt, normalise_query, verification_prompt
 from service.commonness import Commonness
-from service.engine import Engine, Picture
+from service.engine import Engine, Picture, prompt_aside
 from service.errors import InvalidQueryError
 from service.snapshot import Snapshot
 from service.stopwatch import Stopwatch
@@ -64,7 +64,7 @@ async def verify(
         return None
     shown: Sequence[Picture | None]
     if isinstance(query, Picture):
-        texts = [item.caption for item in candidates]
+        texts = [excerpt(item.caption) for item in candidates]
         shown = [query] * len(candidates)
     else:
         texts = [query] * len(candidates)
@@ -95,11 +95,13 @@ async def _odds(
     engine: Engine, candidates: Sequence[Item], texts: Sequence[str], pictures: Sequence[Picture]
 ) -> list[float]:
     """Of each candidate the log-odds that text and picture match, as the model answers."""
+    asked = [
+        verification_prompt(Identifier.parse(item.identifier).lexical_id, text)
+        for item, text in zip(candidates, texts, strict=True)
+    ]
     prompts = [
-        engine.prompt(
-            verification_prompt(Identifier.parse(item.identifier).lexical_id, text), [picture]
-        )
-        for item, text, picture in zip(candidates, texts, pictures, strict=True)
+        await prompt_aside(engine, one, [picture])
+        for one, picture in zip(asked, pictures, strict=True)
     ]
     return await engine.judge(prompts)
 

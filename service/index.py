@@ -11,17 +11,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyroaring import BitMap
+
 from semcore.bundle import ITEMS, MANIFEST, Manifest, check_bundle, read_manifest
 from semcore.calibration import read_calibration
 from semcore.canary import read_canary
 from semcore.clusters import read_cluster_words
 from semcore.errors import BundleError, JournalError
+from semcore.filter import Filter
 from semcore.item import KINDS, ItemStore
 from semcore.journal import Journal
 from semcore.picture_table import PICTURE_FILES, PictureTable
 from semcore.tokens import IdentifierTokenizer, load_tokenizer
 from semcore.walk import file_names, load_walk
-from service.snapshot import Snapshot
+from service.byte_cache import ByteCache
+from service.filtered_sides import filter_key
+from service.snapshot import Snapshot, set_size
 
 if TYPE_CHECKING:
     from semcore.naming import Namer
@@ -47,17 +52,21 @@ class Index:
         journal: Journal | None = None,
         image_root: Path | None = None,
         model: Path | None = None,
+        filter_bytes: int = 100_000_000,
     ) -> None:
         """
         Args:
             journal: changes that are applied as far as the bundle does not hold them.
             image_root, model: in place of what the bundle says.
+            filter_bytes: of what filters leave, as far as that is kept.
 
         Raises:
             BundleError: the bundle is missing, damaged or not trained, or there is no room.
             JournalError: the journal cannot be read.
         """
         self.bundle = bundle
+        self.filter_bytes = filter_bytes
+        self._passing: ByteCache[BitMap] = ByteCache(filter_bytes // 4)
         with _own_folder(bundle) as self._own:
             self.folder = Path(self._own.name)
             self.manifest = _linked(bundle, self.folder)
@@ -104,6 +113,17 @@ class Index:
         from semcore.naming import Namer  # the encoder is loaded for the first item that is added
 
         return Namer(self.folder, self.manifest.settings)
+
+    def passing(self, wanted: Filter) -> BitMap:
+        """The numbers of the bundle's items that pass a filter; they stay the same whatever is
+        added or deleted, and are not to be changed."""
+        key = filter_key(wanted)
+        known = self._passing.get(key)
+        if known is not None:
+            return known[0]
+        found = self.store.listed(wanted)
+        self._passing.put(key, found, set_size(found) + len(key))
+        return found
 
     def catch_up(self, journal: Journal) -> None:
         """Apply the changes that were appended since, all at once.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 from pathlib import Path
 from typing import Literal, Self
 
@@ -14,7 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from semcore.errors import SemcoreError
 from service import metrics
-from service.errors import ForbiddenError, OverloadedError, UnauthorizedError
+from service.errors import (
+    ForbiddenError,
+    InvalidQueryError,
+    OverloadedError,
+    UnauthorizedError,
+)
 
 Scope = Literal["search", "admin"]
 
@@ -27,7 +33,9 @@ class ApiKey(BaseModel):
     name: str = Field(min_length=1, description="for the logs")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the key, in hex")
     scopes: frozenset[Scope]
-    per_minute: int | None = Field(default=None, ge=1, description="most requests; null: no limit")
+    per_minute: int | None = Field(
+        default=None, ge=1, description="most requests, of a batch its searches; null: no limit"
+    )
 
 
 _FILE = TypeAdapter(list[ApiKey])
@@ -41,7 +49,9 @@ class Keyring:
 
     def __init__(self, keys: list[ApiKey]) -> None:
         self._keys = keys
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._amounts = {key.name: key.per_minute for key in keys}
+        self._storage = MemoryStorage()
+        self._limiter = SlidingWindowCounterRateLimiter(self._storage)
 
     @classmethod
     def read(cls, path: Path | None, admin_key: str | None) -> Self:
@@ -65,13 +75,14 @@ class Keyring:
         """Whether searches need no key."""
         return not any("search" in key.scopes for key in self._keys)
 
-    def check(self, sent: str | None, scope: Scope) -> str:
-        """The name of the key; "" where none is needed.
+    def check(self, sent: str | None, scope: Scope, cost: int = 1) -> str:
+        """The name of the key, which is counted as :meth:`count` says; "" where none is needed.
 
         Raises:
             UnauthorizedError: no key, or one that there is not.
             ForbiddenError: the key is not for this.
-            OverloadedError: the key has been used too often.
+
+        Raises what :meth:`count` raises, too.
         """
         if scope == "search" and self.is_open:
             return ""
@@ -86,13 +97,36 @@ class Keyring:
             raise UnauthorizedError("there is no such key; send another one as X-API-Key")
         if scope not in found.scopes:
             raise ForbiddenError(f"the key {found.name!r} is not for {scope}")
-        if found.per_minute is not None:
-            self._count(found.name, RateLimitItemPerMinute(found.per_minute))
+        self.count(found.name, cost)
         return found.name
 
-    def _count(self, name: str, limit: RateLimitItemPerMinute) -> None:
-        if not self._limiter.hit(limit, name):
-            metrics.REFUSED.labels("rate").inc()
-            raise OverloadedError(
-                f"the key {name!r} may be used {limit.amount} times a minute; wait", 1
-            )
+    def count(self, name: str, cost: int) -> None:
+        """Count the key of this name as used ``cost`` times; 0: see that there is room for one.
+
+        Raises:
+            OverloadedError: they do not fit into its rate now, and none is counted.
+            InvalidQueryError: they never will.
+        """
+        amount = self._amounts.get(name)
+        if amount is None:
+            return
+        limit = RateLimitItemPerMinute(amount)
+        hit = self._limiter.hit if cost else self._limiter.test
+        if hit(limit, name, cost=max(1, cost)):
+            return
+        metrics.REFUSED.labels("rate").inc()
+        may = f"the key {name!r} may be used {amount} times a minute"
+        if cost > amount:
+            raise InvalidQueryError(f"{may}, and this has {cost} searches; send smaller batches")
+        raise OverloadedError(f"{may}; wait", self._wait(limit, name, max(1, cost)))
+
+    def _wait(self, limit: RateLimitItemPerMinute, name: str, cost: int) -> int:
+        """Whole seconds until there is room for ``cost``: what was used in the minute before counts
+        the less the longer ago that minute is."""
+        minute, room = limit.get_expiry(), limit.amount - cost
+        before, left, now, lasts = self._storage.get_sliding_window(limit.key_for(name), minute)
+        if now <= room:
+            seconds = left - minute * (room - now) / max(1, before)
+        else:
+            seconds = lasts - minute + minute * (1 - room / now)
+        return max(1, math.ceil(seconds))

@@ -20,7 +20,7 @@ from service.admin import IndexReport, IndexStatus, LoadReport, ReloadAnswer
 from service.answer import SearchAnswer
 from service.canary import canary_recall
 from service.engine import Picture
-from service.errors import ReloadError
+from service.errors import InvalidQueryError, ReloadError
 from service.index import Index, IndexSlot
 from service.search import Searcher, SearchParameters
 from service.settings import Settings
@@ -149,7 +149,9 @@ class Lifecycle:
 
     def _open(self, bundle: Path) -> Index:
         settings = self._settings
-        return Index(bundle, self._journal, settings.image_root, settings.model)
+        return Index(
+            bundle, self._journal, settings.image_root, settings.model, settings.filter_bytes
+        )
 
     async def _switch(self, index: Index) -> ReloadAnswer:
         before = self.current
@@ -186,7 +188,11 @@ class Lifecycle:
             searches.append(
                 self._searcher.search(index.snapshot, direction, query, parameters, patient=True)
             )
-        await asyncio.gather(*searches)
+        for told in await asyncio.gather(*searches, return_exceptions=True):
+            if isinstance(told, InvalidQueryError):  # the other direction serves
+                _log.warning("the warm-up of %s was refused: %s", index.version, told)
+            elif isinstance(told, BaseException):
+                raise told
 
     async def _ask_canary(self, index: Index) -> None:
         assert self._searcher is not None

@@ -37,7 +37,9 @@ UNTOLD = Gauge("semcore_changes_untold", "Changes of items that other replicas w
 READY = Gauge("semcore_ready", "1 once warmed up")
 QUEUE = Gauge("semcore_queue_depth", "Searches that wait for a turn in the engine")
 REFUSED = Counter(
-    "semcore_refused_total", "Requests sent away: a full queue, or a key's rate", ["reason"]
+    "semcore_refused_total",
+    "Requests sent away: a full queue, a key's rate, or too many bytes of bodies",
+    ["reason"],
 )
 DEGRADED = Counter(
     "semcore_degraded_total",
@@ -63,5 +65,5 @@ for _outcome in ("done", "refused"):
     RELOADS.labels(_outcome)
 for _change in ("added", "deleted"):
     CHANGES.labels(_change)
-for _reason in ("queue", "rate"):
+for _reason in ("queue", "rate", "bodies"):
     REFUSED.labels(_reason)

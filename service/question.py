@@ -77,6 +77,11 @@ def question(
     if beam_width > settings.max_beam_width:
         raise InvalidQueryError(f"beam_width may be at most {settings.max_beam_width}")
     if isinstance(query, str):
+        if len(query) > settings.max_query_characters:
+            raise InvalidQueryError(
+                f"query has {len(query)} characters and may have at most "
+                f"{settings.max_query_characters}"
+            )
         name = normalise_query(query)
         words = len(name.split())
         if not words:

@@ -11,7 +11,6 @@ from collections import OrderedDict
 from contextlib import suppress
 
 from fastapi import Request, Response
-from fastapi.security.utils import get_authorization_scheme_param
 from starlette.datastructures import State
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -86,10 +85,8 @@ class AnswerRepeats:
 
     async def _response(self, request: HTTPConnection, asked: Question) -> Response | None:
         """None if the cache has no answer, or the application is to say what is wrong."""
-        header = request.headers.get("x-api-key")
-        scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
         try:
-            admit(request, header, token if scheme.lower() == "bearer" else None, "search")
+            admit(request, "search")
         except SemcoreError as error:
             return failed(error)
         retrieval: Retrieval = self._state.retrieval

@@ -18,7 +18,7 @@ from semcore.journal import Journal
 from semcore.prompt import Direction
 from service import metrics
 from service.admission import Admission
-from service.answer import SearchAnswer, SearchOptions
+from service.answer import SearchAnswer, SearchOptions, rendered_aside
 from service.cache import Cache, open_cache
 from service.cursor import Cursor
 from service.deadline import Deadline
@@ -193,7 +193,7 @@ class Retrieval:
                 asked = self._next_page(asked, cursor.offset)
             search = partial(self._search, snapshot, asked, query)
             if not asked.is_common:
-                return _json(await presence(search()))
+                return await rendered_aside(await presence(search()))
             key = asked.key(snapshot.version, index.model_fingerprint)
             kept = None if looked else await self._kept(asked, key)
             if kept is not None:
@@ -239,9 +239,10 @@ class Retrieval:
     async def _kept_search(self, key: str, search: Callable[[], Awaitable[SearchAnswer]]) -> bytes:
         answer = await search()
         if answer.degraded is not None:
-            return _json(answer)
-        self._cache.put(key, _json(answer.model_copy(update={"cached": True, "timings": {}})))
-        return _json(answer)
+            return await rendered_aside(answer)
+        kept = answer.model_copy(update={"cached": True, "timings": {}})
+        self._cache.put(key, await rendered_aside(kept))
+        return await rendered_aside(answer)
 
     async def _search(
         self, snapshot: Snapshot, asked: Question, query: str | bytes
@@ -275,10 +276,6 @@ class Retrieval:
             cursor = Cursor(offset=end, version=snapshot.version, query=asked.fingerprint)
             answer = answer.model_copy(update={"cursor": cursor.text})
         return answer
-
-
-def _json(answer: SearchAnswer) -> bytes:
-    return answer.model_dump_json().encode()
 
 
 def _count(direction: Direction, answer: SearchAnswer) -> None:

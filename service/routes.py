@@ -17,7 +17,6 @@ from starlette.datastructures import UploadFile
 from semcore.errors import SemcoreError
 from semcore.filter import Filter
 from semcore.item import Item, Kind
-from semcore.prompt import Direction
 from service.access import Serving, require
 from service.answer import (
     ERRORS,
@@ -29,7 +28,9 @@ from service.answer import (
     SearchAnswer,
     SearchOptions,
     TextQuery,
+    rendered,
 )
+from service.body import aside, body_route, is_json, read_body, read_json
 from service.candidates import item_answer
 from service.departure import unless_gone
 from service.errors import (
@@ -39,12 +40,21 @@ from service.errors import (
     NotFoundError,
 )
 from service.failure import status_of
+from service.question import Question
 from service.repeats import remember_question, was_looked_up
 from service.retrieval import Retrieval
+from service.settings import Settings
 from service.tree import TreeAnswer
 
-router = APIRouter(tags=["search"], responses=ERRORS, dependencies=[Depends(require("search"))])
+router = APIRouter(
+    route_class=body_route("search"),
+    tags=["search"],
+    responses=ERRORS,
+    dependencies=[Depends(require("search"))],
+)
 
+_FIELDS = 50  # of a form
+_OPTIONS = tuple(SearchOptions.model_fields)
 _REFERENCE = "#/components/schemas/{model}"
 _IMAGE_BODY: dict[str, Any] = {
     "requestBody": {
@@ -70,14 +80,16 @@ _IMAGE_BODY: dict[str, Any] = {
 @router.post("/search/text-to-image", response_model=SearchAnswer)
 async def text_to_image(query: TextQuery, request: Request, retrieval: Serving) -> Response:
     """Find images by a text."""
-    return await _answered(request, retrieval, "text-to-image", query.query, query)
+    asked = retrieval.question("text-to-image", query.query, query)
+    return await _answered(request, retrieval, asked, query.query)
 
 
 @router.post("/search/image-to-text", response_model=SearchAnswer, openapi_extra=_IMAGE_BODY)
 async def image_to_text(request: Request, retrieval: Serving) -> Response:
     """Find texts by an image: a multipart upload ``image``, or JSON with the image in base64."""
-    content, options = await _image_query(request, retrieval)
-    return await _answered(request, retrieval, "image-to-text", content, options)
+    content, options = await _image_query(request, retrieval.settings)
+    asked = await aside(retrieval.question, "image-to-text", content, options)
+    return await _answered(request, retrieval, asked, content)
 
 
 @router.post("/search/batch", response_model=BatchAnswer)
@@ -91,8 +103,8 @@ async def batch(body: BatchQuery, request: Request, retrieval: Serving) -> Respo
                 if isinstance(query, TextQuery):
                     asked = retrieval.question("text-to-image", query.query, query)
                     return await retrieval.search(asked, query.query)
-                content = _decoded(query, retrieval)
-                asked = retrieval.question("image-to-text", content, query)
+                content = await aside(_decoded, query, retrieval.settings)
+                asked = await aside(retrieval.question, "image-to-text", content, query)
                 return await retrieval.search(asked, content)
             except SemcoreError as error:
                 failed = ErrorAnswer(error=str(error), status=status_of(error))
@@ -102,16 +114,17 @@ async def batch(body: BatchQuery, request: Request, retrieval: Serving) -> Respo
     return _json(b'{"answers":[%s]}' % b",".join(found))
 
 
-@router.get("/identifiers")
+@router.get("/identifiers", response_model=TreeAnswer)
 async def identifiers(
     retrieval: Serving,
     kind: Kind = "image",
     beginning: Annotated[str, Query(max_length=500, description="'<g17> boat', say")] = "",
     branches: Annotated[int, Query(ge=1, le=5000, description="most to tell")] = 200,
     items: Annotated[int, Query(ge=0, le=200, description="most to show")] = 24,
-) -> TreeAnswer:
+) -> Response:
     """What follows a beginning of identifiers: clusters, then words, then items."""
-    return await retrieval.tree(kind, " ".join(beginning.split()), branches, items)
+    answer = await retrieval.tree(kind, " ".join(beginning.split()), branches, items)
+    return _json(await asyncio.to_thread(rendered, answer))
 
 
 @router.get("/items/{item_id:path}/image", response_class=FileResponse)
@@ -131,13 +144,8 @@ async def item(item_id: str, retrieval: Serving) -> ItemAnswer:
 
 
 async def _answered(
-    request: Request,
-    retrieval: Retrieval,
-    direction: Direction,
-    query: str | bytes,
-    options: SearchOptions,
+    request: Request, retrieval: Retrieval, asked: Question, query: str | bytes
 ) -> Response:
-    asked = retrieval.question(direction, query, options)
     waits, looked = partial(unless_gone, request), was_looked_up(request)
     answer = await retrieval.search(asked, query, waits, looked=looked)
     remember_question(request, asked)
@@ -156,42 +164,49 @@ async def _found(retrieval: Retrieval, item_id: str) -> tuple[Item, Path | None]
     return found
 
 
-async def _image_query(request: Request, retrieval: Retrieval) -> tuple[bytes, SearchOptions]:
-    kind = request.headers.get("content-type", "").split(";")[0].strip()
-    options: SearchOptions
+async def _image_query(request: Request, settings: Settings) -> tuple[bytes, SearchOptions]:
+    if is_json(request):
+        return await read_body(request, partial(_from_json, settings))
+    if request.headers.get("content-type", "").split(";")[0].strip() != "multipart/form-data":
+        raise BadImageError("send multipart/form-data or application/json")
+    most = settings.max_body_bytes
+    async with request.form(max_files=1, max_fields=_FIELDS, max_part_size=most) as form:
+        upload = form.get("image")
+        if not isinstance(upload, UploadFile):
+            raise InvalidQueryError("the form lacks the file 'image'")
+        content = await upload.read()
+        fields: dict[str, Any] = dict(form.items())
+        del fields["image"]
+        if "trace" in fields:
+            fields["trace"] = form.getlist("trace")
+    return _bounded(content, settings), await aside(_options, fields)
+
+
+def _from_json(settings: Settings, body: bytes) -> tuple[bytes, SearchOptions]:
+    query = read_json(ImageQuery, body)
+    options = SearchOptions.model_construct(**{n: getattr(query, n) for n in _OPTIONS})
+    return _decoded(query, settings), options  # without the picture in base64
+
+
+def _options(fields: dict[str, Any]) -> SearchOptions:
+    if "filter" in fields:
+        fields["filter"] = read_json(Filter, str(fields["filter"]).encode())
     try:
-        if kind == "multipart/form-data":
-            async with request.form(max_files=1) as form:
-                upload = form.get("image")
-                if not isinstance(upload, UploadFile):
-                    raise InvalidQueryError("the form lacks the file 'image'")
-                content = await upload.read()
-                fields: dict[str, Any] = dict(form.items())
-                del fields["image"]
-                if "trace" in fields:
-                    fields["trace"] = form.getlist("trace")
-                if "filter" in fields:
-                    fields["filter"] = Filter.model_validate_json(str(fields["filter"]))
-                options = SearchOptions.model_validate(fields, strict=False)
-        elif kind == "application/json":
-            options = query = ImageQuery.model_validate_json(await request.body())
-            return _decoded(query, retrieval), options
-        else:
-            raise BadImageError("send multipart/form-data or application/json")
+        return SearchOptions.model_validate(fields, strict=False)
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_context=False)) from error
-    return _bounded(content, retrieval), options
 
 
-def _decoded(query: ImageQuery, retrieval: Retrieval) -> bytes:
+def _decoded(query: ImageQuery, settings: Settings) -> bytes:
     try:
-        return _bounded(base64.b64decode(query.image, validate=True), retrieval)
+        return _bounded(base64.b64decode(query.image, validate=True), settings)
     except ValueError as error:
         raise InvalidQueryError(f"image is no base64: {error}") from error
 
 
-def _bounded(content: bytes, retrieval: Retrieval) -> bytes:
-    if len(content) > retrieval.settings.max_image_bytes:
-        limit = retrieval.settings.max_image_bytes
-        raise ImageTooLargeError(f"the image has {len(content)} bytes and may have {limit}")
+def _bounded(content: bytes, settings: Settings) -> bytes:
+    if len(content) > settings.max_image_bytes:
+        raise ImageTooLargeError(
+            f"the image has {len(content)} bytes and may have {settings.max_image_bytes}"
+        )
     return content

@@ -25,8 +25,9 @@ from service.answer import (
 from service.candidates import Candidate, candidates_of, leads, ranked
 from service.commonness import Commonness
 from service.deadline import Deadline, Pace, Plan
-from service.engine import Engine, Found, Picture
+from service.engine import Engine, Found, Picture, prompt_aside
 from service.errors import DeadlineError
+from service.filtered_sides import THREADS
 from service.gsv import Verdict, verify
 from service.snapshot import Side, Snapshot
 from service.stopwatch import Stopwatch
@@ -56,6 +57,7 @@ class Searcher:
         self._engine = engine
         self._verified = verified
         self._admission = admission
+        self._filtering = admission.beside(THREADS)
         self._pace = Pace()
         self._commonness = Commonness(engine)
 
@@ -85,10 +87,12 @@ class Searcher:
             DeadlineError: there was no time for any answer.
         """
         watch, deadline = Stopwatch(), deadline or Deadline()
-        with watch.span("filter"):
-            side = await _side(snapshot, target_kind(direction), parameters.wanted)
+        side = await self._side(
+            watch, snapshot, target_kind(direction), parameters.wanted, deadline, patient=patient
+        )
         if side is None:
-            return SearchAnswer(items=[], index_version=snapshot.version, timings={"total": 0.0})
+            told = {"filter": watch.milliseconds("filter"), "total": 1000 * watch.elapsed}
+            return SearchAnswer(items=[], index_version=snapshot.version, timings=told)
         wanted = Plan(parameters.beam_width, 0 if parameters.verify == "never" else self._verified)
         async with AsyncExitStack() as turn:
             with watch.span("queue"):
@@ -124,8 +128,13 @@ class Searcher:
                 snapshot, query, top, calibration, watch, deadline, parameters.describe
             )
         with watch.span("rank"):
-            read = self._engine.read if parameters.explain else None
-            items = ranked(candidates, verdicts or [], read)[parameters.offset : end]
+            shown = slice(parameters.offset, end)
+            if parameters.explain:  # each token is read, hundreds of times
+                items = await asyncio.to_thread(
+                    ranked, candidates, verdicts or [], shown, self._engine.read
+                )
+            else:
+                items = ranked(candidates, verdicts or [], shown)
         due = min(wanted.verified, len(candidates))
         is_late = verdicts is None and deadline.left == 0
         is_less = (
@@ -146,11 +155,11 @@ class Searcher:
             degraded=Degraded(beam_width=plan.beam_width, verified=len(verdicts or ()))
             if is_less
             else None,
-            traces=[
-                trace_answer(item, map(self._engine.spell, item.identifiers), side.layers, found)
-                for item in filter(None, map(snapshot.get, trace))
-                if item.kind == target_kind(direction)
-            ],
+            traces=await asyncio.to_thread(
+                self._traces, snapshot, trace, target_kind(direction), side, found
+            )
+            if trace
+            else [],
             timings={
                 **{stage: watch.milliseconds(stage) for stage in stages},
                 "total": 1000 * watch.elapsed,
@@ -161,6 +170,43 @@ class Searcher:
                 if profile
             ],
         )
+
+    async def _side(
+        self,
+        watch: Stopwatch,
+        snapshot: Snapshot,
+        kind: Kind,
+        wanted: Filter | None,
+        deadline: Deadline,
+        *,
+        patient: bool,
+    ) -> Side | None:
+        """What may be found. A filter that is not known yet waits for a turn of its own kind, so
+        that it holds up none of those that are."""
+        if wanted is None:
+            return snapshot.side(kind)
+        with watch.span("filter"):
+            if snapshot.knows(kind, wanted):
+                return await snapshot.filtered(kind, wanted)
+            async with self._filtering.turn(deadline, patient=patient):
+                try:
+                    async with asyncio.timeout(deadline.left):
+                        return await snapshot.filtered(kind, wanted)
+                except TimeoutError as error:
+                    raise DeadlineError(
+                        "the deadline passed before the filter was worked out; allow the search "
+                        "more time",
+                        by_client=deadline.by_client,
+                    ) from error
+
+    def _traces(
+        self, snapshot: Snapshot, trace: Sequence[str], kind: Kind, side: Side, found: Found
+    ) -> list[TraceAnswer]:
+        return [
+            trace_answer(item, map(self._engine.spell, item.identifiers), side.layers, found)
+            for item in filter(None, map(snapshot.get, trace))
+            if item.kind == kind
+        ]
 
     async def _find(
         self,
@@ -177,7 +223,7 @@ class Searcher:
         text = query if isinstance(query, str) else ""
         pictures = () if isinstance(query, str) else (query,)
         with watch.span("tokenise"):
-            prompt = self._engine.prompt(identifier_prompt(direction, text), pictures)
+            prompt = await prompt_aside(self._engine, identifier_prompt(direction, text), pictures)
         try:
             with watch.span("beams") as start:
                 async with asyncio.timeout(deadline.left):
@@ -288,9 +334,3 @@ def _lost_at(tokens: Sequence[int], layers: Layers, found: Found) -> int | None:
             return step
         positions = following[0]
     return len(tokens)
-
-
-async def _side(snapshot: Snapshot, kind: Kind, wanted: Filter | None) -> Side | None:
-    if wanted is None:
-        return snapshot.side(kind)
-    return await asyncio.to_thread(snapshot.side, kind, wanted)

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.logs import configure_logs
+from service.protocol import bounded_protocol
 from service.settings import Settings
 from service.tracing import configure_tracing
 
@@ -27,7 +28,12 @@ def run(app: FastAPI, settings: Settings) -> None:
     if settings.otlp_endpoint:
         configure_tracing(settings.otlp_endpoint)
     config = uvicorn.Config(
-        app, host=settings.host, port=settings.port, log_config=None, access_log=False
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=bounded_protocol(settings.body_seconds),
+        log_config=None,
+        access_log=False,
     )
     DrainingServer(config, app, settings.drain_seconds).run()
 

@@ -70,12 +70,35 @@ class Settings(BaseSettings):
         default=10, ge=2, le=100, description="candidates that verification judges"
     )
     max_query_words: int = Field(default=256, ge=1, description="longest text query, in words")
+    max_query_characters: int = Field(
+        default=4_000, ge=1, description="longest text query, in characters"
+    )
+    max_body_bytes: int = Field(
+        default=300_000,
+        ge=1_000,
+        description="largest body of a request without pictures, in bytes",
+    )
+    bodies_bytes: int = Field(
+        default=256_000_000,
+        ge=1,
+        description="bytes of all larger bodies in the service at a time; further ones get 429",
+    )
+    body_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="how long a client may take to send a request, beside a second for each 100 kB",
+    )
     max_image_bytes: int = Field(default=20_000_000, ge=1, description="largest upload, in bytes")
     max_image_pixels: int = Field(
         default=50_000_000, ge=1, description="largest upload, in pixels, checked before decoding"
     )
     concurrent_searches: int = Field(
         default=8, ge=1, description="searches in the engine at a time; others wait"
+    )
+    filter_bytes: int = Field(
+        default=100_000_000,
+        ge=0,
+        description="bytes of what filters leave of an index, as far as that is kept",
     )
     watch_seconds: float = Field(
         default=0.0,

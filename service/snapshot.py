@@ -5,14 +5,15 @@ what was added. A search keeps the snapshot that it began with.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
+from pyroaring import BitMap
 from torch import Tensor
 
 from semcore.branches import Gallery
@@ -26,12 +27,12 @@ from semcore.prompt import Direction
 from semcore.tokens import trie_walk
 from semcore.trie import Trie
 from semcore.walk import Walk, file_names
+from service.filtered_sides import FilteredSides, filter_key
 from service.layer_files import LayerFiles, open_layers
 
 if TYPE_CHECKING:
     from service.index import Index
 
-_FILTERED = 64
 _numbers = count()  # in the names of files: no two sides share any, for they go with them
 
 
@@ -41,6 +42,15 @@ class Side:
     def __init__(self, layers: Layers, files: LayerFiles) -> None:
         self.layers = layers
         self.files = files
+
+    @property
+    def size(self) -> int:
+        """Bytes of what belongs to it alone: of each layer the live edges, in memory and as a file,
+        and the items."""
+        return sum(
+            (0 if layer.live is None else 2 * layer.live.nbytes) + set_size(layer.listed)
+            for layer in self.layers
+        )
 
     @classmethod
     def of(cls, stem: Path) -> Side:
@@ -62,13 +72,13 @@ class Snapshot:
         index: Index,
         version: str,
         added: Mapping[int, Item],
-        listed: NDArray[np.bool_] | None,
+        listed: BitMap | None,
         live: Mapping[Kind, NDArray[np.bool_]],
         known: Mapping[Kind, Side | None] | None = None,
     ) -> None:
         """
         Args:
-            listed: bool [items of the bundle], those that were not deleted; None: all.
+            listed: numbers of the items of the bundle that were not deleted; None: all.
             live: bool [edges of the walk], for kinds of which some were deleted.
             known: sides of kinds that are as they were in the snapshot before.
         """
@@ -83,8 +93,9 @@ class Snapshot:
             kind: known[kind] if kind in known else self._side(kind, listed, live.get(kind), added)
             for kind in KINDS
         }
-        self._filtered: dict[str, Side | None] = {}
-        self._lock = Lock()
+        self._filtered: FilteredSides[Side | None] = FilteredSides(
+            index.filter_bytes, lambda side: 0 if side is None else side.size
+        )
 
     @property
     def calibration(self) -> Mapping[Direction, Calibration]:
@@ -93,30 +104,26 @@ class Snapshot:
     @property
     def deleted(self) -> int:
         """How many items of the bundle are gone."""
-        return 0 if self._listed is None else int((~self._listed).sum())
+        return 0 if self._listed is None else self._index.count - len(self._listed)
 
-    def side(self, kind: Kind, wanted: Filter | None = None) -> Side | None:
-        """The identifiers of a kind of item, of those that pass a filter; None if there are none.
+    def side(self, kind: Kind) -> Side | None:
+        """The identifiers of a kind of item; None if there are none."""
+        return self._sides[kind]
+
+    def knows(self, kind: Kind, wanted: Filter) -> bool:
+        """Whether :meth:`filtered` answers at once."""
+        return self._filtered.known(_key(kind, wanted)) is not None
+
+    async def filtered(self, kind: Kind, wanted: Filter) -> Side | None:
+        """As :meth:`side`, of those that pass a filter.
 
         A filter is worked out once, which takes time in proportion to the index.
 
         Raises :class:`BundleError` if there is no room for its files.
         """
-        if wanted is None:
-            return self._sides[kind]
-        key = f"{kind}:{wanted.model_dump_json(exclude_none=True, by_alias=True)}"
-        with self._lock:
-            if key not in self._filtered:
-                if len(self._filtered) >= _FILTERED:
-                    del self._filtered[next(iter(self._filtered))]
-                try:
-                    self._filtered[key] = self._filter(kind, wanted)
-                except OSError as error:
-                    raise BundleError(
-                        f"the files of a filter cannot be written ({error}); make room in "
-                        f"{self._index.folder.parent}, or search without it"
-                    ) from error
-            return self._filtered[key]
+        return await self._filtered.of(
+            _key(kind, wanted), partial(self._filter_or_fail, kind, wanted)
+        )
 
     def items(self, numbers: Sequence[int]) -> list[Item]:
         """The items of these numbers, in the same order."""
@@ -130,7 +137,7 @@ class Snapshot:
             return self.added[self._numbers[item_id]]
         if self._listed is not None:
             number = self._index.store.number(item_id)
-            if number is None or not self._listed[number]:
+            if number is None or number not in self._listed:
                 return None
         return self._index.store.get(item_id)
 
@@ -143,7 +150,7 @@ class Snapshot:
         if self._listed is None:
             return []
         splits = self._index.manifest.settings.gallery
-        deleted = self._index.store.of_numbers(np.flatnonzero(~self._listed).tolist())
+        deleted = self._index.store.of_numbers(list(self._gone))
         return [item for item in deleted if item.kind == kind and item.split in splits]
 
     def cluster_words(self, global_id: int) -> list[str]:
@@ -179,8 +186,8 @@ class Snapshot:
         listed, live = self._listed, dict(self._live)
         gone = list(deleted)
         if gone:
-            listed = np.ones(self._index.count, dtype=bool) if listed is None else listed.copy()
-            listed[gone] = False
+            listed = self._all if listed is None else listed.copy()
+            listed -= BitMap(gone)
             own: dict[Kind, list[Item]] = {kind: [] for kind in KINDS}
             for item in self._index.store.of_numbers(gone):
                 own[item.kind].append(item)
@@ -203,7 +210,7 @@ class Snapshot:
         self,
         walk: Walk,
         live: NDArray[np.bool_],
-        listed: NDArray[np.bool_],
+        listed: BitMap,
         items: Iterable[Item],
     ) -> None:
         layers = Layers([Layer(walk, None, listed)])
@@ -214,12 +221,29 @@ class Snapshot:
                 if spelled is not None and not layers.items_of(spelled[1]):
                     bury(walk, live, tokens)
 
+    @property
+    def _all(self) -> BitMap:
+        return BitMap(range(self._index.count))
+
+    @property
+    def _gone(self) -> BitMap:
+        return BitMap() if self._listed is None else self._all - self._listed
+
+    def _filter_or_fail(self, kind: Kind, wanted: Filter) -> Side | None:
+        try:
+            return self._filter(kind, wanted)
+        except OSError as error:
+            raise BundleError(
+                f"the files of a filter cannot be written ({error}); make room in "
+                f"{self._index.folder.parent}, or search without it"
+            ) from error
+
     def _filter(self, kind: Kind, wanted: Filter) -> Side | None:
         added = {n: item for n, item in self.added.items() if wanted.matches(item.metadata)}
         walk = self._index.walks.get(kind)
-        listed, live = self._index.store.listed(wanted), None
+        listed, live = self._index.passing(wanted), None
         if self._listed is not None:
-            listed &= self._listed
+            listed = listed & self._listed
         if walk is not None:
             live = live_edges(walk, listed)
         return self._side(kind, listed, live, added)
@@ -227,7 +251,7 @@ class Snapshot:
     def _side(
         self,
         kind: Kind,
-        listed: NDArray[np.bool_] | None,
+        listed: BitMap | None,
         live: NDArray[np.bool_] | None,
         added: Mapping[int, Item],
     ) -> Side | None:
@@ -261,6 +285,22 @@ class Snapshot:
         side = Side(Layers(layers), tuple(files))
         finalize(side, _remove, written)
         return side
+
+
+def set_size(items: BitMap | None) -> int:
+    """Bytes of a set of items."""
+    if items is None:
+        return 0
+    told = items.get_statistics()
+    return (
+        told["n_bytes_array_containers"]
+        + told["n_bytes_run_containers"]
+        + told["n_bytes_bitset_containers"]
+    )
+
+
+def _key(kind: Kind, wanted: Filter) -> str:
+    return f"{kind}:{filter_key(wanted)}"
 
 
 def _of_kind(items: Mapping[int, Item], kind: Kind) -> dict[int, Item]:

@@ -34,6 +34,7 @@ _BLOCK = 32
 _EMBEDDED = 256  # pictures whose visual tokens are kept
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM knows
 _SAID = 64  # tokens of a text by which pictures are judged
+_CHARACTERS = 40  # of a token, more than most have
 _LONGEST = 300  # tokens of an identifier, more than any walk has
 
 
@@ -131,7 +132,8 @@ class VllmEngine:
         return self._spelling.tokens(Identifier.parse(identifier))
 
     def say(self, text: str) -> list[int]:
-        tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        start = text[: _SAID * _CHARACTERS]
+        tokens: list[int] = self._tokenizer.encode(start, add_special_tokens=False)
         return [*tokens, self._end][:_SAID]
 
     def read(self, token: int) -> str:

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from pyroaring import BitMap
 from walks import walk_of
 
 from semcore.layers import Layer, Layers, bury, live_edges
@@ -28,7 +29,8 @@ def layer(
     if some:
         listed[first:] = [rng.random() < 0.3 for _ in owners]
     found = {first + n: spelled[owner] for n, owner in enumerate(owners) if listed[first + n]}
-    return Layer(walk, live_edges(walk, listed) if some else None, listed), found
+    chosen = BitMap(np.flatnonzero(listed))
+    return Layer(walk, live_edges(walk, chosen) if some else None, chosen), found
 
 
 def spelled_by(layers: Layers) -> dict[Sequence, list[int]]:
@@ -66,7 +68,7 @@ def test_spells_what_is_in_reach_of_any_layer(seed: int) -> None:
 
 def test_nothing_is_spelled_of_a_layer_with_nothing_in_reach() -> None:
     walk = walk_of([(2, 3, END), (2, 4, END)])
-    nothing = np.zeros(2, dtype=bool)
+    nothing = BitMap()
     layers = Layers([Layer(walk, live_edges(walk, nothing), nothing)])
     assert layers.allowed(layers.root).tolist() == []
     assert layers.follow((2,)) is None
@@ -77,10 +79,10 @@ def test_burying_one_by_one_is_leaving_all_out(seed: int) -> None:
     rng = random.Random(seed)
     spelled = sequences(rng, 60)
     walk = walk_of(spelled)
-    listed = np.ones(len(spelled), dtype=bool)
+    listed = BitMap(range(len(spelled)))
     live = live_edges(walk, listed)
     assert live.all()
     for number in rng.sample(range(len(spelled)), len(spelled)):
-        listed[number] = False
+        listed.remove(number)
         bury(walk, live, spelled[number])
         assert live.tolist() == live_edges(walk, listed).tolist()

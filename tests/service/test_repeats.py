@@ -130,7 +130,7 @@ async def test_memory_is_bounded() -> None:
 
 
 async def test_a_body_beyond_the_limit_is_told_so(trained: Path) -> None:
-    app = create_app(Settings(bundle=trained / "bundle", max_image_bytes=1000), FakeEngine)
+    app = create_app(Settings(bundle=trained / "bundle", max_body_bytes=1000), FakeEngine)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:

@@ -1,6 +1,7 @@
 """A search ranks the items of the beams, and verification orders the first of them."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,14 @@ import pytest
 from fake_engine import FakeEngine
 
 from semcore.calibration import Calibration
+from semcore.filter import Filter
 from semcore.item import Item
 from service.admission import Admission
-from service.answer import Verify
+from service.answer import SearchAnswer, Verify
 from service.candidates import item_answer
 from service.deadline import Deadline
 from service.engine import Found
+from service.errors import DeadlineError, OverloadedError
 from service.index import Index
 from service.search import Searcher, SearchParameters
 from service.settings import Settings
@@ -195,3 +198,53 @@ async def test_explains_each_identifier_token_by_token(index: Index, searcher: S
         for step in item.path:
             assert step.text not in [other.text for other in step.beaten]
     assert any(step.beaten for step in told.items[0].path)
+
+
+async def test_a_filter_is_within_the_deadline_and_holds_up_nobody(
+    index: Index, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = FakeEngine(trained / "model", Settings())
+    searcher = Searcher(engine, VERIFIED, Admission(running=4, waiting=0))
+    known = replace(PLAIN, wanted=Filter.model_validate({"not": {"field": "a", "equals": 0}}))
+    assert (await searcher.search(index.snapshot, "text-to-image", "a boat", known)).items
+    may_end, begun = threading.Event(), threading.Event()
+    listed = index.store.listed
+
+    def slow(wanted: Filter) -> object:
+        begun.set()
+        assert may_end.wait(60)
+        return listed(wanted)
+
+    monkeypatch.setattr(index.store, "listed", slow)
+    new = [
+        replace(PLAIN, wanted=Filter.model_validate({"not": {"field": "a", "equals": n}}))
+        for n in range(1, 5)
+    ]
+
+    def search(parameters: SearchParameters) -> asyncio.Task[SearchAnswer]:
+        return asyncio.create_task(
+            searcher.search(index.snapshot, "text-to-image", "a boat", parameters)
+        )
+
+    waiting = [search(new[0])]
+    try:
+        assert await asyncio.to_thread(begun.wait, 60)
+        with pytest.raises(DeadlineError, match="filter") as late:
+            await searcher.search(
+                index.snapshot,
+                "text-to-image",
+                "a boat",
+                new[1],
+                deadline=Deadline(0.01, by_client=True),
+            )
+        assert late.value.status == 408
+        waiting.append(search(new[2]))
+        await asyncio.sleep(0.01)
+        with pytest.raises(OverloadedError):  # none may wait
+            await search(new[3])
+        for quick in (known, PLAIN):
+            assert (await search(quick)).items
+        assert not any(task.done() for task in waiting)
+    finally:
+        may_end.set()
+    assert all(answer.items for answer in await asyncio.gather(*waiting))

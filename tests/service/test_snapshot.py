@@ -10,7 +10,7 @@ from semcore.errors import BundleError
 from semcore.filter import Filter
 from service.index import Index
 from service.layer_files import are_gone
-from service.snapshot import _FILTERED, Side
+from service.snapshot import Side
 
 
 def live_edges(side: Side) -> bytes:
@@ -18,21 +18,21 @@ def live_edges(side: Side) -> bytes:
     return Path(live).read_bytes()
 
 
-def test_a_filter_made_anew_shares_no_files_with_the_older_one(few: Path) -> None:
-    index = Index(few)
+async def test_a_filter_made_anew_shares_no_files_with_the_older_one(few: Path) -> None:
+    index = Index(few, filter_bytes=5_000)
 
-    def since(year: int) -> Side:
+    async def since(year: int) -> Side:
         wanted = Filter.model_validate({"not": {"field": "year", "lt": year}})
-        side = index.snapshot.side("image", wanted)
+        side = await index.snapshot.filtered("image", wanted)
         assert side is not None
         return side
 
-    older = since(1992)
-    assert since(1992) is older
+    older = await since(1992)
+    assert await since(1992) is older
     before = live_edges(older)
-    for year in range(_FILTERED):
-        since(year)
-    newer = since(1992)
+    for year in range(64):
+        await since(year)
+    newer = await since(1992)
     assert newer is not older
     assert live_edges(newer) == before
     files = older.files
@@ -43,7 +43,22 @@ def test_a_filter_made_anew_shares_no_files_with_the_older_one(few: Path) -> Non
     index.close()
 
 
-def test_a_filter_without_room_leaves_nothing(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_filters_are_kept_within_their_budget(few: Path) -> None:
+    index = Index(few, filter_bytes=20_000)
+    for year in range(100):
+        wanted = Filter.model_validate({"field": "year", "in": [year, 1990, 1991, 1992, 1993]})
+        assert await index.snapshot.filtered("image", wanted) is not None
+    wanted = Filter.model_validate({"field": "none", "equals": 1})
+    assert await index.snapshot.filtered("image", wanted) is None
+    assert index.snapshot.knows("image", wanted)  # that there is nothing is known, too
+    assert 10_000 < index.snapshot._filtered._kept.size <= 20_000
+    assert index._passing.size <= 5_000
+    index.close()
+
+
+async def test_a_filter_without_room_leaves_nothing(
+    few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index = Index(few)
     wanted = Filter.model_validate({"field": "year", "gte": 1992})
     before = sorted(index.folder.iterdir())
@@ -55,7 +70,7 @@ def test_a_filter_without_room_leaves_nothing(few: Path, monkeypatch: pytest.Mon
     with monkeypatch.context() as patch:
         patch.setattr(np, "save", full)
         with pytest.raises(BundleError, match="make room in"):
-            index.snapshot.side("image", wanted)
+            await index.snapshot.filtered("image", wanted)
     assert sorted(index.folder.iterdir()) == before
-    assert index.snapshot.side("image", wanted) is not None
+    assert await index.snapshot.filtered("image", wanted) is not None
     index.close()

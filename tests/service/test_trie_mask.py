@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pyroaring import BitMap
 from walks import walk_of
 
 from semcore.layers import Layer, Layers, Positions, live_edges
@@ -94,7 +95,7 @@ def test_layers_with_items_out_of_reach(seed: int, on_device: bool) -> None:
     """``on_device``: with bounds for the number of pairs, as on a GPU."""
     rng = np.random.default_rng(seed)
     walks = [random_walk(seed), random_walk(seed + 100)]
-    listed = [rng.random(walk.identifiers) < 0.2 for walk in walks]
+    listed = [BitMap(np.flatnonzero(rng.random(walk.identifiers) < 0.2)) for walk in walks]
     both = [
         Layer(walk, live_edges(walk, mine), mine) for walk, mine in zip(walks, listed, strict=True)
     ]
