@@ -98,6 +98,9 @@ def build(
     if like is not None and (model := bound_model(like)) is not None:
         manifest = bind_bundle(bundle, model, like)
     typer.echo(f"{bundle}: {manifest.counts}")
+    if found.passed_over:
+        passed = "; ".join(found.passed_over)
+        typer.echo(f"Files that are no pictures by their names were passed over: {passed}")
     if found.bad_rows:
         first = found.bad_rows[0]
         typer.echo(

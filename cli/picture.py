@@ -7,7 +7,6 @@ import os
 import sys
 import termios
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Any, Protocol
 
 from PIL import Image
@@ -16,11 +15,13 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from semcore.client import SemcoreClient, ServiceError
-from semcore.picture import UNREADABLE, upright
+from semcore.errors import PictureError
+from semcore.picture import open_picture
 
 _ROWS = 8
 _WIDE = 4  # times as wide as high, from which on the width is what bounds a picture
 _COLUMNS = 2 * _WIDE * _ROWS
+_PIXELS = 512  # of the shorter side, more than so few lines of any terminal show
 
 
 class Painter(Protocol):
@@ -88,9 +89,8 @@ def gallery(client: SemcoreClient, items: Sequence[dict[str, Any]], draw: Painte
 def drawn(content: bytes, draw: Painter) -> RenderableType:
     """The picture of a file's bytes, a few lines high."""
     try:
-        with Image.open(BytesIO(content)) as opened:
-            picture = upright(opened)
-    except UNREADABLE as error:
+        picture = open_picture(content, _PIXELS)
+    except PictureError as error:
         return Text(f"the picture cannot be read: {error}")
     if picture.width > _WIDE * picture.height:
         return draw(picture, width=_COLUMNS, height="auto")

@@ -313,7 +313,12 @@ def _new_tokens(items: Sequence[Item], said: Sequence[Sequence[str]]) -> dict[st
 def _report(corpus: Corpus, items: Sequence[Item], gallery: Sequence[str]) -> dict[str, Any]:
     bad_rows = [asdict(row) for row in corpus.bad_rows]
     long_rows = [asdict(row) for row in corpus.long_rows]
-    return {"bad_rows": bad_rows, "long_rows": long_rows, "collisions": collisions(items, gallery)}
+    return {
+        "bad_rows": bad_rows,
+        "long_rows": long_rows,
+        "passed_over": corpus.passed_over,
+        "collisions": collisions(items, gallery),
+    }
 
 
 def collisions(items: Sequence[Item], gallery: Sequence[str]) -> dict[str, Any]:

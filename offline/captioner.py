@@ -12,6 +12,7 @@ from pathlib import Path
 from offline.corpus import Corpus, Picture
 from offline.workers import Here, Workers
 from semcore.errors import ModelError
+from semcore.eyesight import LARGEST
 from semcore.picture import open_picture
 from semcore.prompt import description_prompt
 
@@ -101,7 +102,7 @@ class _Captioner:
         requests = [
             {
                 "prompt": description_prompt(),
-                "multi_modal_data": {"image": open_picture(self._root / picture.image)},
+                "multi_modal_data": {"image": open_picture(self._root / picture.image, LARGEST)},
             }
             for picture in pictures
         ]

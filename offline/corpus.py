@@ -19,20 +19,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from offline.progress import progress
-from semcore.errors import CorpusError
+from semcore.errors import CorpusError, PictureError
 from semcore.filter import Metadata, MetadataFields
-from semcore.picture import UNREADABLE
+from semcore.picture import open_picture
+from semcore.picture_format import NAMES, SUFFIXES
 from semcore.prompt import TOLD_WORDS, excerpt
 
 CAPTIONS_FILE = "captions.jsonl"
 SPLITS = ("train", "val", "test")
 SOURCE_CAPTIONS = 2
 _LONGEST = 10_000  # characters of a caption, as of one that is added later
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
+_CHECKED = 32  # pixels of the shorter side: a JPEG is then decoded at an eighth of its size
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Corpus:
     """Attributes:
     bad_rows: those that were left out.
     long_rows: those that stayed, with captions that are longer than what is used of them.
+    passed_over: of a bare folder, what is no picture by its name, a sentence for each suffix.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Corpus:
     bad_rows: list[BadRow]
     source_captions: int = SOURCE_CAPTIONS
     long_rows: list[BadRow] = field(default_factory=list)
+    passed_over: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -161,8 +163,12 @@ def read_corpus(
         )
     if not pictures:
         reason = f"; the first row: {bad[0].reason}" if bad else ""
+        if source.is_dir() and not bad:
+            reason = f" ({NAMES})"
         raise CorpusError(f"{source} holds no usable picture{reason}")
-    return Corpus(folder.resolve().name, folder.resolve(), pictures, bad, source_captions, long)
+    passed = _passed_over(source) if source.is_dir() else ()
+    root = folder.resolve()
+    return Corpus(root.name, root, pictures, bad, source_captions, long, passed)
 
 
 def _caption_ids(pictures: Sequence[Picture]) -> set[str]:
@@ -202,7 +208,7 @@ def _find(path: Path) -> Path:
 def _rows(source: Path) -> Iterator[tuple[int, _Row | str]]:
     """Each row with its line, or with what is wrong with it."""
     if source.is_dir():
-        files = sorted(file for file in source.rglob("*") if file.suffix.lower() in _SUFFIXES)
+        files = sorted(file for file in source.rglob("*") if _is_picture(file))
         for line, file in enumerate(files, start=1):
             yield line, _Row(image=str(file.relative_to(source)))
         return
@@ -219,6 +225,28 @@ def _rows(source: Path) -> Iterator[tuple[int, _Row | str]]:
                 yield line, _Row.model_validate_json(entry)
             except ValidationError as error:
                 yield line, _first_fault(error)
+
+
+def _is_picture(file: Path) -> bool:
+    """By its name; those that begin so are what macOS keeps beside a file on other disks."""
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith("._")
+
+
+def _passed_over(folder: Path) -> tuple[str, ...]:
+    found: dict[str, list[str]] = {}
+    for file in sorted(folder.rglob("*")):
+        if not _is_picture(file) and file.is_file():
+            kind = "._" if file.name.startswith("._") else file.suffix.lower()
+            found.setdefault(kind, []).append(str(file.relative_to(folder)))
+    return tuple(
+        f"{len(names)} with {_named(kind)}, such as {names[0]}" for kind, names in found.items()
+    )
+
+
+def _named(kind: str) -> str:
+    if kind == "._":
+        return "names that begin with ._"
+    return f"the suffix {kind}" if kind else "no suffix"
 
 
 def _karpathy_rows(source: Path, text: str) -> Iterator[tuple[int, _Row | str]]:
@@ -291,10 +319,9 @@ def _image_fault(image: str, folder: Path) -> str:
             return f"the image {image} lies outside of the corpus"
         if not path.is_file():
             return f"the image {image} is missing"
-        with Image.open(path) as picture:
-            picture.draft("RGB", (64, 64))  # a JPEG is then decoded at an eighth of its size
-            picture.load()
-    # Besides pictures that are damaged: names that no file can have, and links in a circle.
-    except (*UNREADABLE, RuntimeError):
+        open_picture(path, _CHECKED)
+    except PictureError as error:
+        return f"the image {image!r} cannot be read: {error}"
+    except (OSError, ValueError, RuntimeError):  # no file can have such a name, links in a circle
         return f"the image {image!r} cannot be read"
     return ""

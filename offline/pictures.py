@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import ProcessorMixin
 
 from offline.progress import progress
+from semcore.eyesight import FROZEN, side_of
 from semcore.frozen_vision import CHANNELS, TOKENS, FrozenVision, has_frozen_vision
 from semcore.picture import open_picture
 
@@ -34,6 +35,7 @@ class Pixels:
 
     def __init__(self, processor: ProcessorMixin) -> None:
         self._processor = processor.image_processor
+        self._side = side_of(self._processor.to_dict())
         self._kept: OrderedDict[Path, Tensor] = OrderedDict()
 
     def __call__(self, paths: Sequence[Path]) -> Tensor:
@@ -43,7 +45,7 @@ class Pixels:
     def _one(self, path: Path) -> Tensor:
         if path in self._kept:
             return self._kept[path]
-        picture = open_picture(path)
+        picture = open_picture(path, self._side)
         values = self._processor(picture, crop_to_patches=False, return_tensors="pt")
         values = torch.as_tensor(values["pixel_values"][0]).float()
         if values[0].numel() <= _CACHE_PIXELS:
@@ -75,7 +77,7 @@ class Features:
             return torch.from_numpy(self._table[row].astype(np.float32))
         if self._encoder is None:
             self._encoder = FrozenVision()
-        return self._encoder([open_picture(path)])[0]
+        return self._encoder([open_picture(path, FROZEN)])[0]
 
 
 def picture_reader(processor: ProcessorMixin, model: Path, features: Path) -> PictureReader:
@@ -104,4 +106,4 @@ def see_pictures(paths: Sequence[Path]) -> Iterator[Tensor]:
     [pictures of the chunk, tokens, channels]."""
     encoder = FrozenVision()
     for start in progress(range(0, len(paths), _CHUNK), "looking at pictures"):
-        yield encoder([open_picture(path) for path in paths[start : start + _CHUNK]])
+        yield encoder([open_picture(path, FROZEN) for path in paths[start : start + _CHUNK]])

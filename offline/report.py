@@ -26,8 +26,9 @@ from offline.evaluation import Evaluation, markdown_table
 from offline.questions import Answered
 from semcore.bundle import read_manifest
 from semcore.encoder import Encoder
+from semcore.errors import PictureError
 from semcore.item import KINDS, Item, ItemStore
-from semcore.picture import UNREADABLE, open_picture
+from semcore.picture import open_picture
 
 _SUSPECTS = 30
 _SHOWN = 6  # items of a failure
@@ -133,8 +134,8 @@ def _cell(items: Sequence[Item], root: Path) -> str:
 def _picture(path: Path) -> str:
     buffer = io.BytesIO()
     try:
-        small = open_picture(path)
-    except UNREADABLE:
+        small = open_picture(path, max(_THUMBNAIL))
+    except PictureError:
         return f"<p>{html.escape(path.name)} is missing"
     small.thumbnail(_THUMBNAIL)
     small.save(buffer, "JPEG")

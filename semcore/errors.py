@@ -23,3 +23,11 @@ class JournalError(SemcoreError):
 
 class EngineError(SemcoreError):
     """The inference engine failed or is not running."""
+
+
+class PictureError(SemcoreError):
+    """The file is missing, damaged, or no picture of a format that is taken."""
+
+
+class LargePictureError(PictureError):
+    """The picture has more pixels than are taken."""

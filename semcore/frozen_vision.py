@@ -25,7 +25,8 @@ GRID = 3
 TOKENS = GRID * GRID
 CONFIG_KEY = "frozen_vision"
 NAME = "efficientnet-lite0"
-_SIZE = 224
+SIDE = 224
+"""Of the pictures that the encoder takes, in pixels."""
 _BATCH = 32
 
 
@@ -68,6 +69,6 @@ class FrozenVision:
 
 
 def _values(image: Image.Image) -> Tensor:
-    resized = image.convert("RGB").resize((_SIZE, _SIZE), Image.Resampling.BICUBIC)
+    resized = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     values = torch.from_numpy(np.asarray(resized).copy()).permute(2, 0, 1)
     return (values.float() - 127.0) / 128.0

@@ -6,9 +6,8 @@ import asyncio
 import logging
 
 from semcore.canary import CanaryQuery
-from semcore.picture import UNREADABLE, open_picture
+from semcore.item import Item
 from semcore.prompt import DIRECTIONS, Direction, excerpt
-from service.engine import Picture
 from service.errors import InvalidQueryError
 from service.index import Index
 from service.search import Searcher, SearchParameters
@@ -28,10 +27,13 @@ async def canary_recall(
     parameters = SearchParameters(TOP_K, beam_width, verify="never", constrained=True)
 
     async def finds(query: CanaryQuery) -> bool | None:
-        asked = await asyncio.to_thread(_asked, index, query)
+        snapshot = index.snapshot
+        found = await asyncio.to_thread(_asked, index, query)
+        asked = (
+            await searcher.decoder.picture(snapshot, found) if isinstance(found, Item) else found
+        )
         if asked is None:
             return None
-        snapshot = index.snapshot
         try:
             answer = await searcher.search(
                 snapshot, query.direction, asked, parameters, patient=True
@@ -55,16 +57,8 @@ async def canary_recall(
     return recall
 
 
-def _asked(index: Index, query: CanaryQuery) -> str | Picture | None:
-    """None where the items or their pictures are gone."""
-    snapshot = index.snapshot
+def _asked(index: Index, query: CanaryQuery) -> str | Item | None:
+    """A text, or the item whose picture is asked with; None where the items are gone."""
     if query.direction == "text-to-image":
-        return excerpt(query.query) if snapshot.get(query.pair) is not None else None
-    item = snapshot.get(query.query)
-    path = None if item is None else snapshot.image_path(item)
-    if item is None or path is None:
-        return None
-    try:
-        return Picture(open_picture(path), snapshot.picture_key(item))
-    except UNREADABLE:
-        return None
+        return excerpt(query.query) if index.snapshot.get(query.pair) is not None else None
+    return index.snapshot.get(query.query)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from semcore.calibration import Calibration
 from semcore.identifier import Identifier
 from semcore.item import Item
-from semcore.picture import UNREADABLE, open_picture
 from semcore.prompt import description_prompt, excerpt, normalise_query, verification_prompt
 from service.commonness import Commonness
+from service.decoder import Decoder
 from service.engine import Engine, Picture, prompt_aside
 from service.errors import InvalidQueryError
 from service.snapshot import Snapshot
@@ -38,6 +38,7 @@ async def verify(
     calibration: Calibration,
     watch: Stopwatch,
     commonness: Commonness,
+    decoder: Decoder,
     *,
     describe: bool = False,
 ) -> list[Verdict] | None:
@@ -54,6 +55,7 @@ async def verify(
     Args:
         scores: of the candidates, in nats (:meth:`semcore.calibration.Calibration.score`).
         commonness: knows how likely texts are.
+        decoder: has the pictures of the candidates.
         describe: tell both kinds of evidence, whatever their weights.
 
     Returns:
@@ -69,9 +71,7 @@ async def verify(
     else:
         texts = [query] * len(candidates)
         with watch.span("verify/pictures"):
-            shown = await asyncio.gather(
-                *(asyncio.to_thread(_picture, snapshot, item) for item in candidates)
-            )
+            shown = await asyncio.gather(*(decoder.picture(snapshot, item) for item in candidates))
     pictures = [picture for picture in shown if picture is not None]
     if len(pictures) < len(candidates):
         return None
@@ -123,20 +123,6 @@ async def _described(
         commonness.of_texts(texts),
     )
     return [one - other for (one,), other in zip(told, plain, strict=True)]
-
-
-def _picture(snapshot: Snapshot, item: Item) -> Picture | None:
-    key = snapshot.picture_key(item)
-    tokens = snapshot.visual_tokens(item)
-    if tokens is not None:
-        return Picture(None, key, tokens)
-    path = snapshot.image_path(item)
-    if path is None:
-        return None
-    try:
-        return Picture(open_picture(path), key)
-    except UNREADABLE:
-        return None
 
 
 def _softmax(logprobs: Sequence[float]) -> list[float]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from semcore.errors import EngineError, SemcoreError
+from semcore.eyesight import side_seen
 from semcore.item import Item, Kind
 from semcore.journal import Journal
 from semcore.prompt import Direction
@@ -22,17 +23,19 @@ from service.answer import SearchAnswer, SearchOptions, rendered_aside
 from service.cache import Cache, open_cache
 from service.cursor import Cursor
 from service.deadline import Deadline
-from service.engine import Engine, Picture
+from service.decoder import Decoder
+from service.engine import Engine
 from service.errors import DeadlineError, InvalidQueryError, NotReadyError, OverloadedError
 from service.lifecycle import Lifecycle
 from service.question import Question, question
+from service.renditions import Renditions
 from service.replicas import Replicas
 from service.search import Searcher
 from service.settings import Settings
 from service.single_flight import SingleFlight
 from service.snapshot import Snapshot
 from service.tree import TreeAnswer, tree
-from service.upload import read_upload
+from service.upload import Upload, check_upload
 from service.vllm_engine import VllmEngine
 from service.watch import watch_bundle
 from service.watchdog import WatchedEngine
@@ -62,6 +65,7 @@ class Retrieval:
     Attributes:
         lifecycle: swaps the index.
         writer: changes what it holds.
+        renditions: pictures of items for browsers.
         replicas: tell others, and are told; None without Redis.
         draining: the service is about to end, and still answers.
     """
@@ -82,6 +86,7 @@ class Retrieval:
             if settings.redis_url
             else None
         )
+        self.renditions = Renditions(settings.thumbnail_bytes)
         self._start_engine = start_engine
         self._starting: asyncio.Future[Engine] | None = None
         self._engine: WatchedEngine | None = None
@@ -98,8 +103,12 @@ class Retrieval:
             )
             engine = await asyncio.shield(self._starting)
             self._engine = WatchedEngine(engine, self.settings.stall_seconds, self._end)
-            admission = Admission(self.settings.concurrent_searches, self.settings.queued_searches)
-            self._searcher = Searcher(self._engine, self.settings.verified, admission)
+            settings = self.settings
+            decoder = Decoder(
+                side_seen(model), settings.max_image_pixels, settings.picture_cache_bytes
+            )
+            admission = Admission(settings.concurrent_searches, settings.queued_searches)
+            self._searcher = Searcher(self._engine, settings.verified, admission, decoder)
             await self.lifecycle.start(self._searcher)
             # What stays for good is never looked through again: that takes half a second each time.
             gc.collect()
@@ -129,6 +138,9 @@ class Retrieval:
         elif self._starting is not None:
             with suppress(Exception):  # nothing to stop where it cannot start
                 await (await self._starting).stop()
+        if self._searcher is not None:
+            self._searcher.decoder.close()
+        self.renditions.close()
         await self._cache.close()
         self.lifecycle.close()
         self._journal.close()
@@ -252,11 +264,11 @@ class Retrieval:
         milliseconds = asked.timeout_ms or self.settings.timeout_ms
         seconds = milliseconds / 1000 if milliseconds else None
         deadline = Deadline(seconds, by_client=asked.timeout_ms is not None)
-        read: str | Picture
+        read: str | Upload
         if isinstance(query, str):
             read = query
         else:
-            read = await asyncio.to_thread(read_upload, query, self.settings.max_image_pixels)
+            read = await asyncio.to_thread(check_upload, query, self.settings.max_image_pixels)
         try:
             answer = await self._searcher.search(
                 snapshot,

@@ -41,6 +41,7 @@ from service.errors import (
 )
 from service.failure import status_of
 from service.question import Question
+from service.renditions import SIZES
 from service.repeats import remember_question, was_looked_up
 from service.retrieval import Retrieval
 from service.settings import Settings
@@ -55,6 +56,12 @@ router = APIRouter(
 
 _FIELDS = 50  # of a form
 _OPTIONS = tuple(SearchOptions.model_fields)
+_SIZE = f"most pixels of the longer side, rounded up to one of {', '.join(map(str, SIZES))}"
+# Whatever a corpus holds must not act as a page of this origin, which keeps keys.
+_PICTURE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+}
 _REFERENCE = "#/components/schemas/{model}"
 _IMAGE_BODY: dict[str, Any] = {
     "requestBody": {
@@ -128,12 +135,20 @@ async def identifiers(
 
 
 @router.get("/items/{item_id:path}/image", response_class=FileResponse)
-async def item_image(item_id: str, retrieval: Serving) -> FileResponse:
-    """The picture of an image item."""
+async def item_image(
+    item_id: str,
+    retrieval: Serving,
+    size: Annotated[int | None, Query(ge=1, le=SIZES[-1], description=_SIZE)] = None,
+) -> Response:
+    """The picture of an image item: its file, or a copy that is smaller as asked for, or that
+    takes the place of a file that browsers do not show."""
     _, path = await _found(retrieval, item_id)
     if path is None:
         raise NotFoundError(f"the item {item_id!r} has no picture")
-    return FileResponse(path)
+    shown = await retrieval.renditions.of(path, size)
+    if shown.content is None:
+        return FileResponse(path, media_type=shown.media_type, headers=_PICTURE_HEADERS)
+    return Response(shown.content, media_type=shown.media_type, headers=_PICTURE_HEADERS)
 
 
 @router.get("/items/{item_id:path}")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from semcore.calibration import Calibration
 from semcore.filter import Filter
-from semcore.item import Item, Kind
-from semcore.layers import Layers, Positions
+from semcore.item import Kind
 from semcore.prompt import Direction, identifier_prompt, target_kind
 from service import metrics
 from service.admission import Admission
@@ -25,13 +23,16 @@ from service.answer import (
 from service.candidates import Candidate, candidates_of, leads, ranked
 from service.commonness import Commonness
 from service.deadline import Deadline, Pace, Plan
+from service.decoder import Decoder
 from service.engine import Engine, Found, Picture, prompt_aside
 from service.errors import DeadlineError
 from service.filtered_sides import THREADS
 from service.gsv import Verdict, verify
 from service.snapshot import Side, Snapshot
 from service.stopwatch import Stopwatch
+from service.trace import trace_answer
 from service.tracing import record_spans
+from service.upload import Upload
 
 _MOST = 500  # candidates that are put in another order: as many as all pages have together
 
@@ -52,8 +53,11 @@ class SearchParameters:
 class Searcher:
     """Runs searches on one engine, a bounded number at a time."""
 
-    def __init__(self, engine: Engine, verified: int, admission: Admission) -> None:
+    def __init__(
+        self, engine: Engine, verified: int, admission: Admission, decoder: Decoder | None = None
+    ) -> None:
         """``verified``: candidates that verification judges."""
+        self.decoder = decoder or Decoder()
         self._engine = engine
         self._verified = verified
         self._admission = admission
@@ -65,7 +69,7 @@ class Searcher:
         self,
         snapshot: Snapshot,
         direction: Direction,
-        query: str | Picture,
+        query: str | Picture | Upload,
         parameters: SearchParameters,
         *,
         deadline: Deadline | None = None,
@@ -85,6 +89,7 @@ class Searcher:
             EngineError: the engine failed.
             OverloadedError: too many searches wait.
             DeadlineError: there was no time for any answer.
+            BadImageError: the upload is damaged.
         """
         watch, deadline = Stopwatch(), deadline or Deadline()
         side = await self._side(
@@ -97,10 +102,11 @@ class Searcher:
         async with AsyncExitStack() as turn:
             with watch.span("queue"):
                 await turn.enter_async_context(self._admission.turn(deadline, patient=patient))
+            asked = await self._decoded(query, watch, deadline)
             plan = self._pace.plan(wanted, deadline.left)
             traced = bool(trace) or parameters.explain
             found = await self._find(
-                watch, direction, query, side, parameters, plan.beam_width, deadline, traced
+                watch, direction, asked, side, parameters, plan.beam_width, deadline, traced
             )
             metrics.SURVIVAL.labels(direction).observe(len(found.beams) / plan.beam_width)
             calibration = snapshot.calibration.get(direction, Calibration())
@@ -125,7 +131,7 @@ class Searcher:
                 plan = wanted = replace(plan, verified=0)
             top = candidates[: self._pace.verified(plan.verified, deadline.left)]
             verdicts = await self._judge(
-                snapshot, query, top, calibration, watch, deadline, parameters.describe
+                snapshot, asked, top, calibration, watch, deadline, parameters.describe
             )
         with watch.span("rank"):
             shown = slice(parameters.offset, end)
@@ -207,6 +213,22 @@ class Searcher:
             for item in filter(None, map(snapshot.get, trace))
             if item.kind == kind
         ]
+
+    async def _decoded(
+        self, query: str | Picture | Upload, watch: Stopwatch, deadline: Deadline
+    ) -> str | Picture:
+        if not isinstance(query, Upload):
+            return query
+        try:
+            with watch.span("tokenise"), watch.span("tokenise/decode"):
+                async with asyncio.timeout(deadline.left):
+                    return await self.decoder.upload(query)
+        except TimeoutError as error:
+            raise DeadlineError(
+                "the deadline passed before the image was decoded; allow the search more time, or "
+                "send a smaller one",
+                by_client=deadline.by_client,
+            ) from error
 
     async def _find(
         self,
@@ -300,6 +322,7 @@ class Searcher:
                         calibration,
                         watch,
                         self._commonness,
+                        self.decoder,
                         describe=describe,
                     )
         except TimeoutError:
@@ -307,30 +330,3 @@ class Searcher:
         if calibration.description or not describe:  # else it took more than others will
             self._pace.judged(len(candidates), watch.elapsed - start)
         return verdicts
-
-
-def trace_answer(
-    item: Item, spelled: Iterable[Sequence[int]], layers: Layers, found: Found
-) -> TraceAnswer:
-    """Where the beams lost an item whose identifiers are spelled with ``spelled``, each as tokens;
-    of several the one that was lost last counts.
-
-    Of a search without constraint, whose beams have no place in the layers, only whether it was
-    found is known: what was not counts as lost with the first step.
-    """
-    steps = [(_lost_at(tokens, layers, found), len(tokens)) for tokens in spelled]
-    lost_at, length = max(steps, key=lambda step: math.inf if step[0] is None else step[0])
-    return TraceAnswer(id=item.id, identifier=item.identifier, steps=length, lost_at=lost_at)
-
-
-def _lost_at(tokens: Sequence[int], layers: Layers, found: Found) -> int | None:
-    spelled = layers.follow(tokens)
-    if spelled is not None and any(beam.leaves == spelled[1] for beam in found.beams):
-        return None
-    positions: Positions = layers.root
-    for step, (token, beams) in enumerate(zip(tokens, found.trail, strict=False), start=1):
-        following = layers.step(positions, token)
-        if following is None or following[0] not in beams:
-            return step
-        positions = following[0]
-    return len(tokens)

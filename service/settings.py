@@ -92,6 +92,14 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(
         default=50_000_000, ge=1, description="largest upload, in pixels, checked before decoding"
     )
+    picture_cache_bytes: int = Field(
+        default=256_000_000,
+        ge=0,
+        description="bytes of the decoded pictures that are kept for verification",
+    )
+    thumbnail_bytes: int = Field(
+        default=256_000_000, ge=0, description="bytes of the thumbnails that are kept on disk"
+    )
     concurrent_searches: int = Field(
         default=8, ge=1, description="searches in the engine at a time; others wait"
     )

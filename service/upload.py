@@ -1,56 +1,63 @@
-"""Uploaded query pictures: checked before they are decoded."""
+"""Uploaded pictures: checked before they wait, and decoded when their turn has come."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
+from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
-
-from semcore.picture import UNREADABLE, upright
+from semcore.errors import LargePictureError, PictureError
+from semcore.eyesight import LARGEST
+from semcore.picture import open_picture
+from semcore.picture_format import picture_header
 from service.engine import Picture
 from service.errors import BadImageError, ImageTooLargeError
 
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The file of a query picture."""
+
+    content: bytes
 
 
-def read_upload(content: bytes, max_pixels: int) -> Picture:
-    """Decode the bytes of a picture to RGB, upright; of an animation the first frame.
+def check_upload(content: bytes, max_pixels: int) -> Upload:
+    """Look at the header of a picture; nothing is decoded.
+
+    Raises:
+        ImageTooLargeError: more pixels than allowed.
+        BadImageError: no picture of a format that is taken.
+    """
+    try:
+        picture_header(content, max_pixels)
+    except PictureError as error:
+        raise _refused(error) from error
+    return Upload(content)
+
+
+def read_upload(content: bytes, max_pixels: int, side: int = LARGEST) -> Picture:
+    """Decode the bytes of a picture (:func:`semcore.picture.open_picture`).
 
     Raises:
         ImageTooLargeError: more pixels than allowed, said by the header.
-        BadImageError: no picture, a damaged one, or a format other than the usual.
+        BadImageError: no picture of a format that is taken, or a damaged one.
     """
     try:
-        with warnings.catch_warnings():
-            # Pillow's own warning has another limit than ours.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(io.BytesIO(content), formats=tuple(_SUFFIXES))
-        with opened as picture:
-            width, height = picture.size
-            if width * height > max_pixels:
-                raise ImageTooLargeError(
-                    f"the image has {width} × {height} pixels and at most {max_pixels} are taken; "
-                    "send a smaller one"
-                )
-            picture.load()
-            image = upright(picture)
-    except UnidentifiedImageError as error:
-        raise BadImageError("the file is no JPEG, PNG, WebP, GIF or BMP image") from error
-    except Image.DecompressionBombError as error:
-        raise ImageTooLargeError(f"the image is too large: {error}") from error
-    except UNREADABLE as error:
-        raise BadImageError(f"the image is damaged: {error}") from error
+        image = open_picture(content, side, max_pixels)
+    except PictureError as error:
+        raise _refused(error) from error
     return Picture(image, content_key(content))
 
 
 def image_suffix(content: bytes) -> str:
     """The suffix of a file with the bytes of a picture that :func:`read_upload` takes."""
-    with Image.open(io.BytesIO(content), formats=tuple(_SUFFIXES)) as picture:
-        return _SUFFIXES[str(picture.format)]
+    return picture_header(content).format.suffixes[0]
 
 
 def content_key(content: bytes) -> str:
     """What names a picture: SHA-256 of its file, in hex."""
     return hashlib.sha256(content).hexdigest()
+
+
+def _refused(error: PictureError) -> BadImageError | ImageTooLargeError:
+    kind = ImageTooLargeError if isinstance(error, LargePictureError) else BadImageError
+    return kind(str(error))

@@ -38,15 +38,29 @@ export async function bytes(path) {
 
 /** Give an <img> its picture; one that cannot be had stays empty, with its description. */
 export function show(image, path) {
-  address(path).then(
-    (found) => {
-      image.addEventListener("load", () => URL.revokeObjectURL(found), { once: true });
-      image.setAttribute("src", found);
-    },
-    () => image.removeAttribute("src"),
-  );
+  if (keyFor("search")) {
+    paths.set(image, path);
+    near.observe(image);
+  } else image.setAttribute("src", path);
   return image;
 }
+
+// With a key a picture is fetched as bytes, which "loading" does not put off until it is near.
+const paths = new WeakMap();
+const near = new IntersectionObserver((seen) => {
+  for (const { isIntersecting, target } of seen) {
+    if (!isIntersecting) continue;
+    near.unobserve(target);
+    bytes(paths.get(target)).then(
+      (found) => {
+        const address = URL.createObjectURL(found);
+        target.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
+        target.setAttribute("src", address);
+      },
+      () => target.removeAttribute("src"),
+    );
+  }
+}, { rootMargin: "100%" });
 
 let clusters;
 
@@ -62,11 +76,6 @@ export function clusterWords(kind) {
     },
   );
   return clusters[kind];
-}
-
-/** An address for <img>: the picture's own, or where a key is needed, that of its bytes. */
-async function address(path) {
-  return keyFor("search") ? URL.createObjectURL(await bytes(path)) : path;
 }
 
 const headers = (scope) => (keyFor(scope) ? { "X-API-Key": keyFor(scope) } : {});

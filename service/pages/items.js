@@ -2,6 +2,8 @@
 import { show } from "./api.js";
 import { bar, chips, make, percent } from "./dom.js";
 
+const THUMBNAIL = 512; // pixels of the longer side
+
 /**
  * A card. `words`: what its cluster says. `best`: the log-probability that the bar is drawn against.
  * `why`, `similar`: what the buttons do, each left out if absent.
@@ -30,7 +32,7 @@ export function card(item, words, { why, similar, best } = {}) {
 export function content(item, kind = "picture") {
   if (!item.image) return make("blockquote", {}, item.text);
   const image = make("img", { class: kind, alt: name(item), loading: "lazy", decoding: "async" });
-  return show(image, item.image);
+  return show(image, `${item.image}?size=${THUMBNAIL}`);
 }
 
 /** What an item is called where it cannot be seen. */

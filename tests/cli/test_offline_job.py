@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from PIL import Image
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -25,6 +26,19 @@ def test_builds_and_reports_bad_rows(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert check_bundle(bundle).counts["images"] == 12
     assert "gone.png" in (bundle / "report.json").read_text()
+
+
+def test_says_what_it_passes_over(trained: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+    (tmp_path / "b.psd").write_bytes(b"8BPS")
+    done = tmp_path / "bundle.captions.jsonl"
+    done.write_text(json.dumps({"id": "a.png", "caption": "a boat"}) + "\n")
+    command = ["build", str(tmp_path), str(tmp_path / "bundle"), "--captioner", "none"]
+    result = CliRunner().invoke(app, [*command, "--clusters", "1"])
+    assert result.exit_code == 0, result.output
+    assert "1 with the suffix .psd, such as b.psd" in result.output
+    report = json.loads((tmp_path / "bundle" / "report.json").read_text())
+    assert any("b.psd" in told for told in report["passed_over"])
 
 
 def test_a_bundle_like_another_is_made_as_that_one(trained: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -147,3 +148,43 @@ def test_long_captions_are_cut_and_named(tmp_path: Path) -> None:
     assert [row.line for row in corpus.long_rows] == [1, 2]
     assert "cut after 10000" in corpus.long_rows[0].reason
     assert "first 256 words" in corpus.long_rows[1].reason
+
+
+def test_one_list_of_formats_says_what_is_a_picture(tmp_path: Path) -> None:
+    names = ["a.PNG", "b.mpo", "c.tiff", "d.avif", "e.jp2", "f.webp"]
+    for name in names:
+        form = {".mpo": "MPO", ".jp2": "JPEG2000"}.get(Path(name).suffix)
+        Image.new("RGB", (20, 20)).save(tmp_path / name, form)
+    pillow_heif.from_pillow(Image.new("RGB", (20, 20))).save(tmp_path / "g.HEIC")
+    (tmp_path / "h.png").write_bytes((tmp_path / "c.tiff").read_bytes())  # whatever its name
+    Image.new("RGB", (20, 20)).save(tmp_path / "i.png", "PPM")
+    corpus = read_corpus(tmp_path)
+    assert [picture.image for picture in corpus.pictures] == [*names, "g.HEIC", "h.png"]
+    assert ["i.png" in row.reason for row in corpus.bad_rows] == [True]
+    rows = [{"image": name, "captions": ["one"]} for name in (*names, "g.HEIC", "i.png")]
+    write_rows(tmp_path, *rows)
+    assert [picture.image for picture in read_corpus(tmp_path).pictures] == [*names, "g.HEIC"]
+
+
+def test_what_a_bare_folder_holds_besides_is_listed(tmp_path: Path) -> None:
+    save(tmp_path, "a.png")
+    (tmp_path / "more").mkdir()
+    for name in ("._a.png", "more/b.psd", "more/c.PSD", "notes.txt", "README"):
+        (tmp_path / name).write_bytes(b"\0\5\26\7")
+    corpus = read_corpus(tmp_path, strict=True)
+    assert [picture.image for picture in corpus.pictures] == ["a.png"]
+    assert set(corpus.passed_over) == {
+        "1 with names that begin with ._, such as ._a.png",
+        "2 with the suffix .psd, such as more/b.psd",
+        "1 with the suffix .txt, such as notes.txt",
+        "1 with no suffix, such as README",
+    }
+    write_rows(tmp_path, {"image": "a.png", "captions": ["one"]})
+    assert read_corpus(tmp_path).passed_over == ()
+
+
+def test_a_picture_that_has_no_white_is_a_bad_row(tmp_path: Path) -> None:
+    save(tmp_path, "a.png")
+    Image.new("F", (20, 20), 0.5).save(tmp_path / "b.tiff")
+    (row,) = read_corpus(tmp_path).bad_rows
+    assert "32 bits" in row.reason

@@ -10,6 +10,7 @@ from PIL import Image
 from semcore.calibration import Calibration
 from semcore.prompt import description_prompt
 from service.commonness import Commonness
+from service.decoder import Decoder
 from service.engine import Picture, Prompt
 from service.errors import InvalidQueryError
 from service.gsv import Verdict, verify
@@ -30,6 +31,7 @@ class Known(Commonness):
 
 
 KNOWN = Known()
+SEEN = Decoder()
 
 
 class Judging:
@@ -62,7 +64,15 @@ async def test_judges_pictures_by_a_text(trained: Path) -> None:
     index, engine = Index(trained / "bundle"), Judging()
     items = list(index.store.of_split("test", "image"))[:3]
     found = await verify(
-        engine, index.snapshot, "two boats", items, [-1.0, -2.0, -3.0], WEIGHTS, Stopwatch(), KNOWN
+        engine,
+        index.snapshot,
+        "two boats",
+        items,
+        [-1.0, -2.0, -3.0],
+        WEIGHTS,
+        Stopwatch(),
+        KNOWN,
+        SEEN,
     )
     weights = [math.exp(-0.5), math.exp(-1 + 2), math.exp(-1.5)]
     assert found is not None
@@ -78,7 +88,7 @@ async def test_judges_texts_by_a_picture(trained: Path) -> None:
     items = list(index.store.of_split("test", "text"))[:3]
     query = Picture(Image.new("RGB", (8, 8)), "query")
     assert await verify(
-        engine, index.snapshot, query, items, [-1.0] * 3, WEIGHTS, Stopwatch(), KNOWN
+        engine, index.snapshot, query, items, [-1.0] * 3, WEIGHTS, Stopwatch(), KNOWN, SEEN
     )
     assert engine.pictures == [query] * 3
     for item, text in zip(items, engine.texts, strict=True):
@@ -91,7 +101,7 @@ async def test_needs_two_candidates_with_their_pictures(trained: Path, tmp_path:
         items = list(index.store.of_split("test", "image"))[:count]
         scores = [-1.0] * count
         return await verify(
-            engine, index.snapshot, "a boat", items, scores, WEIGHTS, Stopwatch(), KNOWN
+            engine, index.snapshot, "a boat", items, scores, WEIGHTS, Stopwatch(), KNOWN, Decoder()
         )
 
     index, bare = Index(trained / "bundle"), Index(trained / "bundle", image_root=tmp_path)
@@ -121,7 +131,7 @@ async def test_weighs_what_the_picture_adds_to_a_text(trained: Path) -> None:
     async def verdicts(weights: Calibration, *, describe: bool) -> list[Verdict]:
         found = await verify(
             engine, index.snapshot, query, items, [0.0, 0.0, 1.0], weights, Stopwatch(), KNOWN,
-            describe=describe,
+            SEEN, describe=describe,
         )  # fmt: skip
         assert found is not None
         return found

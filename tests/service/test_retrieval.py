@@ -122,7 +122,7 @@ async def test_a_picture_from_the_cache_is_not_decoded(
     content = io.BytesIO()
     Image.new("RGB", (8, 8)).save(content, "PNG")
     first = await search(retrieval, content.getvalue())
-    monkeypatch.setattr("service.retrieval.read_upload", None)
+    monkeypatch.setattr("service.retrieval.check_upload", None)
     again = await search(retrieval, content.getvalue())
     assert again.cached
     assert again.items == first.items
