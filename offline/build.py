@@ -167,7 +167,7 @@ def build_bundle(
 
 def write_item_files(stage: Path, items: Sequence[Item], gallery: Sequence[str]) -> None:
     """The store of all items, and the tries of those that can be found."""
-    write_items(stage / ITEMS, items)
+    write_items(stage / ITEMS, items, gallery)
     for kind in KINDS:
         shown = (i for i in items if i.kind == kind and i.split in gallery)
         trie = Trie.build(text for item in shown for text in item.identifiers)

@@ -2,90 +2,178 @@
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import islice
+from statistics import median
+from threading import Lock
 
-SCHEMA = "CREATE INDEX by_identifier ON items (kind, identifier, split);"
+from semcore.connections import Connections
+from semcore.places import (
+    AFTER_SPACE,
+    SCHEMA,
+    SHARED,
+    Branch,
+    are_counted,
+    count_places,
+)
 
-_REMEMBERED = 256
-_AFTER_SPACE = "!"
-_LAST = "\U0010ffff"
+INDEX = "CREATE INDEX by_identifier ON items (kind, identifier, split);"
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
-    """A beginning of identifiers, and how many items are known by one that begins so."""
+class Place:
+    """A beginning of identifiers.
 
-    identifier: str
+    Attributes:
+        items: known by an identifier that begins so.
+        branches: how many parts follow.
+        usual: the median of the items of all branches.
+        counts: items of the largest branches, and of others that were asked for.
+    """
+
     items: int
+    branches: int
+    usual: float
+    counts: Mapping[str, int]
+
+
+class Ordered:
+    """Identifiers in order: those below a place follow each other, and are found by bisection.
+
+    Attributes:
+        numbers: of the items that are known by them, in the same order.
+    """
+
+    def __init__(self, items: Iterable[tuple[str, int]] = ()) -> None:
+        """``items``: identifiers and numbers."""
+        known = sorted(items)
+        self.identifiers = [identifier for identifier, _ in known]
+        self.numbers = [number for _, number in known]
+
+    def with_more(self, items: Iterable[tuple[str, int]]) -> Ordered:
+        return Ordered([*zip(self.identifiers, self.numbers, strict=True), *items])
+
+    def below(self, beginning: str) -> range:
+        """The places of those that begin with these parts; of all where there are none."""
+        if not beginning:
+            return range(len(self.identifiers))
+        first = bisect_left(self.identifiers, beginning)
+        return range(first, bisect_left(self.identifiers, beginning + AFTER_SPACE, first))
+
+    def following(self, beginning: str) -> Iterator[tuple[str, int]]:
+        """What follows, longer by one part, and how many have it."""
+        start = f"{beginning} " if beginning else ""
+        places = self.below(beginning)
+        at = bisect_left(self.identifiers, start, places.start, places.stop)
+        while at < places.stop:
+            longer = start + self.identifiers[at][len(start) :].split(" ")[0]
+            end = bisect_left(self.identifiers, longer + AFTER_SPACE, at, places.stop)
+            yield longer, end - at
+            at = end
 
 
 class Gallery:
     """The items of one kind and some splits, by the identifier that each is known by.
 
-    They never change, and what was asked last is remembered.
+    They never change. A look takes time in proportion to what it tells, and none to the items
+    below, but for the first look into a bundle that was built before places were counted.
     """
 
-    def __init__(self, connection: sqlite3.Connection, kind: str, splits: Sequence[str]) -> None:
-        self._connection = connection
+    def __init__(self, connections: Connections, kind: str, splits: Sequence[str]) -> None:
+        self._connections = connections
         self._kind = kind
         self._splits = tuple(splits)
-        self.branches = lru_cache(_REMEMBERED)(self._branches)
-        self.shared = lru_cache(_REMEMBERED)(self._shared)
+        self._counted: Callable[[], sqlite3.Connection] | None = None
+        self._lock = Lock()
 
-    def _branches(self, beginning: str) -> tuple[Branch, ...]:
-        """One for each part that follows ``beginning`` (nothing, or whole parts), in their order.
+    def place(self, beginning: str, most: int, also: Collection[str] = ()) -> Place:
+        """What follows a beginning (nothing, or whole parts).
 
-        Each takes one look into the index and a count over it.
+        Args:
+            most: of the branches, the largest.
+            also: other branches.
         """
-        return tuple(self._following(beginning))
+        counted = self._counts()
+        where = "FROM places WHERE kind = ? AND beginning = ?"
+        row = counted.execute(f"SELECT items, branches, usual {where}", (self._kind, beginning))
+        told = row.fetchone()
+        if told is None:
+            return self._few(beginning)
+        items, branches, usual = told
+        rows = counted.execute(
+            "SELECT identifier, items FROM branches WHERE kind = ? AND beginning = ? "
+            "ORDER BY rank LIMIT ?", (self._kind, beginning, most),
+        )  # fmt: skip
+        counts = dict(rows.fetchall())
+        for branch in also:
+            if branch not in counts:
+                where = "FROM branches WHERE kind = ? AND identifier = ?"
+                one = counted.execute(f"SELECT items {where}", (self._kind, branch)).fetchone()
+                if one is not None:
+                    counts[branch] = one[0]
+        return Place(items, branches, usual, counts)
 
-    def _shared(self, most: int) -> tuple[Branch, ...]:
-        """The identifiers that several items have, those of most items first."""
-        then = f"GROUP BY identifier HAVING count(*) > 1 ORDER BY 2 DESC, 1 LIMIT {most}"
-        rows = self._rows("identifier, count(*)", "1", then=then)
-        return tuple(Branch(identifier, count) for identifier, count in rows)
+    def shared(self, most: int) -> list[Branch]:
+        """The identifiers that several items have, those of most items first; 100 at most."""
+        rows = self._counts().execute(
+            "SELECT identifier, items FROM shared WHERE kind = ? ORDER BY rank LIMIT ?",
+            (self._kind, min(most, SHARED)),
+        )
+        return [Branch(identifier, items) for identifier, items in rows]
 
-    def _following(self, beginning: str) -> Iterator[Branch]:
-        start = f"{beginning} " if beginning else ""
-        at = start
-        while True:
-            (found,) = self._one("min(identifier)", "identifier >= ? AND identifier < ?", at,
-                                 f"{start}{_LAST}")  # fmt: skip
-            if found is None:
-                return
-            longer = start + found[len(start) :].split(" ")[0]
-            yield Branch(longer, self.count(longer))
-            at = f"{longer}{_AFTER_SPACE}"
-
-    def count(self, beginning: str) -> int:
-        """How many items have identifiers that begin with these parts."""
-        if not beginning:
-            (count,) = self._one("count(*)", "1")
-        else:
-            (count,) = self._one("count(*)", *self._below(beginning))
-        return int(count or 0)
-
-    def numbers(self, beginning: str, most: int) -> list[int]:
+    def numbers(self, beginning: str, most: int, listed: Container[int] | None = None) -> list[int]:
         """The numbers of the first items whose identifiers begin with these parts, in the order of
-        the identifiers; of all items just the first ones, which differ more."""
-        where, order = (self._below(beginning), "identifier, ") if beginning else (("1",), "")
-        rows = self._rows("number", *where, then=f"ORDER BY {order}number LIMIT {most}")
-        return [number for (number,) in rows]
+        the identifiers; of all items just the first ones, which differ more.
 
-    def _below(self, beginning: str) -> tuple[str, str, str, str]:
-        where = "(identifier = ? OR (identifier >= ? AND identifier < ?))"
-        return where, beginning, f"{beginning} ", f"{beginning}{_AFTER_SPACE}"
+        Args:
+            listed: those to tell; None: all.
+        """
+        if beginning:
+            rows = self._below("number", beginning, "ORDER BY identifier")
+        else:
+            # Numbers follow the ids, hence so do those of each split.
+            rows = heapq.merge(*(self._of_split(split) for split in self._splits))
+        found = (number for (number,) in rows if listed is None or number in listed)
+        return list(islice(found, most))
 
-    def _one(self, what: str, where: str, *values: str) -> tuple[str | None, ...]:
-        row: tuple[str | None, ...] = self._rows(what, where, *values).fetchone()
-        return row
+    def _few(self, beginning: str) -> Place:
+        """A place with so few items that they are counted now."""
+        known = Ordered(self._below("identifier, number", beginning))
+        counts = Counter(dict(known.following(beginning)))
+        usual = median(counts.values()) if counts else 0
+        return Place(len(known.identifiers), len(counts), usual, counts)
 
-    def _rows(self, what: str, where: str, *values: str, then: str = "") -> sqlite3.Cursor:
-        return self._connection.execute(
-            f"SELECT {what} FROM items WHERE kind = ? AND {where} "
+    def _counts(self) -> sqlite3.Connection:
+        """Where the places are: in the bundle, else in memory, counted now."""
+        with self._lock:
+            if self._counted is None:
+                if are_counted(self._connections.own, self._splits):
+                    self._counted = lambda: self._connections.own
+                else:
+                    memory = sqlite3.connect(":memory:", check_same_thread=False)
+                    memory.executescript(SCHEMA)
+                    count_places(self._connections.own, self._kind, self._splits, memory)
+                    self._counted = lambda: memory
+        return self._counted()
+
+    def _below(self, what: str, beginning: str, then: str = "") -> sqlite3.Cursor:
+        where, values = "", ()
+        if beginning:
+            where = "AND identifier >= ? AND identifier < ?"
+            values = beginning, beginning + AFTER_SPACE
+        return self._connections.own.execute(
+            f"SELECT {what} FROM items INDEXED BY by_identifier WHERE kind = ? {where} "
             f"AND split IN ({', '.join('?' * len(self._splits))}) {then}",
             (self._kind, *values, *self._splits),
         )
+
+    def _of_split(self, split: str) -> sqlite3.Cursor:
+        return self._connections.own.execute(
+            "SELECT number FROM items INDEXED BY by_split "
+            "WHERE split = ? AND kind = ? ORDER BY id", (split, self._kind),
+        )  # fmt: skip

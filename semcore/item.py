@@ -11,9 +11,9 @@ from typing import Literal
 
 from pyroaring import BitMap
 
-from semcore import branches
+from semcore import branches, places
 from semcore.branches import Gallery
-from semcore.errors import BundleError
+from semcore.connections import Connections
 from semcore.filter import Filter, Metadata
 from semcore.metadata import SCHEMA, listed, write_metadata
 
@@ -32,7 +32,8 @@ CREATE TABLE items (
     identifier TEXT NOT NULL, views TEXT NOT NULL, metadata TEXT NOT NULL
 );
 CREATE INDEX by_split ON items (split, kind, id);
-{branches.SCHEMA}
+{branches.INDEX}
+{places.SCHEMA}
 {SCHEMA}"""
 
 
@@ -70,10 +71,13 @@ class Item:
         return (self.identifier, *self.views)
 
 
-def write_items(path: Path, items: Iterable[Item]) -> None:
+def write_items(path: Path, items: Iterable[Item], gallery: Sequence[str] = ()) -> None:
     """Create the SQLite store at ``path``; ids must be unique.
 
     Items are numbered in order of id: where several share an identifier, that is their order.
+
+    Args:
+        gallery: the splits whose items can be found; the places of their identifiers are counted.
     """
     numbered = list(enumerate(sorted(items, key=lambda item: item.id)))
     with sqlite3.connect(path) as connection:
@@ -83,33 +87,34 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
             ((number, *_row(item)) for number, item in numbered),
         )
         write_metadata(connection, ((number, item.metadata) for number, item in numbered))
+        if gallery:
+            for kind in KINDS:
+                places.count_places(connection, kind, gallery, connection)
+            places.note_splits(connection, gallery)
     connection.close()
 
 
 class ItemStore:
-    """Read access to the items of a bundle. Safe to use from several threads.
+    """Read access to the items of a bundle, by a connection of each thread's own.
 
     Attributes:
         galleries: of each kind those that can be found, as a tree of identifiers.
     """
 
     def __init__(self, path: Path, splits: Sequence[str]) -> None:
-        """``splits``: those whose items can be found (the gallery)."""
-        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        try:
-            self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
-        except sqlite3.Error as error:
-            raise BundleError(
-                f"{path} cannot be opened ({error}); build the bundle again"
-            ) from error
+        """``splits``: those whose items can be found (the gallery).
+
+        Raises :class:`semcore.errors.BundleError` if the file cannot be opened.
+        """
+        self._connections = Connections(path)
         self._splits = tuple(splits)
         self.galleries: dict[Kind, Gallery] = {
-            kind: Gallery(self._connection, kind, splits) for kind in KINDS
+            kind: Gallery(self._connections, kind, splits) for kind in KINDS
         }
         self._in_gallery = f"split IN ({', '.join('?' * len(self._splits))})"
 
     def close(self) -> None:
-        self._connection.close()
+        self._connections.close()
 
     def get(self, item_id: str) -> Item | None:
         """The item of this id, of any split, or None."""
@@ -156,6 +161,10 @@ class ItemStore:
 
     def __iter__(self) -> Iterator[Item]:
         return self._select("1 ORDER BY id", ())
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        return self._connections.own
 
     def _select(self, where: str, values: Sequence[str]) -> Iterator[Item]:
         return (item for _, item in self._numbered(where, values))

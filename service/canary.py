@@ -10,6 +10,7 @@ from semcore.item import Item
 from semcore.prompt import DIRECTIONS, Direction, excerpt
 from service.errors import InvalidQueryError
 from service.index import Index
+from service.lookup import look_up
 from service.search import Searcher, SearchParameters
 
 TOP_K = 10
@@ -41,8 +42,9 @@ async def canary_recall(
         except InvalidQueryError as error:  # the bundle serves all others
             _log.warning("a canary query of %s is left out: %s", index.version, error)
             return None
-        items = filter(None, (snapshot.get(item.id) for item in answer.items))
-        return any(item.pair == query.pair for item in items)
+        ids = [item.id for item in answer.items]
+        items = await look_up(lambda: [snapshot.get(item_id) for item_id in ids])
+        return any(item is not None and item.pair == query.pair for item in items)
 
     found = await asyncio.gather(*(finds(query) for query in index.canary))
     recall: dict[Direction, float] = {}

@@ -12,6 +12,7 @@ from semcore.layers import Layers
 from service.answer import BeatenAnswer, IdentifierAnswer, ItemAnswer, RankedItem, StepAnswer
 from service.beam import Beam, Choice
 from service.gsv import Verdict
+from service.lookup import look_up
 from service.snapshot import Side, Snapshot
 
 
@@ -32,7 +33,7 @@ class Candidate:
     choices: tuple[Choice, ...] = ()
 
 
-def candidates_of(
+async def candidates_of(
     snapshot: Snapshot,
     side: Side,
     beams: Sequence[Beam],
@@ -51,7 +52,7 @@ def candidates_of(
         first.setdefault(number, beam)
         if len(first) == most:
             break
-    items = snapshot.items(list(first))
+    items = await look_up(snapshot.items, list(first))
     return [
         Candidate(
             item,

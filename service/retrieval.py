@@ -27,6 +27,7 @@ from service.decoder import Decoder
 from service.engine import Engine
 from service.errors import DeadlineError, InvalidQueryError, NotReadyError, OverloadedError
 from service.lifecycle import Lifecycle
+from service.lookup import look_up
 from service.question import Question, question
 from service.renditions import Renditions
 from service.replicas import Replicas
@@ -221,8 +222,7 @@ class Retrieval:
     async def item(self, item_id: str) -> tuple[Item, Path | None] | None:
         """An item of the current index with the path of its picture; None if there is none."""
         with self.lifecycle.lease() as index:
-            item = index.snapshot.get(item_id)
-            return None if item is None else (item, index.snapshot.image_path(item))
+            return await look_up(_item, index.snapshot, item_id)
 
     async def tree(self, kind: Kind, beginning: str, branches: int, items: int) -> TreeAnswer:
         """A place in the tree of identifiers of the current index (:func:`service.tree.tree`)."""
@@ -288,6 +288,11 @@ class Retrieval:
             cursor = Cursor(offset=end, version=snapshot.version, query=asked.fingerprint)
             answer = answer.model_copy(update={"cursor": cursor.text})
         return answer
+
+
+def _item(snapshot: Snapshot, item_id: str) -> tuple[Item, Path | None] | None:
+    item = snapshot.get(item_id)
+    return None if item is None else (item, snapshot.image_path(item))
 
 
 def _count(direction: Direction, answer: SearchAnswer) -> None:

@@ -114,7 +114,7 @@ class Searcher:
             most = max(end + 1, self._verified)
             asks = parameters.commonness or calibration.commonness > 0
             with watch.span("items"):
-                candidates = candidates_of(
+                candidates = await candidates_of(
                     snapshot,
                     side,
                     found.beams,

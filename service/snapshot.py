@@ -5,7 +5,7 @@ what was added. A search keeps the snapshot that it began with.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 from torch import Tensor
 
-from semcore.branches import Gallery
+from semcore.branches import Gallery, Ordered
 from semcore.calibration import Calibration
 from semcore.errors import BundleError
 from semcore.filter import Filter
@@ -65,6 +65,7 @@ class Snapshot:
     Attributes:
         version: changes with whatever can be found.
         added: items of the journal, by number; the numbers follow those of the bundle.
+        gone: of each kind, what could be found in the bundle at first and was deleted since.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Snapshot:
         listed: BitMap | None,
         live: Mapping[Kind, NDArray[np.bool_]],
         known: Mapping[Kind, Side | None] | None = None,
+        gone: Mapping[Kind, Ordered] | None = None,
     ) -> None:
         """
         Args:
@@ -88,6 +90,7 @@ class Snapshot:
         self.added = added
         self._listed = listed
         self._live = live
+        self.gone = gone or {kind: Ordered() for kind in KINDS}
         self._numbers = {item.id: number for number, item in added.items()}
         self._sides = {
             kind: known[kind] if kind in known else self._side(kind, listed, live.get(kind), added)
@@ -145,13 +148,20 @@ class Snapshot:
         """The items of the bundle that could be found at first, as a tree of identifiers."""
         return self._index.store.galleries[kind]
 
-    def gone(self, kind: Kind) -> list[Item]:
-        """Those of them that were deleted or replaced since."""
-        if self._listed is None:
-            return []
-        splits = self._index.manifest.settings.gallery
-        deleted = self._index.store.of_numbers(list(self._gone))
-        return [item for item in deleted if item.kind == kind and item.split in splits]
+    @cached_property
+    def came(self) -> Mapping[Kind, Ordered]:
+        """The items that were added, as :attr:`gone` has those of the bundle that were deleted."""
+        return {
+            kind: Ordered((item.identifier, n) for n, item in _of_kind(self.added, kind).items())
+            for kind in KINDS
+        }
+
+    def first(self, kind: Kind, beginning: str, most: int) -> list[Item]:
+        """The first items whose identifiers begin so, those that were added before the others."""
+        came = self.came[kind]
+        numbers = [came.numbers[place] for place in came.below(beginning)[:most]]
+        left = most - len(numbers)
+        return self.items([*numbers, *self.gallery(kind).numbers(beginning, left, self._listed)])
 
     def cluster_words(self, global_id: int) -> list[str]:
         """What a cluster says, heaviest word first."""
@@ -183,14 +193,22 @@ class Snapshot:
             deleted: numbers of items of the bundle.
             added: all items of the journal, those of this snapshot that are left included.
         """
-        listed, live = self._listed, dict(self._live)
-        gone = list(deleted)
+        listed, live, lost = self._listed, dict(self._live), dict(self.gone)
+        gone = [number for number in deleted if listed is None or number in listed]
         if gone:
             listed = self._all if listed is None else listed.copy()
             listed -= BitMap(gone)
             own: dict[Kind, list[Item]] = {kind: [] for kind in KINDS}
-            for item in self._index.store.of_numbers(gone):
+            found = self._index.store.of_numbers(gone)
+            for item in found:
                 own[item.kind].append(item)
+            gallery = self._index.manifest.settings.gallery
+            for kind in KINDS:
+                lost[kind] = lost[kind].with_more(
+                    (item.identifier, number)
+                    for number, item in zip(gone, found, strict=True)
+                    if item.kind == kind and item.split in gallery
+                )
             for kind, items in own.items():
                 walk = self._index.walks.get(kind)
                 if items and walk is not None:
@@ -204,7 +222,7 @@ class Snapshot:
             if live.get(kind) is self._live.get(kind)
             and _of_kind(added, kind).keys() == _of_kind(self.added, kind).keys()
         }
-        return Snapshot(self._index, version, added, listed, live, known)
+        return Snapshot(self._index, version, added, listed, live, known, lost)
 
     def _bury(
         self,
@@ -224,10 +242,6 @@ class Snapshot:
     @property
     def _all(self) -> BitMap:
         return BitMap(range(self._index.count))
-
-    @property
-    def _gone(self) -> BitMap:
-        return BitMap() if self._listed is None else self._all - self._listed
 
     def _filter_or_fail(self, kind: Kind, wanted: Filter) -> Side | None:
         try:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from statistics import median
 
 from pydantic import BaseModel, Field
 
-from semcore.branches import Branch
 from semcore.identifier import Identifier
-from semcore.item import Item, Kind
+from semcore.item import Kind
+from semcore.places import Branch, in_order
 from service.answer import ItemAnswer
 from service.candidates import item_answer
 from service.snapshot import Snapshot
@@ -47,35 +45,30 @@ class TreeAnswer(BaseModel):
 def tree(snapshot: Snapshot, kind: Kind, beginning: str, most: int, shown: int) -> TreeAnswer:
     """What follows a beginning of identifiers.
 
-    Takes time in proportion to the items below when it is asked for the first time.
-
     Args:
         beginning: parts of an identifier, one space between two; none for the root.
         most: of the branches, the largest.
         shown: items.
     """
-    gallery = snapshot.gallery(kind)
-    gone = [item for item in snapshot.gone(kind) if _is_below(item, beginning)]
-    added = [
-        item for item in snapshot.added.values() if item.kind == kind and _is_below(item, beginning)
-    ]
-    counts = Counter({branch.identifier: branch.items for branch in gallery.branches(beginning)})
-    depth = len(beginning.split())
-    counts.update(_children(added, depth))
-    counts.subtract(_children(gone, depth))
-    found = sorted((+counts).items(), key=lambda branch: (-branch[1], branch[0]))
+    gallery, came, gone = snapshot.gallery(kind), snapshot.came[kind], snapshot.gone[kind]
+    more = Counter(dict(came.following(beginning)))
+    more.subtract(dict(gone.following(beginning)))
+    # Only those that have become smaller may leave the largest ones to others.
+    place = gallery.place(beginning, most + len(more), more)
+    counts = Counter(place.counts)
+    counts.update(more)
+    found = [branch for branch in in_order(Branch(*one) for one in counts.items()) if branch.items]
+    branches = place.branches + sum(
+        (counts[one] > 0) - (place.counts.get(one, 0) > 0) for one in more
+    )
     shared = () if beginning else gallery.shared(_SHARED)
-    numbers = gallery.numbers(beginning, shown + len(gone))
-    lost = {item.id for item in gone}
-    items = [*added, *(item for item in snapshot.items(numbers) if item.id not in lost)]
-    usual = median(count for _, count in found) if found else 0
     return TreeAnswer(
         kind=kind,
         identifier=beginning,
-        count=gallery.count(beginning) - len(gone) + len(added),
-        branches=[_branch(snapshot, Branch(*one), usual) for one in found[:most]],
-        more_branches=max(0, len(found) - most),
-        items=[item_answer(item) for item in items[:shown]],
+        count=place.items + len(came.below(beginning)) - len(gone.below(beginning)),
+        branches=[_branch(snapshot, branch, place.usual) for branch in found[:most]],
+        more_branches=max(0, branches - most),
+        items=[item_answer(item) for item in snapshot.first(kind, beginning, shown)],
         shared=[BranchAnswer(identifier=one.identifier, items=one.items) for one in shared],
     )
 
@@ -90,12 +83,3 @@ def _branch(snapshot: Snapshot, branch: Branch, usual: float) -> BranchAnswer:
         words=snapshot.cluster_words(identifier.global_id),
         odd=not usual <= _ODD * branch.items <= _ODD**2 * usual,
     )
-
-
-def _children(items: Iterable[Item], depth: int) -> list[str]:
-    parts = [item.identifier.split(" ") for item in items]
-    return [" ".join(one[: depth + 1]) for one in parts if len(one) > depth]
-
-
-def _is_below(item: Item, beginning: str) -> bool:
-    return not beginning or f"{item.identifier} ".startswith(f"{beginning} ")

@@ -1,11 +1,23 @@
 """The tree of identifiers shows what can be found now."""
 
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
-from living import running
+import pytest
+from living import new_item, running
 
+from semcore import branches, places
+from semcore.branches import Gallery
+from semcore.item import Item, ItemStore
+from semcore.prompt import DIRECTIONS
 from service.admin import NewItem
+from service.answer import SearchOptions
+from service.retrieval import Retrieval
 
 
 async def test_goes_from_clusters_to_items(client: httpx.AsyncClient) -> None:
@@ -55,3 +67,83 @@ async def test_follows_additions_and_deletions(few: Path, tmp_path: Path) -> Non
         await retrieval.writer.delete("new")
         last = await retrieval.tree("text", new.identifier.text, 10, 100)
         assert last.count == found.count - 1
+
+
+async def known(retrieval: Retrieval, ids: set[str]) -> list[Item]:
+    found = [await retrieval.item(item_id) for item_id in sorted(ids)]
+    return [one[0] for one in found if one is not None and one[0].kind == "text"]
+
+
+@pytest.mark.parametrize("few", [1, 1000])
+async def test_tells_what_a_walk_over_all_items_finds(
+    few: int, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``few``: places of no more items are counted when they are asked for."""
+    monkeypatch.setattr(places, "FEW", few)
+    monkeypatch.setattr(branches, "are_counted", lambda *_: False)
+    rng = random.Random(few)
+    async with running(trained / "bundle", tmp_path / "journal") as retrieval:
+        store = retrieval.lifecycle.current.store
+        ids = {item.id for item in store}
+        for number in range(60):
+            if rng.random() < 0.6:
+                gone = rng.choice(sorted(ids))
+                await retrieval.writer.delete(gone)
+                ids -= {gone}
+            else:
+                again = rng.choice([f"new{number}", rng.choice(sorted(ids))])
+                await retrieval.writer.add([new_item(rng, again)])
+                ids |= {again}
+            if number % 10:
+                continue
+            here = await known(retrieval, ids)
+            parts = [item.identifier.split(" ") for item in here]
+            beginnings = {" ".join(one[:depth]) for one in parts for depth in range(len(one) + 1)}
+            for beginning in ["", *rng.sample(sorted(beginnings), 20)]:
+                depth = len(beginning.split())
+                below = [one for one in parts if " ".join(one[:depth]) == beginning]
+                longer = Counter(" ".join(one[: depth + 1]) for one in below if len(one) > depth)
+                told = await retrieval.tree("text", beginning, 3, 200)
+                assert told.count == len(below)
+                largest = sorted(longer.items(), key=lambda one: (-one[1], one[0]))
+                assert [(b.identifier, b.items) for b in told.branches] == largest[:3]
+                assert told.more_branches == max(0, len(longer) - 3)
+                shown = Counter(item.identifier.text for item in told.items)
+                assert shown <= Counter(" ".join(one) for one in below)
+                assert shown.total() == min(200, len(below))
+
+
+async def test_no_look_at_the_items_is_made_on_the_loop(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def guarded(look: Callable[..., Any]) -> Callable[..., Any]:
+        def guard(*args: Any, **more: Any) -> Any:
+            nonlocal looks
+            looks += 1
+            with pytest.raises(RuntimeError, match="no running event loop"):
+                asyncio.get_running_loop()
+            return look(*args, **more)
+
+        return guard
+
+    rng = random.Random(0)
+    async with running(trained / "bundle", tmp_path / "journal", verify="always") as retrieval:
+        some = next(retrieval.lifecycle.current.store.of_split("test", "text"))
+        for owner, name in (
+            (ItemStore, "get"), (ItemStore, "number"), (ItemStore, "of_numbers"),
+            (ItemStore, "listed"), (ItemStore, "identifiers"), (Gallery, "numbers"),
+            (Gallery, "shared"),
+        ):  # fmt: skip
+            monkeypatch.setattr(owner, name, guarded(getattr(owner, name)))
+        await retrieval.writer.add([new_item(rng, "new")])
+        await retrieval.writer.delete(some.id)
+        await retrieval.tree("text", "", 10, 10)
+        assert await retrieval.item(some.pair)
+        asked = retrieval.question(
+            DIRECTIONS[0], "a red boat", SearchOptions(trace=[some.pair], explain=True)
+        )
+        assert await retrieval.search(asked, "a red boat")
+        await retrieval.lifecycle.reload(None)
+    assert looks > 10
