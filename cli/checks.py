@@ -194,7 +194,7 @@ def check_index(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_model(settings: Settings, manifest: Manifest) -> Finding:
-    from semcore.tokens import model_fingerprint
+    from semcore.fingerprint import model_fingerprint
 
     if manifest.model is None:
         return Finding(

@@ -18,11 +18,12 @@ from semcore.bundle import (
     staged,
 )
 from semcore.canary import CANARY, choose_canary, write_canary
+from semcore.fingerprint import model_sample, note_fingerprint
 from semcore.frozen_vision import has_frozen_vision
 from semcore.item import KINDS, ItemStore
 from semcore.picture_embedder import PictureEmbedder
 from semcore.picture_table import PICTURE_FILES, write_picture_table
-from semcore.tokens import IdentifierTokenizer, load_tokenizer, model_fingerprint, trie_walk
+from semcore.tokens import IdentifierTokenizer, load_tokenizer, trie_walk
 from semcore.trie import Trie
 from semcore.walk import file_names
 
@@ -39,7 +40,9 @@ def bind_bundle(bundle: Path, model: Path, like: Path | None = None) -> Manifest
     """
     manifest = check_bundle(bundle)
     place = os.path.relpath(model.resolve(), bundle.resolve())
-    record = ModelRecord(path=place, fingerprint=model_fingerprint(model))
+    record = ModelRecord(
+        path=place, fingerprint=note_fingerprint(model), sample=model_sample(model)
+    )
     walks = {name for kind in KINDS for name in file_names(kind)}
     of_a_model = walks | {MANIFEST, CALIBRATION, CANARY, *PICTURE_FILES}
     with staged(bundle, manifest.model_copy(update={"model": record})) as stage:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from offline.origin import claim, is_used
 from semcore.errors import ModelError
+from semcore.fingerprint import note_fingerprint
 from semcore.stage import discard, put, sweep
 
 RECORD = "training.json"
@@ -77,6 +78,7 @@ class Workplace:
         shutil.copytree(last, copy)
         for name, text in notes.items():
             (copy / name).write_text(text)
+        note_fingerprint(copy)
         put(copy, self.out)
         self.clear()
 

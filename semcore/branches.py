@@ -133,6 +133,7 @@ class Gallery:
         Args:
             listed: those to tell; None: all.
         """
+        rows: Iterable[tuple[int]]
         if beginning:
             rows = self._below("number", beginning, "ORDER BY identifier")
         else:
@@ -162,7 +163,8 @@ class Gallery:
         return self._counted()
 
     def _below(self, what: str, beginning: str, then: str = "") -> sqlite3.Cursor:
-        where, values = "", ()
+        where: str = ""
+        values: tuple[str, ...] = ()
         if beginning:
             where = "AND identifier >= ? AND identifier < ?"
             values = beginning, beginning + AFTER_SPACE

@@ -79,10 +79,14 @@ class SettingsRecord(_Record):
 
 
 class ModelRecord(_Record):
-    """The model whose tokens the walks are made of; ``path`` may be relative to the bundle."""
+    """The model whose tokens the walks are made of; ``path`` may be relative to the bundle.
+
+    ``sample``: see :func:`semcore.fingerprint.model_sample`; empty in earlier bundles.
+    """
 
     path: str
     fingerprint: str
+    sample: str = ""
 
     def folder(self, bundle: Path) -> Path:
         """Where the model of the bundle at ``bundle`` lies."""

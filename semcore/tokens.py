@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semcore.adapter import ADAPTER
 from semcore.errors import ModelError
 from semcore.identifier import Identifier, is_token
 from semcore.prompt import ANSWERS
@@ -113,14 +111,3 @@ def trie_walk(trie: Trie, spelling: IdentifierTokenizer, items: Iterable[tuple[s
         raise ModelError(
             f"the identifiers, as the model's tokenizer spells them, make no walk: {error}"
         ) from error
-
-
-def model_fingerprint(model: Path) -> str:
-    """SHA-256, in hex, of the files of the tokenizer, the weights and the adapter."""
-    digest = hashlib.sha256()
-    weights = [*model.glob("*.safetensors"), *model.glob(f"{ADAPTER}/*.safetensors")]
-    for file in sorted([*weights, *model.glob("tokenizer*.json")]):
-        digest.update(file.name.encode())
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()

@@ -19,6 +19,7 @@ from semcore.canary import read_canary
 from semcore.clusters import read_cluster_words
 from semcore.errors import BundleError, JournalError
 from semcore.filter import Filter
+from semcore.fingerprint import check_model
 from semcore.item import KINDS, ItemStore
 from semcore.journal import Journal
 from semcore.picture_table import PICTURE_FILES, PictureTable
@@ -62,6 +63,7 @@ class Index:
 
         Raises:
             BundleError: the bundle is missing, damaged or not trained, or there is no room.
+            ModelError: its model is missing, or another one lies in its place.
             JournalError: the journal cannot be read.
         """
         self.bundle = bundle
@@ -73,8 +75,10 @@ class Index:
             if self.manifest.model is None:
                 raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
             self.version = self.manifest.version
-            self.model = model or self.manifest.model.folder(bundle)
-            self.model_fingerprint = self.manifest.model.fingerprint
+            record = self.manifest.model
+            self.model = model or record.folder(bundle)
+            check_model(self.model, bundle, record.fingerprint, record.sample)
+            self.model_fingerprint = record.fingerprint
             self.calibration = read_calibration(self.folder)
             self.canary = read_canary(self.folder)
             self.image_root = image_root or Path(self.manifest.corpus.image_root)

@@ -11,7 +11,6 @@ from semcore.item import ItemStore
 from semcore.tokens import (
     IdentifierTokenizer,
     load_tokenizer,
-    model_fingerprint,
     trie_walk,
     verdict_tokens,
 )
@@ -56,15 +55,6 @@ def test_verdicts_begin_with_different_tokens(trained: Path) -> None:
     assert yes != no
     assert "Yes".startswith(tokenizer.decode([yes]))
     assert "No".startswith(tokenizer.decode([no]))
-
-
-def test_a_fingerprint_changes_with_the_weights(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").write_bytes(b"one")
-    before = model_fingerprint(tmp_path)
-    (tmp_path / "notes.txt").write_text("no part of the model")
-    assert model_fingerprint(tmp_path) == before
-    (tmp_path / "model.safetensors").write_bytes(b"two")
-    assert model_fingerprint(tmp_path) != before
 
 
 def test_says_where_there_is_no_model(tmp_path: Path) -> None:

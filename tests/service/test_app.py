@@ -9,11 +9,16 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_engine import FakeEngine
 from manifests import copied
+from models import another_model
 from PIL import Image
 
-from semcore.errors import EngineError
+from semcore.errors import EngineError, ModelError
 from service.engine import Found, Prompt
+from service.index import Index
+from service.retrieval import Retrieval
+from service.settings import Settings
 
 KEY = {"X-API-Key": "a-key"}
 
@@ -181,10 +186,30 @@ async def test_reload_needs_the_key_and_a_sound_bundle(
 async def test_a_bundle_for_another_model_is_refused(
     client: httpx.AsyncClient, trained: Path, tmp_path: Path
 ) -> None:
-    other = copied(trained / "bundle", tmp_path / "other", fingerprint="another")
+    model = another_model(trained / "model", tmp_path / "model")
+    other = copied(trained / "bundle", tmp_path / "other", model)
     response = await client.post("/admin/index/reload", json={"bundle": str(other)}, headers=KEY)
     assert_one_sentence(response, 422)
     assert "another model" in response.json()["error"]
+
+
+async def test_a_bundle_whose_model_was_replaced_is_refused(
+    client: httpx.AsyncClient, trained: Path, tmp_path: Path
+) -> None:
+    """By one that differs in nothing but its numbers."""
+    model = shutil.copytree(trained / "model", tmp_path / "model")
+    bundle = copied(trained / "bundle", tmp_path / "bundle", model)
+    ask = {"json": {"bundle": str(bundle)}, "headers": KEY}
+    assert (await client.post("/admin/index/reload", **ask)).status_code == 200  # type: ignore[arg-type]
+    shutil.rmtree(model)
+    another_model(trained / "model", model)
+    response = await client.post("/admin/index/reload", **ask)  # type: ignore[arg-type]
+    assert_one_sentence(response, 422)
+    assert f"{model} holds another model than {bundle}" in response.json()["error"]
+    with pytest.raises(ModelError, match="set SEMCORE_MODEL"):
+        Index(bundle)
+    with pytest.raises(ModelError, match="set SEMCORE_MODEL"):
+        Retrieval(Settings(bundle=trained / "bundle", model=model), FakeEngine)
 
 
 async def test_metrics_and_openapi(client: httpx.AsyncClient) -> None:

@@ -46,7 +46,7 @@ def test_a_lease_outlives_replacements(trained: Path, smaller: Path) -> None:
 
 
 def test_an_index_survives_its_bundle(trained: Path, tmp_path: Path) -> None:
-    shutil.copytree(trained / "bundle", tmp_path / "bundle")
+    copied(trained / "bundle", tmp_path / "bundle")
     index = Index(tmp_path / "bundle")
     shutil.rmtree(tmp_path / "bundle")
     side = index.snapshot.side("image")
@@ -96,7 +96,7 @@ def test_files_of_two_bundles_are_not_opened_together(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.setattr(os, "link", replacing)
-    opened = Index(bundle)
+    opened = Index(bundle, model=trained / "model")
     assert links > 2
     assert opened.version == read_manifest(smaller).version
     assert opened.manifest.counts["image_identifiers"] == opened.walks["image"].identifiers

@@ -4,17 +4,24 @@ import shutil
 from pathlib import Path
 
 from semcore.bundle import MANIFEST, ModelRecord, read_manifest
+from semcore.fingerprint import model_fingerprint, model_sample
 
 
-def copied(bundle: Path, to: Path, fingerprint: str | None = None) -> Path:
-    """A copy that names the same model, or one of another fingerprint."""
+def copied(bundle: Path, to: Path, model: Path | None = None, *, sampled: bool = True) -> Path:
+    """A copy that names the same model, or another one.
+
+    Args:
+        sampled: as bundles have it since samples of weights are in them.
+    """
     shutil.copytree(bundle, to)
     manifest = read_manifest(bundle)
     assert manifest.model is not None
-    model = ModelRecord(
-        path=str(manifest.model.folder(bundle)),
-        fingerprint=fingerprint or manifest.model.fingerprint,
+    folder = model or manifest.model.folder(bundle)
+    record = ModelRecord(
+        path=str(folder),
+        fingerprint=model_fingerprint(folder),
+        sample=model_sample(folder) if sampled else "",
     )
-    sealed = manifest.model_copy(update={"model": model}).sealed()
+    sealed = manifest.model_copy(update={"model": record}).sealed()
     (to / MANIFEST).write_text(sealed.model_dump_json())
     return to
