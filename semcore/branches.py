@@ -6,11 +6,13 @@ import heapq
 import sqlite3
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
 from threading import Lock
+
+from pyroaring import BitMap
 
 from semcore.connections import Connections
 from semcore.places import (
@@ -126,7 +128,7 @@ class Gallery:
         )
         return [Branch(identifier, items) for identifier, items in rows]
 
-    def numbers(self, beginning: str, most: int, listed: Container[int] | None = None) -> list[int]:
+    def numbers(self, beginning: str, most: int, listed: BitMap | None = None) -> list[int]:
         """The numbers of the first items whose identifiers begin with these parts, in the order of
         the identifiers; of all items just the first ones, which differ more.
 
