@@ -19,7 +19,6 @@ from semcore.bundle import (
     TOKENS,
     JournalRecord,
     Manifest,
-    ModelRecord,
     check_bundle,
     read_manifest,
     staged,
@@ -76,8 +75,8 @@ def compact_bundle(bundle: Path, journal: Path, out: Path) -> Manifest:
             "settings": manifest.settings.model_copy(update={"gallery": gallery}),
             "counts": count_items(items, gallery),
             "journal": JournalRecord(name=changes.name, last=last),
-            "model": ModelRecord(
-                path=os.path.relpath(model, out.resolve()), fingerprint=manifest.model.fingerprint
+            "model": manifest.model.model_copy(
+                update={"path": os.path.relpath(model, out.resolve())}
             ),
         }
     )
