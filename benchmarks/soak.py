@@ -70,7 +70,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         other = _other_bundle(bundle, Path(folder) / "other")
         environment["SEMCORE_JOURNAL"] = f"{folder}/journal"
-        with serving(bundle, environment=environment) as url, _watched(url) as memory:
+        with serving(bundle, environment=environment) as url, watched(url) as memory:
             target, bodies = f"{url}{_PATH}", _bodies(bundle)
             load(target, bodies, CLIENTS, max(2, half // 5))
             began = time.perf_counter()
@@ -142,7 +142,7 @@ def _told(met: Load) -> dict[str, float]:
 
 
 @contextmanager
-def _watched(url: str) -> Iterator[Memory]:
+def watched(url: str) -> Iterator[Memory]:
     """Looks at the memory of the service at ``url`` as long as the context lasts."""
     port = int(url.rpartition(":")[2])
     service = next(

@@ -65,6 +65,14 @@ def test_service(trained: Path, tmp_path: Path) -> None:
     assert paint["median_painted_ms"] > 0
 
 
+@pytest.mark.slow
+def test_hostile_client(trained: Path, tmp_path: Path) -> None:
+    short = ["--minutes", 0.2, "--rounds", 1, "--fake"]
+    hostile = last_line("hostile", tmp_path, "--bundle", trained / "bundle", *short)
+    assert hostile["hostile_requests"] > 0
+    assert hostile["hostile_5xx"] == hostile["honest_failures"] == 0
+
+
 def test_lookups_while_redis_is_in_trouble(tmp_path: Path) -> None:
     lookups = last_line("redis_faults", tmp_path, "--seconds", 0.1, "--rounds", 1, plotted=False)
     assert lookups.keys() >= {"most_ms_healthy", "most_ms_hung", "most_ms_dead", "most_ms_garbage"}
