@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,13 +16,16 @@ from service.settings import Settings
 _PICTURE = "/search/image-to-text"
 _PICTURES = frozenset(["/search/batch", "/admin/items"])
 _BYTES_A_SECOND = 100_000
+_LINGERS = 2.0  # seconds
+_THROWN_AWAY = 64_000_000  # bytes
 
 
 class BodyLimit:
     """ASGI middleware.
 
-    A body that says how long it is, and is too long, is refused before any of it is read. The other
-    errors rise inside the application as it reads, hence meet its error handlers.
+    A body that says how long it is, and is too long, is refused before any of it is read; for a
+    moment it is thrown away then, since who still sends would miss the answer. The other errors
+    rise inside the application as it reads, hence meet its error handlers.
 
     Raises:
         BodyTooLargeError: the body is longer than its route takes.
@@ -41,7 +45,7 @@ class BodyLimit:
         most = most_bytes(scope["path"], self._settings)
         said = Headers(scope=scope).get("content-length", "")
         if said.isdecimal() and (len(said) > 15 or int(said) > most):
-            await failed(_too_long(most))(scope, receive, send)
+            await _refused(_too_long(most), scope, receive, send)
             return
         body = _Body(self, receive, most, self._settings.body_seconds)
 
@@ -114,6 +118,23 @@ def most_bytes(path: str, settings: Settings) -> int:
     if path in _PICTURES:
         return settings.max_body_bytes + 2 * settings.max_image_bytes
     return settings.max_body_bytes
+
+
+async def _refused(error: RequestError, scope: Scope, receive: Receive, send: Send) -> None:
+    async def begun(message: Message) -> None:
+        is_body = message["type"] == "http.response.body"
+        await send({**message, "more_body": True} if is_body else message)
+
+    await failed(error)(scope, receive, begun)
+    left = _THROWN_AWAY
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LINGERS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    break
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _too_long(most: int) -> RequestError:

@@ -6,9 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from fake_engine import FakeEngine
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cli.service_process import free_port
 from service.app import create_app
 from service.body_limit import SMALL, BodyLimit, most_bytes
 from service.errors import BodyTooLargeError, OverloadedError, SlowBodyError
@@ -87,11 +89,41 @@ async def test_stops_reading_beyond_the_limit() -> None:
 
 
 @pytest.mark.parametrize("length", [1201, 10**30])
-async def test_reads_nothing_of_what_says_that_it_is_too_long(length: int) -> None:
-    body = Body(b"a")
-    sent = await ask(BodyLimit(Reader(), Settings(max_body_bytes=1200)), body, length)
-    assert body.given == 0
-    assert sent.messages[0]["status"] == 413
+async def test_answers_first_where_a_body_says_that_it_is_too_long(length: int) -> None:
+    body, reader, given = Body(b"a", b"b"), Reader(), []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            assert message["status"] == 413
+        given.append((body.given, message.get("more_body")))
+
+    limit = BodyLimit(reader, Settings(max_body_bytes=1200))
+    await limit(scope(length), body.receive, send)
+    assert given == [(0, None), (0, True), (2, False)]
+    assert not reader.has_read.is_set()
+
+
+async def test_who_sends_on_hears_the_answer() -> None:
+    """Also where the connection is to be closed after it."""
+    limit = BodyLimit(Reader(), Settings(max_body_bytes=1200))
+    port = free_port()
+    config = uvicorn.Config(limit, port=port, log_level="critical", lifespan="off")
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    size = 8_000_000
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+    writer.write(head.encode())
+    writer.write(size * b"a")
+    await writer.drain()
+    assert b" 413 " in await reader.readline()
+    assert b"send less" in await reader.read()
+    writer.close()
+    server.should_exit = True
+    await task
 
 
 async def test_a_slow_body_is_given_up_with_its_connection() -> None:
