@@ -1,0 +1,144 @@
+"""Whatever operation on files a process is killed at, there is a whole bundle, and nothing that was
+acknowledged is lost."""
+
+import asyncio
+import io
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from crash import kills, operations, supported, unflushed
+from living import running
+from manifests import copied
+from PIL import Image
+
+from offline.build import BuildSettings, build_bundle
+from offline.compaction import compact_bundle
+from offline.corpus import Corpus
+from semcore.bundle import check_bundle, read_manifest
+from semcore.encoder import Encoder
+from semcore.journal import Journal
+from service.admin import NewItem
+from service.index import Index
+
+pytestmark = pytest.mark.skipif(not supported, reason="needs ptrace on x86_64")
+
+STRIDES = [
+    pytest.param(29, id="some operations"),
+    pytest.param(1, id="all operations", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture
+def bundle(few: Path, tmp_path: Path) -> Path:
+    """A copy, which may be replaced."""
+    (tmp_path / "place").mkdir()
+    return copied(few, tmp_path / "place" / "bundle")
+
+
+@pytest.fixture(scope="module")
+def encoder(few: Path) -> Encoder:
+    found = Encoder(read_manifest(few).settings.encoder)
+    found.encode(["a boat"])
+    return found
+
+
+def remains(place: Path) -> set[str]:
+    return {path.name for path in place.iterdir()}
+
+
+@pytest.mark.parametrize("stride", STRIDES)
+def test_a_build(
+    stride: int, corpus: Corpus, trained: Path, encoder: Encoder, tmp_path: Path
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    some = Corpus("some", corpus.image_root, corpus.pictures[:6], [])
+    older = replace(some, pictures=corpus.pictures[6:12])
+
+    def build(what: Corpus) -> Callable[[], None]:
+        return lambda: (
+            build_bundle(what, place / "out", BuildSettings(), trained / "bundle", encoder),
+            None,
+        )[1]
+
+    # 1. Where there was none: none or a whole one.
+    for _ in kills(build(some), place, stride):
+        if (place / "out").exists():
+            check_bundle(place / "out")
+            shutil.rmtree(place / "out")
+    version = check_bundle(place / "out").version
+    # 2. Where there was one: that one or the new one.
+    build(older)()
+    before = check_bundle(place / "out").version
+    seen = set()
+    for _ in kills(build(some), place, stride):
+        seen.add(check_bundle(place / "out").version)
+        build(older)()
+        assert remains(place) == {"out"}
+    assert seen <= {before, version}
+    if stride == 1:
+        assert seen == {before, version}
+    assert check_bundle(place / "out").version == version
+    # 3. All is on the disk before it has its name, and the name at the end.
+    told = operations(build(some), place)
+    assert list(unflushed(told, str(place / "out"))) == []
+
+
+CAPTIONS = ["two dogs in the snow", "a red boat at night", "three green trees"]
+
+
+def a_text(number: int) -> NewItem:
+    return NewItem(id=f"new{number}", kind="text", captions=[CAPTIONS[number % 3]])
+
+
+def a_picture(number: int) -> NewItem:
+    content = io.BytesIO()
+    Image.new("RGB", (8, 8), (number, 0, 0)).save(content, "PNG")
+    return NewItem.model_construct(
+        id=f"new{number}", kind="image", captions=["a red boat"], image=content.getvalue(),
+        pair=None, metadata={},
+    )  # fmt: skip
+
+
+def check(bundle: Path, folder: Path, expected: set[str]) -> None:
+    """After a kill: the bundle is whole, and with the journal it shows what it has to."""
+    check_bundle(bundle)
+    journal = Journal(folder)
+    index = Index(bundle, journal)
+    known = {item.id for item in index.store} | {"new0", "new1"}
+    assert {one for one in known if index.snapshot.get(one) is not None} == expected
+    picture = index.snapshot.get("new1")
+    assert picture is not None
+    path = index.snapshot.image_path(picture)
+    assert path is not None
+    Image.open(path).verify()
+    index.close()
+    journal.close()
+
+
+@pytest.mark.parametrize("stride", STRIDES)
+def test_a_compaction(stride: int, bundle: Path) -> None:
+    place, journal = bundle.parent, bundle.parent / "journal"
+    expected = asyncio.run(changed(bundle, journal))
+
+    def compact() -> None:
+        compact_bundle(bundle, journal, bundle)
+
+    for _ in kills(compact, place, stride):
+        check(bundle, journal, expected)
+    check(bundle, journal, expected)
+    assert remains(place) == {"bundle", "journal"}
+    told = operations(compact, place)
+    assert list(unflushed(told, str(bundle))) == []
+
+
+async def changed(bundle: Path, journal: Path) -> set[str]:
+    """Two items are added and one is deleted; what can be found then."""
+    async with running(bundle, journal) as retrieval:
+        await retrieval.writer.add([a_text(0), a_picture(1)])
+        ids = {item.id for item in retrieval.lifecycle.current.store}
+        await retrieval.writer.delete(min(ids))
+        return (ids - {min(ids)}) | {"new0", "new1"}
