@@ -17,8 +17,8 @@ RUN pip install --no-compile torch==2.13.0 \
     && pip install --no-compile '.[cpu,small]' torch==2.13.0 \
     && pip uninstall --yes torchaudio torchcodec \
     && useradd --create-home --uid 10001 semcore \
-    && install --directory --owner semcore /journal
-VOLUME /journal
+    && install --directory --owner semcore /journal /pictures
+VOLUME ["/journal", "/pictures"]
 USER semcore
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=180s --retries=3 \
@@ -36,8 +36,8 @@ COPY semcore semcore
 COPY service service
 RUN pip install --no-compile '.[small]' \
     && useradd --create-home --uid 10001 semcore \
-    && install --directory --owner semcore /journal
-VOLUME /journal
+    && install --directory --owner semcore /journal /pictures
+VOLUME ["/journal", "/pictures"]
 USER semcore
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=600s --retries=3 \

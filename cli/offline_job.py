@@ -183,6 +183,13 @@ def compact(
             envvar="SEMCORE_JOURNAL", help="Folder of the journal; default: beside the bundle."
         ),
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SEMCORE_PICTURES",
+            help="Folder of the pictures of added items; default: as the journal says.",
+        ),
+    ] = None,
 ) -> None:
     """Write a bundle that holds what was added and deleted while the service ran.
 
@@ -191,6 +198,10 @@ def compact(
     from offline.compaction import compact_bundle
 
     folder = journal or bundle.with_name(f"{bundle.name}.journal")
-    manifest = compact_bundle(bundle, folder, out or bundle)
-    held = manifest.journal.last if manifest.journal else 0
-    typer.echo(f"{out or bundle}: {manifest.counts}, changes up to {held}")
+    manifest = compact_bundle(bundle, folder, out or bundle, pictures)
+    typer.echo(f"{out or bundle}: {manifest.counts}, changes up to {manifest.held}")
+    if manifest.set_aside:
+        typer.echo(
+            f"{len(manifest.set_aside)} changes cannot be put in and stay in the journal; "
+            f"{(out or bundle) / 'report.json'} says why"
+        )

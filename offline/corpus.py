@@ -27,6 +27,7 @@ from semcore.filter import Metadata, MetadataFields
 from semcore.picture import open_picture
 from semcore.picture_format import NAMES, SUFFIXES
 from semcore.prompt import TOLD_WORDS, excerpt
+from semcore.text import one_line
 
 CAPTIONS_FILE = "captions.jsonl"
 SPLITS = ("train", "val", "test")
@@ -281,9 +282,9 @@ def _checked(entry: tuple[int, _Row | str], folder: Path) -> tuple[int, Picture 
     line, row = entry
     if isinstance(row, str):
         return line, None, row
-    captions = tuple(" ".join(caption.split()) for caption in row.captions)
+    captions = tuple(map(one_line, row.captions))
     if row.caption is not None:
-        captions = (*captions, " ".join(row.caption.split()))
+        captions = (*captions, one_line(row.caption))
     fault = ""
     if not all(captions):
         fault = "a caption is empty"

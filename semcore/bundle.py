@@ -25,12 +25,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from semcore.clock import Clock
 from semcore.errors import BundleError
 from semcore.file_name import FileName
 from semcore.item import ADDED, Item
 from semcore.stage import appears, put, stage_for
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
+_READABLE = (7, FORMAT_VERSION)
+"""Format 7 knew of changes by one journal only."""
 MANIFEST = "manifest.json"
 ITEMS = "items.sqlite"
 TOKENS = "tokens.json"
@@ -94,7 +97,7 @@ class ModelRecord(_Record):
 
 
 class JournalRecord(_Record):
-    """Up to which change of which journal the bundle holds what was added and deleted."""
+    """Up to which change of which journal a bundle of format 7 holds what has changed."""
 
     name: str
     last: int
@@ -113,6 +116,10 @@ class Manifest(_Record):
     counts: dict[str, int]
     model: ModelRecord | None = None
     journal: JournalRecord | None = None
+    clock: Clock | None = None
+    set_aside: tuple[str, ...] = Field(
+        default=(), description="items whose changes could not be put into the bundle"
+    )
     files: dict[FileName, FileRecord] = {}
     seal: str = ""
 
@@ -126,10 +133,13 @@ class Manifest(_Record):
         """Whether it says what it was sealed with."""
         return self.seal == self._digest()
 
-    def holds(self, journal: str) -> int:
-        """The last change of the journal of this name that the bundle holds, 0 if none."""
-        mine = self.journal
-        return mine.last if mine is not None and mine.name == journal else 0
+    @property
+    def held(self) -> Clock:
+        """Which changes of items the bundle holds."""
+        if self.clock is not None:
+            return self.clock
+        journals = {} if self.journal is None else {self.journal.name: self.journal.last}
+        return Clock(journals=journals)
 
     @property
     def clusters(self) -> str:
@@ -197,9 +207,9 @@ def read_manifest(path: Path) -> Manifest:
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise BundleError(f"{file} is damaged ({said}); build the bundle again") from error
-    if manifest.format_version == FORMAT_VERSION and not manifest.is_sound:
+    if manifest.format_version in _READABLE and not manifest.is_sound:
         raise BundleError(f"{file} is damaged; build the bundle again")
-    if manifest.format_version != FORMAT_VERSION:
+    if manifest.format_version not in _READABLE:
         raise BundleError(
             f"{path} has format {manifest.format_version} and this program reads "
             f"{FORMAT_VERSION}; build the bundle again"

@@ -11,13 +11,22 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from semcore.text import composed
 
 _DEEPEST = 8
 _MOST = 64
 _LONGEST = 1000
 
-Text = Annotated[str, StringConstraints(max_length=_LONGEST)]
+Text = Annotated[str, StringConstraints(max_length=_LONGEST), AfterValidator(composed)]
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Real = Annotated[float, Field(allow_inf_nan=False)]
 Value = bool | Whole | Real | Text

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from semcore.item import Kind
+from semcore.text import one_line
 
 PROMPT_VERSION = "2"
 IMAGE = "<IMG_CONTEXT>"
@@ -26,8 +27,8 @@ def target_kind(direction: Direction) -> Kind:
 
 
 def normalise_query(text: str) -> str:
-    """One line without surplus space, and without ``<``, with which all special tokens begin."""
-    return " ".join(text.replace("<", " ").split())
+    """One line in composed form, without ``<``, with which all special tokens begin."""
+    return one_line(text.replace("<", " "))
 
 
 def excerpt(text: str) -> str:

@@ -54,6 +54,16 @@ class IdentifierTokenizer:
             tokens += spelled
         return [*tokens, self._end]
 
+    def check(self, identifier: str) -> None:
+        """Raises :class:`ModelError` if the model cannot spell an identifier that is given as text,
+        or needs too many tokens for it, and ``ValueError`` if it is none."""
+        spelled = self.tokens(Identifier.parse(identifier))
+        if len(spelled) > MOST_TOKENS:
+            raise ModelError(
+                f"the model needs {len(spelled)} tokens for the identifier {identifier!r}, where "
+                f"there is room for {MOST_TOKENS}; choose fewer or shorter words"
+            )
+
     def _spelled(self, part: str) -> list[int]:
         if not is_token(part):
             return list(self._tokenizer.encode(f" {part}", add_special_tokens=False))
@@ -88,8 +98,8 @@ def trie_walk(trie: Trie, spelling: IdentifierTokenizer, items: Iterable[tuple[s
         items: identifier and number of each item.
 
     Raises:
-        ModelError: the model spells an identifier with too many tokens, or two of them alike, or an
-            identifier belongs to no item.
+        ModelError: the model spells an identifier with too many tokens, or an identifier belongs to
+            no item.
     """
     tokens, lengths = array("i"), array("q")
     for text in trie:

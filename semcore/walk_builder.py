@@ -22,9 +22,11 @@ def build_walk(
         items: int64 [items], numbers below 2^31.
         owners: int64 [items], for each item the place of its identifier in ``lengths``.
 
+    Identifiers of the same tokens become one, with the items of both: to a model they are the same.
+
     Raises:
-        ValueError: no identifiers; one does not end with the end token, or holds it before; two
-            are equal; one owns no item; or a tail is longer than 254 tokens.
+        ValueError: no identifiers; one does not end with the end token, or holds it before; one
+            owns no item; or a tail is longer than 254 tokens.
     """
     alphabet, table, lengths, order = _sorted_table(tokens, lengths)
     count, depth = table.shape
@@ -35,8 +37,15 @@ def build_walk(
         high = min(low + (1 << 20), count)
         differ = table[low:high] != table[low - 1 : high - 1]
         shared[low:high] = np.where(differ.any(axis=1), differ.argmax(axis=1), depth)
-    if (shared == depth).any():
-        raise ValueError("two identifiers have the same tokens")
+    differs = shared[:-1] < depth
+    if not differs.all():
+        merged = np.empty(count, dtype=np.int64)
+        merged[order] = np.cumsum(differs) - 1
+        owners = merged[owners]
+        table, lengths = table[differs], lengths[differs]
+        shared = np.append(shared[:-1][differs], shared[-1])
+        count = len(table)
+        order = np.arange(count)
     alone = np.maximum(np.maximum(shared[:-1], shared[1:]) + 1, 1)
     # 2. Level by level: the nodes that begin there, and the edges that lead to them and to leaves.
     parents, kinds, codes, below = [], [], [], [_leaves_below(np.array([0]), count)]

@@ -5,14 +5,28 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Base64Bytes,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
+from semcore.clock import Clock
 from semcore.filter import MetadataFields
 from semcore.prompt import Direction
+from semcore.text import composed
 from service.answer import EXAMPLE_PICTURE
 
 ItemId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
-Caption = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+Caption = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000),
+    AfterValidator(composed),
+]
 
 
 class ReloadRequest(BaseModel):
@@ -35,6 +49,13 @@ class ReloadAnswer(BaseModel):
     canary: dict[Direction, float] = Field(description="recall at 10 of the canary queries")
 
 
+class SetAside(BaseModel):
+    """A change of an item that is kept, and cannot be shown by the current bundle."""
+
+    id: str
+    reason: str
+
+
 class IndexReport(BaseModel):
     """One index."""
 
@@ -46,6 +67,13 @@ class IndexReport(BaseModel):
     counts: dict[str, int] = Field(description="of the bundle")
     added: int = Field(description="items added or replaced since")
     deleted: int = Field(description="items of the bundle deleted or replaced since")
+    holds: Clock = Field(description="changes of items that the bundle holds")
+    set_aside: list[SetAside] = Field(
+        default=[],
+        description="the first changes of items that cannot be shown; the next bundle "
+        "is tried with them again",
+    )
+    set_aside_count: int = 0
     canary: dict[Direction, float] | None = Field(
         description="recall at 10 of the canary queries; null before they were asked"
     )
@@ -66,6 +94,7 @@ class IndexStatus(BaseModel):
     loading: LoadReport | None
     failed: LoadReport | None = Field(description="the last load that was refused")
     journal: int = Field(description="number of the last change of the journal")
+    read: Clock = Field(description="up to where the changes of all replicas were read")
     replicas: list[ReplicaReport] = Field(
         default=[], description="those that Redis knows of, this one included"
     )
@@ -78,6 +107,15 @@ class ReplicaReport(BaseModel):
     index_version: str
     bundle: str
     journal: int = Field(description="number of the last change of its journal")
+    holds: Clock = Field(
+        default=Clock(), description="changes of items that all bundles hold that it may serve"
+    )
+    read: Clock = Field(
+        default=Clock(), description="up to where it has read the changes of all replicas"
+    )
+    lost: str = Field(
+        default="", description="why it may lack changes of items; empty: it does not"
+    )
     ready: bool
 
 

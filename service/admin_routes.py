@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from fastapi import APIRouter, Depends
@@ -23,7 +24,7 @@ router = APIRouter(
 @router.get("/index")
 async def index(retrieval: Serving) -> IndexStatus:
     """The current index, the one before it, and the one that is being loaded."""
-    status = retrieval.lifecycle.status()
+    status = await asyncio.to_thread(retrieval.lifecycle.status)
     if retrieval.replicas is None:
         return status
     return status.model_copy(update={"replicas": await retrieval.replicas.reports()})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,13 @@ from pyroaring import BitMap
 from semcore.bundle import ITEMS, MANIFEST, Manifest, check_bundle, read_manifest
 from semcore.calibration import read_calibration
 from semcore.canary import read_canary
+from semcore.change import Change, Entry
+from semcore.clock import Clock, entry_of, short
 from semcore.clusters import read_cluster_words
-from semcore.errors import BundleError, JournalError
+from semcore.errors import BundleError, JournalError, SemcoreError
 from semcore.filter import Filter
 from semcore.fingerprint import check_model
-from semcore.item import KINDS, ItemStore
+from semcore.item import KINDS, Item, ItemStore
 from semcore.journal import Journal
 from semcore.picture_table import PICTURE_FILES, PictureTable
 from semcore.tokens import IdentifierTokenizer, load_tokenizer
@@ -43,8 +46,9 @@ class Index:
 
     Attributes:
         snapshot: what can be found now.
-        held, applied: the last changes of the journal that the bundle holds, and that the snapshot
-            shows.
+        held: the changes of items that the bundle holds.
+        applied: number of the last change of the journal that the snapshot shows.
+        set_aside: why changes of items cannot be shown, by id.
     """
 
     def __init__(
@@ -62,7 +66,8 @@ class Index:
             filter_bytes: of what filters leave, as far as that is kept.
 
         Raises:
-            BundleError: the bundle is missing, damaged or not trained, or there is no room.
+            BundleError: the bundle is missing, damaged or not trained, there is no room, or it
+                lacks changes that the journal does not have either.
             ModelError: its model is missing, or another one lies in its place.
             JournalError: the journal cannot be read.
         """
@@ -86,7 +91,7 @@ class Index:
             #: Where pictures of items that were added lie: the journal's own, the compacted one's.
             self.added_roots = [Path(added)] if added else []
             if journal is not None:
-                self.added_roots.insert(0, journal.pictures)
+                self.added_roots[:0] = journal.picture_folders
             self.walks = {
                 kind: load_walk(self.folder / kind)
                 for kind in KINDS
@@ -97,9 +102,11 @@ class Index:
             self.store = ItemStore(self.folder / ITEMS, self.manifest.settings.gallery)
             self.count = self._next = len(self.store)
             self.snapshot = Snapshot(self, self.version, {}, None, {})
-            self.held = self.applied = 0
+            self.held = self.manifest.held
+            self.applied = 0
+            self.set_aside: dict[str, str] = {}
             if journal is not None:
-                self.held = self.applied = self.manifest.holds(journal.name)
+                journal.check(self.held)
                 self.catch_up(journal)
 
     @cached_property
@@ -130,43 +137,93 @@ class Index:
         return found
 
     def catch_up(self, journal: Journal) -> None:
-        """Apply the changes that were appended since, all at once.
+        """Show the changes that came to the journal since, all at once. Those that cannot be shown
+        are set aside.
 
         Raises :class:`JournalError` if there is no room for the files of the walk.
         """
         last = journal.last
-        if last == self.applied:
+        again = () if self.applied else self.manifest.set_aside
+        changes = journal.changes(self.held, self.applied, again) if last > self.applied else []
+        if not changes and self._version(journal) == self.snapshot.version:
+            self.applied = last
             return
+        try:
+            following = self.following(changes)
+        except OSError as error:
+            raise JournalError(
+                f"the changes are in the journal, but cannot be shown yet: {error}; make room in "
+                f"{self.folder.parent}"
+            ) from error
+        self.show(following, journal)
+
+    def following(self, changes: Sequence[Change]) -> Following:
+        """The snapshot that would follow, where nobody sees it yet.
+
+        Raises ``OSError`` if there is no room for the files of the walk.
+        """
         added = dict(self.snapshot.added)
         numbers = {item.id: number for number, item in added.items()}
+        set_aside = dict(self.set_aside)
         deleted: set[int] = set()
-        for change in journal.since(self.applied):
+        following = self._next
+        for change in changes:
+            set_aside.pop(change.id, None)
             if change.id in numbers:
                 del added[numbers[change.id]]
             stored = self.store.number(change.id)
             if stored is not None:
                 deleted.add(stored)
             if change.entry is not None:
-                named = change.entry.item_for(
-                    self.manifest.clusters, lambda *asked: self.namer.name(*asked)
-                )
-                added[self._next] = named
-                self._next += 1
-        version = f"{self.version}+{last}.{journal.name}"
-        try:
-            self.snapshot = self.snapshot.changed(version, deleted, added)
-        except OSError as error:
-            raise JournalError(
-                f"the changes are in the journal, but cannot be shown yet: {error}; make room in "
-                f"{self.folder.parent}"
-            ) from error
-        self.applied = last
+                try:
+                    added[following] = self._named(change.entry)
+                    following += 1
+                except (SemcoreError, ValueError) as error:
+                    set_aside[change.id] = str(error)
+        snapshot = self.snapshot.changed(self.snapshot.version, deleted, added)
+        return Following(snapshot, following, set_aside)
+
+    def show(self, following: Following, journal: Journal) -> None:
+        """Let a snapshot that was prepared be found, once its changes are in the journal."""
+        following.snapshot.version = self._version(journal)
+        self.snapshot, self._next = following.snapshot, following.next_number
+        self.set_aside, self.applied = following.set_aside, journal.last
 
     def close(self) -> None:
         self.store.close()
         self.walks.clear()
         del self.snapshot  # which holds this: a circle that may be out of the collector's sight
         self._own.cleanup()
+
+    def _named(self, entry: Entry) -> Item:
+        """The item of an entry, which the model can spell."""
+        item = entry.item_for(self.manifest.clusters, lambda *asked: self.namer.name(*asked))
+        self.spelling.check(item.identifier)
+        return item
+
+    def _version(self, journal: Journal) -> str:
+        """The same wherever the same items can be found by the same bundle: it names what the
+        journal has beyond the bundle by the clock that all replicas share."""
+        started = [p for p in journal.read.positions if entry_of(p) != entry_of("")]
+        version = self.version
+        if started and not self.held.covers(Clock.at(started[-1:])):
+            version += f"+{short(started[-1])}"
+        own = journal.unsettled(self.held)
+        return f"{version}+{journal.name}-{own}" if own else version
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A snapshot that nobody sees yet.
+
+    Attributes:
+        next_number: of the item that is added next.
+        set_aside: why changes cannot be shown, by the id of their item.
+    """
+
+    snapshot: Snapshot
+    next_number: int
+    set_aside: dict[str, str]
 
 
 class IndexSlot:

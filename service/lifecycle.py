@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -12,11 +13,12 @@ from pathlib import Path
 from PIL import Image
 
 from semcore.bundle import read_manifest
+from semcore.clock import Clock, seconds_of
 from semcore.errors import BundleError, JournalError, SemcoreError
 from semcore.journal import Journal
 from semcore.prompt import DIRECTIONS, Direction
 from service import metrics
-from service.admin import IndexReport, IndexStatus, LoadReport, ReloadAnswer
+from service.admin import IndexReport, IndexStatus, LoadReport, ReloadAnswer, SetAside
 from service.answer import SearchAnswer
 from service.canary import canary_recall
 from service.engine import Picture
@@ -25,6 +27,8 @@ from service.index import Index, IndexSlot
 from service.search import Searcher, SearchParameters
 from service.settings import Settings
 
+_TOLD = 100  # changes set aside that a status lists
+_PICTURES_STAY = 7 * 24 * 3600.0  # seconds, in which a replica may be away that wants one again
 _log = logging.getLogger("semcore")
 
 
@@ -55,9 +59,17 @@ class Lifecycle:
         """The current index, which stays open as long as the lease lasts."""
         return self._slot.lease()
 
+    @property
+    def held(self) -> list[Clock]:
+        """What each bundle holds that serves, or would after a rollback."""
+        indexes = [self.current, *filter(None, [self._slot.previous])]
+        return [index.held for index in indexes]
+
     async def start(self, searcher: Searcher) -> None:
         """Warm up the index that was opened, and ask its canary."""
         self._searcher = searcher
+        async with self.writing:
+            await asyncio.to_thread(self._adopt, self.current)
         await self._warm_up(self.current)
         await self._ask_canary(self.current)
         self._tell()
@@ -142,6 +154,7 @@ class Lifecycle:
             loading=self._loading,
             failed=self._failed,
             journal=self._journal.last,
+            read=self._journal.read,
         )
 
     def close(self) -> None:
@@ -156,12 +169,12 @@ class Lifecycle:
     async def _switch(self, index: Index) -> ReloadAnswer:
         before = self.current
         async with self.writing:
-            await asyncio.to_thread(index.catch_up, self._journal)
+            await asyncio.to_thread(self._adopt, index)
             self._slot.replace(index)
             metrics.RELOADS.labels("done").inc()
             self._tell()
             _log.info("the index %s serves in place of %s", index.version, before.version)
-            await self._prune(min(before.held, index.held))
+            await self._prune(before.held, index.held)
         return ReloadAnswer(
             index_version=index.snapshot.version,
             previous_version=before.snapshot.version,
@@ -169,10 +182,21 @@ class Lifecycle:
             canary=self._recall.get(index.version, {}),
         )
 
-    async def _prune(self, held: int) -> None:
-        has_replicas = self._settings.redis_url is not None
+    def _adopt(self, index: Index) -> None:
+        """Let an index follow that is to serve, and the journal know what it holds."""
+        index.catch_up(self._journal)
+        has_stream = self._settings.redis_url is not None
         try:
-            await asyncio.to_thread(self._journal.prune, held, untold=not has_replicas)
+            self._journal.adopt(index.held, skip=not has_stream)
+        except JournalError as error:  # nothing can be changed either, then
+            _log.warning("the journal does not know the bundle that serves: %s", error)
+        self.tell_changes(index)
+
+    async def _prune(self, *held: Clock) -> None:
+        has_replicas = self._settings.redis_url is not None
+        after = _PICTURES_STAY if has_replicas else 0.0
+        try:
+            await asyncio.to_thread(self._journal.prune, held, pictures_after=after)
         except JournalError as error:  # the next reload prunes them, too
             _log.warning("changes that bundles hold stay in the journal: %s", error)
 
@@ -231,8 +255,23 @@ class Lifecycle:
             counts=index.manifest.counts,
             added=len(index.snapshot.added),
             deleted=index.snapshot.deleted,
+            holds=index.held,
+            set_aside=[
+                SetAside(id=item_id, reason=reason)
+                for item_id, reason in list(index.set_aside.items())[:_TOLD]
+            ],
+            set_aside_count=len(index.set_aside),
             canary=self._recall.get(index.version),
         )
+
+    def tell_changes(self, index: Index) -> None:
+        """Let the metrics say how far the changes of items are."""
+        lacking, first = self._journal.lacking(index.held)
+        metrics.LACKING.set(lacking)
+        metrics.LACKING_SECONDS.set(time.time() - first if first else 0)
+        metrics.SET_ASIDE.set(len(index.set_aside))
+        metrics.CLOCK.labels("bundle").set(seconds_of(index.held.position))
+        metrics.CLOCK.labels("read").set(seconds_of(self._journal.read.position))
 
     def _tell(self) -> None:
         metrics.INDEX.clear()

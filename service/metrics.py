@@ -34,6 +34,19 @@ INDEX = Gauge("semcore_index_info", "1 for the index version that serves", ["ver
 CANARY = Gauge("semcore_canary_recall", "Recall at 10 of the index's canary queries", ["direction"])
 CHANGES = Counter("semcore_item_changes_total", "Items added (or replaced) and deleted", ["change"])
 UNTOLD = Gauge("semcore_changes_untold", "Changes of items that other replicas were not told yet")
+LACKING = Gauge(
+    "semcore_changes_uncompacted", "Changes of items that the current bundle does not hold"
+)
+LACKING_SECONDS = Gauge(
+    "semcore_changes_uncompacted_seconds", "Age of the first change that the bundle does not hold"
+)
+CLOCK = Gauge(
+    "semcore_clock_seconds",
+    "Time of the last change, in seconds since 1970, that the bundle holds, and that was read",
+    ["of"],
+)
+SET_ASIDE = Gauge("semcore_items_set_aside", "Changes of items that cannot be shown")
+LOST = Gauge("semcore_replica_lost", "1 where the replica may lack changes that others have made")
 READY = Gauge("semcore_ready", "1 once warmed up")
 QUEUE = Gauge("semcore_queue_depth", "Searches that wait for a turn in the engine")
 REFUSED = Counter(

@@ -2,19 +2,15 @@
 
 * An index that one of them has loaded, the others load as well (what was announced last is kept;
   publish and subscribe say when to look at it).
-* Items that one of them has added or deleted, the others write to their own journals (a stream,
-  which goes back a week).
-  All apply all entries in the order of the stream, their own once more, so that they end up with
-  the same items even where two have changed one at the same time.
 * Each says now and then that it is there, and which index it serves.
 
-Without Redis a replica serves on by itself, and catches up afterwards.
+:mod:`service.replication` tells of items that were added and deleted. Without Redis a replica
+serves on by itself, and catches up afterwards.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import math
 import os
@@ -32,21 +28,17 @@ import redis.exceptions
 from pydantic import BaseModel, ValidationError
 
 from semcore.errors import SemcoreError
-from semcore.journal import Change, Entry, Journal
-from service import metrics
+from semcore.journal import Journal
 from service.admin import ReplicaReport
 from service.errors import ReloadError
 from service.lifecycle import Lifecycle
+from service.replication import Replication
 from service.writer import Writer
 
 _CHANNEL, _LATEST = "semcore:index", "semcore:index:latest"
-_STREAM = "semcore:items"
 _REPLICA = "semcore:replica:"
-_KEPT = 7 * 24 * 3600  # seconds that the stream goes back
 _BEAT = 5.0  # seconds between two signs of life
 _AWAY = 1.0  # seconds until Redis is tried again, doubled up to a minute
-_WAIT = 1_000  # milliseconds that a read of the stream blocks
-_BATCH = 8  # entries read or told at a time, each with its picture
 _PATIENCE = 1.0  # seconds
 _log = logging.getLogger("semcore")
 
@@ -60,16 +52,12 @@ class Announcement(BaseModel):
     created: datetime
 
 
-class Replicated(BaseModel):
-    """A change of one item, with its picture's file."""
-
-    id: str
-    entry: Entry | None
-    picture: str = ""
-
-
 class Replicas:
-    """This replica among the others."""
+    """This replica among the others.
+
+    Attributes:
+        replication: of changes of items.
+    """
 
     def __init__(
         self,
@@ -82,20 +70,27 @@ class Replicas:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:4]}"
         self._redis = redis.asyncio.Redis.from_url(url, decode_responses=True)
         self._lifecycle = lifecycle
-        self._writer = writer
         self._journal = journal
+        self.replication = Replication(self._redis, lifecycle, writer, journal)
         self._is_ready = is_ready
         self._tasks: list[asyncio.Task[None]] = []
         self._due: Announcement | None = None  # what the others were not told yet
         self._latest: str | None = None  # what was announced last; None before Redis was asked
         self._announcing = asyncio.Lock()
-        self._ordering = asyncio.Lock()
-        self._read = asyncio.Event()  # set once all of the stream was read
-        self._complained = False
+
+    async def catch_up(self) -> None:
+        """Read the changes of all replicas, unless Redis is away."""
+        try:
+            await self.replication.catch_up()
+        except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+            _log.warning(
+                "replication: this replica serves by itself until Redis answers: %s", error
+            )
 
     def start(self) -> None:
         """Begin to listen, to tell, and to show that it is there; the service has to be ready."""
-        for work in (self._listen, self._follow, self._tell, self._beat):
+        replication = self.replication
+        for work in (self._listen, replication.follow, replication.tell, self._beat):
             self._tasks.append(asyncio.create_task(self._again(work)))
 
     async def stop(self) -> None:
@@ -205,102 +200,22 @@ class Replicas:
                 "%s serves %s, which was refused here: %s", told.origin, told.bundle, error
             )
 
-    async def _tell(self) -> None:
-        await self._until_all_is_read()
-        while True:
-            self._writer.written.clear()
-            while batch := await asyncio.to_thread(self._journal.untold, _BATCH):
-                await self._count_untold()
-                for number, change in batch:
-                    packed = await asyncio.to_thread(self._packed, change)
-                    entry: dict[Any, Any] = {
-                        "change": packed, "journal": self._journal.name, "number": number,
-                    }  # fmt: skip
-                    async with self._ordering:
-                        await self._redis.xadd(_STREAM, entry, minid=_oldest(), approximate=True)
-                        await asyncio.to_thread(self._journal.tell, number)
-            metrics.UNTOLD.set(0)
-            await self._writer.written.wait()
-
-    async def _until_all_is_read(self) -> None:
-        """The answer to what was told last may be lost; whether it was told, the stream says."""
-        self._read = asyncio.Event()
-        while not self._read.is_set():
-            await self._count_untold()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_WAIT / 1000):
-                    await self._read.wait()
-
-    async def _count_untold(self) -> None:
-        metrics.UNTOLD.set(await asyncio.to_thread(self._journal.count_untold))
-
-    async def _follow(self) -> None:
-        await self._check_place()
-        while True:
-            all_read = self._read
-            place = await asyncio.to_thread(lambda: self._journal.place)
-            found: Any = await self._redis.xread({_STREAM: place}, count=_BATCH, block=_WAIT)
-            entries = found[0][1] if found else []
-            changes = []
-            for number, fields in entries:
-                try:
-                    changes.append(await asyncio.to_thread(self._unpacked, fields["change"]))
-                except (KeyError, ValueError) as error:
-                    _log.warning("replication: entry %s is none of ours: %s", number, error)
-            mine = self._journal.name
-            told = [int(one["number"]) for _, one in entries if one.get("journal") == mine]
-            if entries:
-                # Which of our changes come after these is only known while none is on its way.
-                async with self._ordering:
-                    if told:
-                        await asyncio.to_thread(self._journal.tell, max(told))
-                    await self._writer.follow(changes, entries[-1][0])
-            if len(entries) < _BATCH:
-                all_read.set()
-
-    async def _check_place(self) -> None:
-        """Complain, once, where the stream may have lost what was not read yet."""
-        place = await asyncio.to_thread(lambda: self._journal.place)
-        if self._complained or place == "0" or int(place.split("-")[0]) >= _oldest():
-            return
-        # The oldest are cut first: where one is left, no later one is gone.
-        if not await self._redis.xrange(_STREAM, max=place, count=1):
-            self._complained = True
-            _log.error(
-                "replication: changes of items that other replicas made may be lost, since this "
-                "one was away for more than a week; start it on a bundle that was compacted since"
-            )
-
     async def _beat(self) -> None:
         while True:
-            index = self._lifecycle.current
+            index, held = self._lifecycle.current, self._lifecycle.held
             report = ReplicaReport(
                 name=self.name,
                 index_version=index.snapshot.version,
                 bundle=str(index.bundle),
-                journal=self._journal.last,
+                journal=await asyncio.to_thread(lambda: self._journal.last),
+                holds=held[0].common(*held[1:]),
+                read=await asyncio.to_thread(lambda: self._journal.read),
+                lost=self.replication.lost,
                 ready=await self._is_ready(),
             )
             seconds = math.ceil(3 * _BEAT)
             await self._redis.set(_REPLICA + self.name, report.model_dump_json(), ex=seconds)
             await self._announce()
+            await self.replication.count_untold()
+            await self.replication.trim([one.holds for one in await self.reports()])
             await asyncio.sleep(_BEAT)
-
-    def _packed(self, change: Change) -> str:
-        picture = ""
-        if change.entry is not None and change.entry.image:
-            content = (self._journal.pictures / change.entry.image).read_bytes()
-            picture = base64.b64encode(content).decode()
-        return Replicated(id=change.id, entry=change.entry, picture=picture).model_dump_json()
-
-    def _unpacked(self, text: str) -> Change:
-        told = Replicated.model_validate_json(text)
-        if told.entry is not None and told.picture:
-            content = base64.b64decode(told.picture)
-            self._journal.keep_picture(content, Path(told.entry.image).suffix)
-        return Change(told.id, told.entry)
-
-
-def _oldest() -> int:
-    """The first number of an entry that the stream keeps: milliseconds since 1970."""
-    return int(1000 * (time.time() - _KEPT))

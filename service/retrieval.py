@@ -79,7 +79,11 @@ class Retrieval:
         self.failure: Exception | None = None
         self.draining = False
         self._watch: asyncio.Task[None] | None = None
-        self._journal = Journal(settings.journal_folder)
+        self._journal = Journal(
+            settings.journal_folder,
+            settings.picture_folder,
+            has_stream=settings.redis_url is not None,
+        )
         self.lifecycle = Lifecycle(settings, self._journal)
         self.writer = Writer(self.lifecycle, self._journal, settings.max_image_pixels)
         self.replicas = (
@@ -111,6 +115,8 @@ class Retrieval:
             admission = Admission(settings.concurrent_searches, settings.queued_searches)
             self._searcher = Searcher(self._engine, settings.verified, admission, decoder)
             await self.lifecycle.start(self._searcher)
+            if self.replicas is not None:
+                await self.replicas.catch_up()
             # What stays for good is never looked through again: that takes half a second each time.
             gc.collect()
             gc.freeze()
@@ -158,6 +164,8 @@ class Retrieval:
         """Raises what :meth:`check` does, and :class:`NotReadyError` once the service is to end."""
         if self.draining:
             raise NotReadyError("the service is about to end; send searches to another one")
+        if self.replicas is not None and self.replicas.replication.lost:
+            raise NotReadyError(self.replicas.replication.lost)
         await self.check()
 
     async def _is_ready(self) -> bool:

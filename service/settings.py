@@ -22,6 +22,11 @@ class Settings(BaseSettings):
         default=None,
         description="folder for items added and deleted later; beside the bundle if left out",
     )
+    pictures: Path | None = Field(
+        default=None,
+        description="folder for the pictures of added items, the same one for all replicas; left "
+        "out: beside the bundle where there is Redis, else in the journal's",
+    )
     image_root: Path | None = Field(
         default=None, description="folder of the pictures, if not where the bundle says"
     )
@@ -161,6 +166,15 @@ class Settings(BaseSettings):
     def journal_folder(self) -> Path:
         """Where the journal lies, or will."""
         return self.journal or self.bundle.with_name(f"{self.bundle.name}.journal")
+
+    @property
+    def picture_folder(self) -> Path:
+        """Where the pictures of added items lie, or will."""
+        if self.pictures is not None:
+            return self.pictures
+        if self.redis_url is not None:
+            return self.bundle.absolute().with_name(f"{self.bundle.name}.pictures")
+        return self.journal_folder / "pictures"
 
     @model_validator(mode="after")
     def _beams_are_allowed(self) -> Self:

@@ -86,6 +86,7 @@ class Snapshot:
         """
         known = known or {}
         self._index = index
+        self._number = next(_numbers)
         self.version = version
         self.added = added
         self._listed = listed
@@ -270,7 +271,7 @@ class Snapshot:
         added: Mapping[int, Item],
     ) -> Side | None:
         folder = self._index.folder
-        stem = folder / f"{kind}.{self.version}.{next(_numbers)}"
+        stem = folder / f"{kind}.+{self._number}.{next(_numbers)}"
         layers, files, written = [], [], []
         walk = self._index.walks.get(kind)
         try:

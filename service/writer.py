@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from semcore.errors import BundleError
-from semcore.journal import Change, Entry, Journal
-from semcore.walk import MOST_TOKENS
+from semcore.change import Change, Entry, ToldChange
+from semcore.clock import Position
+from semcore.errors import BundleError, JournalError
+from semcore.journal import Journal
+from semcore.picture_folder import PictureFolder
 from service import metrics
 from service.admin import ChangeAnswer, NewItem
 from service.errors import InvalidQueryError, NotFoundError
@@ -33,83 +35,124 @@ class Writer:
         """Name items by the clusters of the current index, and add all or none of them.
 
         Raises:
-            RequestError: a picture is none, two items have the same id, or items of such a bundle
-                are named by the offline job only.
+            RequestError: a picture is none, two items have the same id, an item cannot be shown, or
+                items of such a bundle are named by the offline job only.
             JournalError: the journal cannot be written.
         """
         if len({item.id for item in items}) < len(items):
             raise InvalidQueryError("two of the items have the same id")
-        return await self._write(lambda index: [self._addition(index, item) for item in items])
+
+        def add(index: Index) -> list[Change]:
+            suffixes = [self._suffix(item) for item in items]
+            changes = [_addition(index, *one) for one in zip(items, suffixes, strict=True)]
+            self._write(index, changes, list(zip(items, suffixes, strict=True)))
+            return changes
+
+        return await self._change(add)
 
     async def delete(self, item_id: str) -> ChangeAnswer:
         """Raises :class:`NotFoundError` if there is no such item, :class:`JournalError` if the
         journal cannot be written."""
-        return await self._write(lambda index: [_deletion(index, item_id)])
 
-    async def follow(self, changes: Sequence[Change], place: str) -> None:
-        """Apply changes of replicas, read up to ``place``. Raises :class:`JournalError`.
+        def delete(index: Index) -> list[Change]:
+            if index.snapshot.get(item_id) is None and item_id not in index.set_aside:
+                raise NotFoundError(f"there is no item {item_id!r}")
+            changes = [Change(item_id, None)]
+            self._write(index, changes)
+            return changes
 
-        Items with changes that the others were not told yet are left out: those come later in the
-        order that all follow.
+        return await self._change(delete)
+
+    async def follow(
+        self, told: Sequence[ToldChange], position: Position, *, show: bool = True
+    ) -> None:
+        """Take over changes of all replicas, as they were read in the stream up to a position.
+
+        Args:
+            show: False where more of them are known to follow.
+
+        Raises :class:`JournalError` if they cannot be written, or cannot be shown yet.
         """
 
-        def earlier(_: Index) -> list[Change]:
-            untold = self._journal.untold_ids()
-            return [change for change in changes if change.id not in untold]
+        def follow(index: Index) -> list[Change]:
+            known = self._journal.name
+            self._journal.follow(told, position)
+            if show:
+                index.catch_up(self._journal)
+            return [one.change for one in told if one.origin != known]
 
-        await self._write(earlier, place)
+        await self._change(follow, own=False)
 
-    async def _write(
-        self, make: Callable[[Index], list[Change]], place: str | None = None
+    def _write(
+        self,
+        index: Index,
+        changes: Sequence[Change],
+        pictures: Sequence[tuple[NewItem, str]] = (),
+    ) -> None:
+        """Try changes, and only then write them; what cannot be shown is not acknowledged."""
+        index.catch_up(self._journal)  # else what is missing would count as shown
+        try:
+            following = index.following(changes)
+        except OSError as error:
+            raise JournalError(
+                f"the changes cannot be shown: {error}; make room in {index.folder.parent}"
+            ) from error
+        for change in changes:
+            if change.id in following.set_aside:
+                reason = following.set_aside[change.id]
+                raise InvalidQueryError(f"the item {change.id!r} cannot be added: {reason}")
+        for item, suffix in pictures:
+            if item.image is not None:
+                self._journal.keep_picture(item.image, suffix)
+        self._journal.append(changes)
+        index.show(following, self._journal)
+
+    async def _change(
+        self, make: Callable[[Index], list[Change]], *, own: bool = True
     ) -> ChangeAnswer:
-        def write(index: Index) -> list[Change]:
+        def work_on(index: Index) -> list[Change]:
             changes = make(index)
-            self._journal.append(changes, place)
-            index.catch_up(self._journal)
+            self._lifecycle.tell_changes(index)
             return changes
 
         async with self._lifecycle.writing:
             index = self._lifecycle.current
-            work = asyncio.ensure_future(asyncio.to_thread(write, index))
+            work = asyncio.ensure_future(asyncio.to_thread(work_on, index))
             try:
                 # Not left half way where the client goes: what is in the journal has to be applied.
                 changes = await asyncio.shield(work)
             finally:
                 await asyncio.wait({work})  # nor does another write begin before
-                if place is None:  # the others are told also where it cannot be shown here
+                if own:
                     self.written.set()
             for change in changes:
                 metrics.CHANGES.labels("deleted" if change.entry is None else "added").inc()
             named = {change.id: change.entry.identifier for change in changes if change.entry}
             return ChangeAnswer(index_version=index.snapshot.version, identifiers=named)
 
-    def _addition(self, index: Index, item: NewItem) -> Change:
-        image = ""
-        if item.image is not None:
-            read_upload(item.image, self._max_image_pixels)
-            image = self._journal.keep_picture(item.image, image_suffix(item.image))
-        try:
-            identifier = index.namer.name(item.kind, item.captions)
-        except BundleError as error:
-            raise InvalidQueryError(str(error)) from error
-        if len(index.spelling.tokens(identifier)) > MOST_TOKENS:
-            raise InvalidQueryError(f"the keywords of {item.id!r} have too many tokens")
-        return Change(
-            item.id,
-            Entry(
-                id=item.id,
-                kind=item.kind,
-                pair=item.pair or item.id,
-                captions=tuple(item.captions),
-                image=image,
-                metadata=item.metadata,
-                identifier=identifier.text,
-                clusters=index.manifest.clusters,
-            ),
-        )
+    def _suffix(self, item: NewItem) -> str:
+        """Of the file of an item's picture, which is read to the end; "" for a text."""
+        if item.image is None:
+            return ""
+        read_upload(item.image, self._max_image_pixels)
+        return image_suffix(item.image)
 
 
-def _deletion(index: Index, item_id: str) -> Change:
-    if index.snapshot.get(item_id) is None:
-        raise NotFoundError(f"there is no item {item_id!r}")
-    return Change(item_id, None)
+def _addition(index: Index, item: NewItem, suffix: str) -> Change:
+    try:
+        identifier = index.namer.name(item.kind, item.captions)
+    except BundleError as error:
+        raise InvalidQueryError(str(error)) from error
+    return Change(
+        item.id,
+        Entry(
+            id=item.id,
+            kind=item.kind,
+            pair=item.pair or item.id,
+            captions=tuple(item.captions),
+            image="" if item.image is None else PictureFolder.name(item.image, suffix),
+            metadata=item.metadata,
+            identifier=identifier.text,
+            clusters=index.manifest.clusters,
+        ),
+    )

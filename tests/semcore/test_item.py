@@ -1,6 +1,9 @@
 """The store returns what was written, and shows only the gallery by identifier."""
 
+import sqlite3
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +29,26 @@ def test_keeps_items(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         store.of_numbers([3])
     assert list(store.of_split("train", "image")) == ITEMS[2:]
+    store.close()
+
+
+def test_asks_for_more_items_than_sqlite_takes_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is 32,767, or 250,000 on Debian."""
+    connect = sqlite3.connect
+
+    def limited(*arguments: Any, **more: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **more)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 20)
+        return connection
+
+    items = [replace(ITEMS[0], id=f"{number:02}") for number in range(50)]
+    write_items(tmp_path / "items.sqlite", items)
+    monkeypatch.setattr(sqlite3, "connect", limited)
+    store = ItemStore(tmp_path / "items.sqlite", ("test",))
+    numbers = list(reversed(range(50)))
+    assert store.of_numbers(numbers) == [items[number] for number in numbers]
     store.close()
 
 

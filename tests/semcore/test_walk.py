@@ -84,9 +84,19 @@ def test_an_alphabet_of_many_tokens_takes_wider_codes() -> None:
     assert len(walk.allowed(ROOT)) == 70_000
 
 
+def test_identifiers_of_the_same_tokens_become_one() -> None:
+    sequences = [(5, 2, END), (1, END), (5, 2, END), (6, 4, END), (1, END), (1, END)]
+    walk = walk_of(sequences, [0, 1, 2, 3, 4, 5, 0])
+    assert walk.identifiers == 3
+    found = {}
+    for sequence in sequences:
+        spelled = walk.follow(sequence)
+        assert spelled is not None
+        found[sequence] = walk.items_of(spelled[1]).tolist()
+    assert found == {(5, 2, END): [0, 2, 6], (1, END): [1, 4, 5], (6, 4, END): [3]}
+
+
 def test_refuses_what_is_no_set_of_identifiers() -> None:
-    with pytest.raises(ValueError, match="same tokens"):
-        walk_of([(1, END), (1, END)])
     with pytest.raises(ValueError, match="one and the same token"):
         walk_of([(1, END), (1, 2)])
     with pytest.raises(ValueError, match="only there"):

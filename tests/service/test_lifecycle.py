@@ -74,7 +74,7 @@ async def test_a_journal_that_cannot_be_pruned_stops_no_reload(
 ) -> None:
     async with running(few, tmp_path / "journal") as retrieval:
         await retrieval.writer.add([new_item(random.Random(0), "new")])
-        connection = retrieval._journal._connection
+        connection = retrieval._journal._file._connection
         assert connection is not None
         connection.execute("PRAGMA query_only = 1")
         with caplog.at_level(logging.WARNING, "semcore"):

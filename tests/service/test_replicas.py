@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import random
 import threading
 import time
@@ -19,8 +18,8 @@ from prometheus_client import REGISTRY
 from redis_process import redis_server
 
 from cli.service_process import free_port
-from semcore.errors import JournalError
-from semcore.journal import Change
+from semcore.change import Change, ToldChange
+from semcore.clock import entry_of, position_of
 from service.admin import NewItem
 from service.answer import SearchOptions
 from service.retrieval import Retrieval
@@ -36,9 +35,10 @@ async def both(
     bundle: Path, folder: Path, redis_url: str
 ) -> AsyncIterator[tuple[Retrieval, Retrieval]]:
     """Two replicas on a bundle, with journals of their own below ``folder``."""
+    pictures = folder / "pictures"
     async with (
-        running(bundle, folder / "one", redis_url) as one,
-        running(bundle, folder / "two", redis_url) as two,
+        running(bundle, folder / "one", redis_url, pictures=pictures) as one,
+        running(bundle, folder / "two", redis_url, pictures=pictures) as two,
     ):
         yield one, two
 
@@ -96,9 +96,9 @@ async def test_items_reach_all_replicas(few: Path, tmp_path: Path, redis_url: st
         client = redis.Redis.from_url(redis_url)
 
         async def have_all_read() -> bool:
-            (last, _), *_ = client.xrevrange("semcore:items", count=1)
-            places = {retrieval._journal.place for retrieval in (one, two)}
-            return client.xlen("semcore:items") == 4 and places == {last.decode()}
+            (last, _), *_ = client.xrevrange("semcore:changes", count=1)
+            read = {entry_of(retrieval._journal.read.position) for retrieval in (one, two)}
+            return client.xlen("semcore:changes") == 4 and read == {last.decode()}
 
         async def agree() -> bool:
             mine, theirs = await one.item("shared"), await two.item("shared")
@@ -106,6 +106,8 @@ async def test_items_reach_all_replicas(few: Path, tmp_path: Path, redis_url: st
 
         await until(have_all_read)
         await until(agree)
+        versions = [retrieval.lifecycle.current.snapshot.version for retrieval in (one, two)]
+        assert versions[0] == versions[1]  # so that they share answers, and take cursors
         client.close()
     # One that was away catches up, and one without a journal gets everything.
     async with running(few, tmp_path / "one", redis_url) as one:
@@ -190,7 +192,9 @@ async def know_each_other(one: Retrieval, number: int = 2) -> bool:
 
 
 async def have_read(*all_of_them: Retrieval) -> bool:
-    return all(one.replicas is not None and one.replicas._read.is_set() for one in all_of_them)
+    return all(
+        one.replicas is not None and one.replicas.replication.read.is_set() for one in all_of_them
+    )
 
 
 async def untold(number: int) -> bool:
@@ -314,34 +318,26 @@ async def test_goes_on_after_an_unforeseen_error(
         assert not failures
 
 
-async def test_a_change_that_cannot_be_shown_is_told_to_others(
-    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: object) -> None:
-        raise JournalError("make room")
-
-    async with running(few, tmp_path / "journal") as retrieval:
-        monkeypatch.setattr(retrieval.lifecycle.current, "catch_up", full)
-        with pytest.raises(JournalError):
-            await retrieval.writer.add([a_text("new")])
-        assert retrieval.writer.written.is_set()
-        assert len(retrieval._journal.untold(9)) == 1
-
-
 async def test_what_was_not_told_yet_is_not_undone(few: Path, tmp_path: Path) -> None:
     async with running(few, tmp_path / "journal") as retrieval:
+        journal, follow = retrieval._journal, retrieval.writer.follow
+        at = [position_of(1, f"{number}-0") for number in range(5)]
         await retrieval.writer.add([a_text("mine"), a_text("other")])
-        (_, mine), (number, other) = retrieval._journal.untold(2)
-        retrieval._journal.tell(number)
+        (_, mine), (_, other) = journal.untold(2)
         await retrieval.writer.delete("mine")
         theirs = Change("theirs", other.entry and other.entry.model_copy(update={"id": "theirs"}))
-        await retrieval.writer.follow([mine, other, theirs], "1-0")
+        told = [
+            ToldChange(journal.name, 1, at[1], at[1], mine),
+            ToldChange(journal.name, 2, at[2], at[2], other),
+            ToldChange("another", 1, at[3], at[3], theirs),
+        ]
+        await follow(told, at[3])
         assert await lacks(retrieval, "mine")
         assert await holds(retrieval, "other")
         assert await holds(retrieval, "theirs")
         # Once it was told, what follows in the stream is later.
-        retrieval._journal.tell(retrieval._journal.last)
-        await retrieval.writer.follow([mine], "2-0")
+        journal.tell(3, at[3])
+        await follow([ToldChange("another", 2, at[4], at[4], mine)], at[4])
         assert await holds(retrieval, "mine")
 
 
@@ -352,12 +348,12 @@ async def test_what_comes_after_a_change_on_its_way_is_not_left_out(
     async with both(few, tmp_path, redis_url) as (one, two):
         tell = one._journal.tell
 
-        def late(number: int) -> None:
+        def late(number: int, position: str | None) -> None:
             noted.wait(60)
-            tell(number)
+            tell(number, position)
 
         async def told(number: int) -> bool:
-            return bool(client.xlen("semcore:items") == number)
+            return bool(client.xlen("semcore:changes") == number)
 
         monkeypatch.setattr(one._journal, "tell", late)
         await one.writer.add([a_text("short-lived")])
@@ -390,7 +386,7 @@ async def losing_the_first_answer(
 
         answering = asyncio.create_task(answer())
         while content := await reader.read(2**16):
-            last = loses and b"XADD" in content
+            last = loses and b"EVALSHA" in content and b"short-lived" in content
             if last:
                 loses = False
                 answering.cancel()
@@ -416,7 +412,7 @@ async def test_what_was_told_is_not_told_again_where_the_answer_was_lost(
     client, lost = redis.Redis.from_url(redis_url), asyncio.Event()
 
     async def told(number: int) -> bool:
-        return bool(client.xlen("semcore:items") == number)
+        return bool(client.xlen("semcore:changes") == number)
 
     async def meanwhile() -> None:
         await until(lambda: holds(two, "short-lived"))
@@ -436,40 +432,4 @@ async def test_what_was_told_is_not_told_again_where_the_answer_was_lost(
         assert await lacks(two, "short-lived")
         await until(lambda: lacks(one, "short-lived"))
         assert await told(3)
-    client.close()
-
-
-async def test_the_stream_goes_back_a_week(few: Path, tmp_path: Path, redis_url: str) -> None:
-    client = redis.Redis.from_url(redis_url)
-    for number in range(1, 151):
-        client.xadd("semcore:items", {"old": "entry"}, id=f"{number}-0")
-    async with running(few, tmp_path / "one", redis_url) as one:
-        await one.writer.add([a_text("new")])
-
-        async def is_cut() -> bool:
-            # Whole blocks of a hundred are cut.
-            return bool(client.xlen("semcore:items") == 51)
-
-        await until(is_cut)
-    client.close()
-
-
-@pytest.mark.parametrize("cut", [True, False])
-async def test_who_was_away_for_too_long_says_so(
-    few: Path, tmp_path: Path, redis_url: str, caplog: pytest.LogCaptureFixture, cut: bool
-) -> None:
-    client = redis.Redis.from_url(redis_url)
-    stream = "semcore:items"
-    for number in (1, 2):
-        client.xadd(stream, {"old": "entry"}, id=f"{number}-0")
-        if number == 2 and cut:
-            client.xtrim(stream, minid="2-0", approximate=False)
-        async with running(few, tmp_path / "one", redis_url) as one:
-
-            async def has_read(retrieval: Retrieval = one, place: str = f"{number}-0") -> bool:
-                return retrieval._journal.place == place
-
-            await until(has_read)
-    said = [record.message for record in caplog.records if record.levelno == logging.ERROR]
-    assert ["away for more than a week" in one for one in said] == [True] * cut
     client.close()
