@@ -3,9 +3,11 @@ acknowledged is lost."""
 
 import asyncio
 import io
+import mmap
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,11 +19,16 @@ from PIL import Image
 from offline.build import BuildSettings, build_bundle
 from offline.compaction import compact_bundle
 from offline.corpus import Corpus
+from semcore import tokens
 from semcore.bundle import check_bundle, read_manifest
 from semcore.encoder import Encoder
+from semcore.identifier import Identifier
 from semcore.journal import Journal
 from service.admin import NewItem
 from service.index import Index
+from service.lifecycle import Lifecycle
+from service.settings import Settings
+from service.writer import Writer
 
 pytestmark = pytest.mark.skipif(not supported, reason="needs ptrace on x86_64")
 
@@ -142,3 +149,101 @@ async def changed(bundle: Path, journal: Path) -> set[str]:
         ids = {item.id for item in retrieval.lifecycle.current.store}
         await retrieval.writer.delete(min(ids))
         return (ids - {min(ids)}) | {"new0", "new1"}
+
+
+class Life:
+    """What is done to a service, one after the other, and what could be found after each step."""
+
+    def __init__(self, bundle: Path, folder: Path) -> None:
+        self._bundle = bundle
+        self._folder = folder
+        self.done = mmap.mmap(-1, 1)  # how many steps: shared with the child, which is killed
+        index = Index(bundle)
+        ids = sorted(item.id for item in index.store)
+        index.close()
+        # Items are added, strings deleted; None compacts and loads the bundle, which prunes.
+        self._steps: list[NewItem | str | None] = [
+            a_text(0), a_picture(1), ids[0], None, a_text(2), "new0", None, "new1", None, None,
+            a_text(0), ids[1],
+        ]  # fmt: skip
+        self.found = [set(ids)]
+        for step in self._steps:
+            last = self.found[-1]
+            self.found.append(last | {step.id} if isinstance(step, NewItem) else last - {step})
+
+    def run(self) -> None:
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        self.done[0] = 0
+        settings = Settings(bundle=self._bundle, journal=self._folder)
+        journal = Journal(self._folder)
+        lifecycle = Lifecycle(settings, journal)
+        lifecycle._adopt(lifecycle.current)
+        writer = Writer(lifecycle, journal, 1000)
+        for number, step in enumerate(self._steps, start=1):
+            if isinstance(step, NewItem):
+                await writer.add([step])
+            elif step is not None:
+                await writer.delete(step)
+            else:
+                compact_bundle(self._bundle, self._folder, self._bundle)
+                await lifecycle._switch(lifecycle._open(self._bundle))
+            self.done[0] = number
+        lifecycle.close()
+        journal.close()
+
+    def check(self) -> None:
+        """After a kill: what was done is there, and what was under way, wholly or not at all."""
+        check_bundle(self._bundle)
+        journal = Journal(self._folder)
+        index = Index(self._bundle, journal)
+        known = {item.id for item in index.store} | {f"new{number}" for number in range(3)}
+        found = {one for one in known if index.snapshot.get(one) is not None}
+        done = self.done[0]
+        assert found in self.found[done : done + 2]
+        item = index.snapshot.get("new1")
+        if item is not None:
+            path = index.snapshot.image_path(item)
+            assert path is not None
+            Image.open(path).verify()
+        index.close()
+        journal.close()
+
+
+class _Namer:
+    def name(self, _kind: str, captions: list[str]) -> Identifier:
+        return Identifier(1, tuple(captions[0].split()))
+
+
+@pytest.mark.parametrize("stride", STRIDES)
+def test_a_service_that_changes_is_compacted_and_reloads(
+    stride: int, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, untouched = bundle.parent, tmp_path / "untouched"
+    shutil.copytree(place, untouched)
+    # The child is forked with the tokenizer, and needs no encoder.
+    monkeypatch.setattr(Index, "namer", _Namer())
+    load = cache(tokens.load_tokenizer)
+    for module in ("service.index", "offline.compaction", "offline.binding"):
+        monkeypatch.setattr(f"{module}.load_tokenizer", load)
+    life = Life(bundle, place / "journal")
+    life.run()
+    life.check()
+    reached = set()
+    shutil.rmtree(place)
+    shutil.copytree(untouched, place)
+    for _ in kills(life.run, place, 3 * stride if stride > 1 else 1):
+        life.check()
+        reached.add(life.done[0])
+        # It goes on from there: nothing that is left stands in the way.
+        if Journal(place / "journal").name:
+            compact_bundle(bundle, place / "journal", bundle)
+            assert not [name for name in remains(place) if name.endswith(".stage")]
+        life.check()
+        shutil.rmtree(place)
+        shutil.copytree(untouched, place)
+    assert len(reached) > 3
+    assert life.done[0] == len(life.found) - 1
+    life.check()
+    assert not list((place / "journal" / "pictures").iterdir())
