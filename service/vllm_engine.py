@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 _BLOCK = 32
+_PICTURES_GIB = 0.25
 _EMBEDDED = 256  # pictures whose visual tokens are kept
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM knows
 _SAID = 64  # tokens of a text by which pictures are judged
@@ -91,6 +92,8 @@ class VllmEngine:
             "async_scheduling": False,  # a step of the beams begins with the answers of the last
             "logprobs_mode": "processed_logits",
             "limit_mm_per_prompt": {"image": 1, "video": 0},
+            # vLLM keeps 4 GiB of pictures in each of two processes, unless told.
+            "mm_processor_cache_gb": _PICTURES_GIB,
             "enable_mm_embeds": embedder is not None,
             "gpu_memory_utilization": settings.gpu_memory_utilization,
             "block_size": _BLOCK if current_platform.is_cpu() else None,
