@@ -26,6 +26,7 @@ from semcore.bundle import (
 )
 from semcore.change import Entry
 from semcore.errors import BundleError, JournalError, SemcoreError
+from semcore.fingerprint import check_model
 from semcore.item import ADDED, Item, ItemStore
 from semcore.journal import Journal
 from semcore.naming import Namer
@@ -51,12 +52,13 @@ def compact_bundle(
         BundleError: the bundle is missing, damaged or not trained, or lacks changes that the
             journal does not have either.
         JournalError: there is no journal, or it cannot be read.
-        ModelError: the model is missing.
+        ModelError: the model is missing, or another one lies in its place.
     """
     manifest = check_bundle(bundle)
     if manifest.model is None:
         raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
     model = manifest.model.folder(bundle)
+    check_model(model, bundle, manifest.model.fingerprint, manifest.model.sample)
     changes = Journal(journal, pictures)
     try:
         if not changes.name:
