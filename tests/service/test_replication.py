@@ -324,6 +324,35 @@ async def test_a_stream_that_was_lost_is_followed_by_another(
     client.close()
 
 
+async def test_what_came_before_a_stream_a_new_replica_cannot_give_to_a_bundle(
+    few: Path, bundle: Path, tmp_path: Path, redis_url: str
+) -> None:
+    older = copied(few, tmp_path / "older")
+    async with replica(bundle, tmp_path / "one", redis_url) as one:
+        await one.writer.add([a_text("early")])
+        await in_step(one)
+        compact_bundle(bundle, tmp_path / "one", bundle)
+        await one.lifecycle.reload(None)
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushall()
+        await one.writer.add([a_text("late")])
+
+        async def goes_on() -> bool:
+            return one._journal.epoch.startswith("2:") and not one._journal.count_untold()
+
+        await until(goes_on)
+        async with replica(bundle, tmp_path / "two", redis_url) as two:
+            await two.check_ready()
+            await in_step(one, two)
+            with pytest.raises(ReloadError, match="lacks changes of items"):
+                await two.lifecycle.reload(older)
+            await one.lifecycle.reload(older)  # whose journal has them all
+            assert {"early", "late"} <= set(await texts(one))
+        async with replica(older, tmp_path / "three", redis_url) as three:
+            with pytest.raises(NotReadyError, match="others began with a bundle"):
+                await three.check_ready()
+
+
 async def test_an_older_dump_is_no_way_back(bundle: Path, tmp_path: Path) -> None:
     """Redis comes back from a dump that lacks what was told since."""
     port, folder = free_port(), tmp_path / "redis"

@@ -442,12 +442,12 @@ def _try(world: World, examples: int, steps: int) -> None:
 
 @pytest.mark.usefixtures("fast")
 def test_nothing_is_lost_by_replicas(built: tuple[Stored, ...], redis_url: str) -> None:
-    _try(World(built, redis_url), examples=12, steps=40)
+    _try(World(built, redis_url), examples=25, steps=50)
 
 
 @pytest.mark.usefixtures("fast")
 def test_nothing_is_lost_without_redis(built: tuple[Stored, ...]) -> None:
-    _try(World(built, None), examples=6, steps=30)
+    _try(World(built, None), examples=10, steps=30)
 
 
 @pytest.mark.slow
