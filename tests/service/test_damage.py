@@ -102,7 +102,8 @@ async def test_a_disk_that_is_full_refuses_changes_and_serves_on(
             await retrieval.writer.add([new_item(random.Random(0), "new")])
         assert retrieval.lifecycle.current.snapshot is before
         monkeypatch.undo()
-        # What is in the journal is not lost: it is there with the next change.
+        # A change that was refused is stored nowhere, and does not come with the next one.
+        assert retrieval._journal.last == 0
         await retrieval.writer.add([new_item(random.Random(0), "newer")])
-        assert await retrieval.item("new") is not None
+        assert await retrieval.item("new") is None
         assert await retrieval.item("newer") is not None
