@@ -181,7 +181,8 @@ class Replication:
         reason = lost and (
             f"this replica may lack changes of items: {lost}; it holds those up to "
             f"{held or 'none'}. Compact the bundle with the journal of a replica that is ready "
-            "('semcore compact'), and load it here"
+            "('semcore compact'), and load it here; where none is ready, delete the key "
+            "semcore:epoch in Redis, so that all replicas tell their changes anew"
         )
         if reason != self.lost:
             if reason:

@@ -214,6 +214,30 @@ async def test_what_was_not_told_yet_is_not_compacted(
         assert await has(one, "untold")
 
 
+async def test_where_no_replica_is_ready_another_stream_mends_it(
+    bundle: Path, tmp_path: Path, redis_url: str
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    async with replica(bundle, tmp_path / "one", redis_url) as one:
+        await one.writer.add([a_text("first")])
+        await in_step(one)
+    client.xadd(STREAM, {"key": "of nobody"})
+    client.xtrim(STREAM, maxlen=0, approximate=False)
+    async with (
+        replica(bundle, tmp_path / "one", redis_url) as one,
+        replica(bundle, tmp_path / "two", redis_url) as two,
+    ):
+        assert one.replicas is not None
+        assert two.replicas is not None
+        replications = [one.replicas.replication, two.replicas.replication]
+        assert all("delete the key semcore:epoch" in each.lost for each in replications)
+        client.delete("semcore:epoch")
+        await until(lambda: has(two, "first"))
+        assert not any(each.lost for each in replications)
+        assert await texts(one) == await texts(two)
+    client.close()
+
+
 async def test_a_new_replica_that_lacks_changes_is_not_ready(
     few: Path, bundle: Path, tmp_path: Path, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -230,6 +230,9 @@ class Machine(RuleBasedStateMachine):
     def mend(self) -> None:
         """What a replica that is lost is told to do makes it whole."""
         self.settle()
+        if not self._sound():  # what they had to read was cut off, their own changes too
+            self.lose_redis()
+            self.settle()
         one = self._sound()[0]
         before = len(self.stored)
         if not one.journal.name:
@@ -322,17 +325,10 @@ class Machine(RuleBasedStateMachine):
 
     def _read(self, one: Replica) -> None:
         """Join and read to the end."""
-        joins = one.replication._epoch is None or one.epoch != self.epoch
-        if joins and not one.replication.lost:
-            before = set(one.known)
-            self._run(_turns(one.replication))
-            if not one.replication.lost:
-                if self.epoch > 1:  # what the bundle does not hold is told once more
-                    self.stream |= before - one.bundle.held
-                one.epoch = self.epoch
-        else:
-            self._run(_turns(one.replication))
+        self._run(_turns(one.replication))
         if not one.replication.lost:
+            if one.epoch != self.epoch > 1:  # what the bundle does not hold is told once more
+                self.stream |= one.known - one.bundle.held
             self._run(_turns(one.replication))
             one.epoch = self.epoch
             one.known |= self.stream | one.bundle.held
