@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 
 from cli.demo import SERVICE, demo_bundle
-from service.index import Index
+from service.engine.vllm_engine import VllmEngine
+from service.index.index import Index
 from service.settings import Settings
-from service.vllm_engine import VllmEngine
 
 _MAX_LOGPROBS = 200  # those of stock beam search with 100 beams
 

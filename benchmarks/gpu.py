@@ -22,12 +22,12 @@ from benchmarks.plot import bars
 from benchmarks.scale import save_walks
 from benchmarks.throughput import searches_a_second
 from cli.demo import demo_bundle
-from semcore.prompt import identifier_prompt
-from service.admission import Admission
-from service.answer import Verify
-from service.search import Searcher, SearchParameters
+from semcore.model.prompt import identifier_prompt
+from service.index.snapshot import Side
+from service.schemas.answer import Verify
+from service.search.searcher import Searcher, SearchParameters
 from service.settings import Settings
-from service.snapshot import Side
+from service.traffic.admission import Admission
 
 CLIENTS = 16
 _IMAGE_SIZE = 448
@@ -83,9 +83,9 @@ def random_bundle(source: Path, folder: Path, layers: int) -> Path:
         Qwen2Config,
     )
 
-    from offline.backbone import make_processor
-    from offline.binding import bind_bundle, bound_model
-    from semcore.tokens import load_tokenizer
+    from offline.bundle.binding import bind_bundle, bound_model
+    from offline.model.backbone import make_processor
+    from semcore.identifiers.tokens import load_tokenizer
 
     trained = bound_model(source)
     assert trained is not None, "the bundle has no model"

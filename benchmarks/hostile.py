@@ -30,8 +30,8 @@ from benchmarks.plot import bars
 from benchmarks.soak import watched
 from cli.demo import SERVICE, demo_bundle
 from cli.service_process import free_port, serving
-from semcore.bundle import read_manifest
-from semcore.item import ItemStore
+from semcore.bundle.bundle import read_manifest
+from semcore.bundle.item import ItemStore
 
 _HONEST = 8
 _PROBES = 0.05  # seconds between two

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from benchmarks.measure import argument_parser, interleaved, medians, record
 from benchmarks.plot import bars
 from benchmarks.synthetic import draw_identifiers, invented_spelling, spell, walk_over
-from semcore.walk import Walk
-from service.trie_mask import WalkTensors, allowed_pairs
+from semcore.trie.walk import Walk
+from service.beams.mask import WalkTensors, allowed_pairs
 
 SIZES = (31_783, 123_287, 1_000_000, 10_000_000)
 BEAMS = 50

@@ -23,8 +23,8 @@ from benchmarks.synthetic import (
     texts,
     walk_over,
 )
-from semcore.walk import ROOT, file_names, load_walk
-from service.trie_mask import WalkTensors, allowed_pairs
+from semcore.trie.walk import ROOT, file_names, load_walk
+from service.beams.mask import WalkTensors, allowed_pairs
 
 SIZES = (31_783, 1_000_000, 10_000_000)
 CLUSTERS = 128

@@ -16,8 +16,8 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.measure import argument_parser, record
 from cli.demo import SERVICE, demo_bundle
 from cli.service_process import serving
-from semcore.bundle import read_manifest
-from semcore.item import ItemStore
+from semcore.bundle.bundle import read_manifest
+from semcore.bundle.item import ItemStore
 
 _MEASURED = """() => {
   const answered = performance.getEntriesByName("answered")[0].startTime;

@@ -15,8 +15,8 @@ from contextlib import asynccontextmanager
 
 from benchmarks.measure import argument_parser, record
 from cli.service_process import free_port
-from service.lifetime import Lifetime
-from service.redis_cache import RedisCache
+from service.cache.redis_cache import RedisCache
+from service.cache.ttl import Lifetime
 
 _PAUSE = 0.002  # seconds between two lookups
 

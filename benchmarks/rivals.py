@@ -13,15 +13,15 @@ from vllm.entrypoints.generate.beam_search.online import BeamSearchOnlineMixin
 from vllm.inputs import tokens_input
 from vllm.sampling_params import BeamSearchParams, RequestOutputKind
 
-from offline.backbone import load_model
-from offline.candidates import Query, constrained_beams
-from offline.pictures import Pixels
-from semcore.prompt import Direction
-from semcore.walk import Walk
-from service.beam import Answer, Beam, BeamSearch, Row
-from service.layer_files import LayerFiles
-from service.snapshot import Side
-from service.trie_processor import position_argument
+from offline.image_inputs import Pixels
+from offline.model.backbone import load_model
+from offline.training.candidates import Query, constrained_beams
+from semcore.model.prompt import Direction
+from semcore.trie.walk import Walk
+from service.beams.beam_search import Answer, Beam, BeamSearch, Row
+from service.beams.layer_files import LayerFiles
+from service.beams.logits_processor import position_argument
+from service.index.snapshot import Side
 
 if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM

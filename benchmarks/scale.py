@@ -18,10 +18,10 @@ from benchmarks.demo_engine import DemoEngine, add_arguments, start_demo
 from benchmarks.measure import argument_parser, interleaved, interleaved_async, medians, record
 from benchmarks.plot import lines
 from benchmarks.synthetic import Spelling, draw_identifiers, walk_over
-from semcore.identifier import Identifier
-from semcore.prompt import identifier_prompt
-from semcore.tokens import IdentifierTokenizer, load_tokenizer
-from service.snapshot import Side
+from semcore.identifiers.identifier import Identifier
+from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
+from semcore.model.prompt import identifier_prompt
+from service.index.snapshot import Side
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 BEAM_WIDTH = 20

@@ -14,9 +14,9 @@ from benchmarks.demo_engine import DemoEngine, add_arguments, start_demo
 from benchmarks.measure import argument_parser, interleaved_async, medians, record
 from benchmarks.plot import bars
 from benchmarks.rivals import HuggingFaceBeams, RequestBeams, StockBeams
-from semcore.prompt import identifier_prompt
-from service.admission import Admission
-from service.search import Searcher, SearchParameters
+from semcore.model.prompt import identifier_prompt
+from service.search.searcher import Searcher, SearchParameters
+from service.traffic.admission import Admission
 
 BEAM_WIDTHS = (20, 50)
 VERIFIED = 10

@@ -24,11 +24,11 @@ from benchmarks.plot import timeline
 from benchmarks.wrk import Load, load, loading
 from cli.demo import SERVICE, demo_bundle
 from cli.service_process import serving
-from offline.binding import bind_bundle, bound_model
-from offline.build import BuildSettings, build_bundle
-from offline.corpus import read_corpus
-from semcore.bundle import read_manifest
-from semcore.item import ItemStore
+from offline.bundle.binding import bind_bundle, bound_model
+from offline.bundle.build import BuildSettings, build_bundle
+from offline.corpus.reader import read_corpus
+from semcore.bundle.bundle import read_manifest
+from semcore.bundle.item import ItemStore
 
 CLIENTS = 64
 _PATH = "/search/text-to-image"

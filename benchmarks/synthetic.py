@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semcore.identifier import Identifier
-from semcore.walk import Walk
-from semcore.walk_builder import build_walk
+from semcore.identifiers.identifier import Identifier
+from semcore.trie.walk import Walk
+from semcore.trie.walk_builder import build_walk
 
 KEYWORDS = 4
 _LETTERS = np.array(list("etaoinshrdlucmfwypvbgk"))

@@ -13,7 +13,7 @@ from benchmarks.demo_engine import DemoEngine, add_arguments, processor_seconds,
 from benchmarks.measure import argument_parser, interleaved_async, medians, record
 from benchmarks.plot import lines
 from benchmarks.rivals import StockBeams
-from semcore.prompt import identifier_prompt
+from semcore.model.prompt import identifier_prompt
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 BEAM_WIDTH = 20

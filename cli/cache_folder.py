@@ -14,7 +14,7 @@ def cache_folder(name: str) -> Path:
     sources = Path(__file__).parent.parent
     digest = hashlib.sha256()
     for package in _MAKERS:
-        for file in sorted((sources / package).glob("*.py")):
+        for file in sorted((sources / package).rglob("*.py")):
             digest.update(file.read_bytes())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "semcore" / f"{name}-{digest.hexdigest()[:12]}"

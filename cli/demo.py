@@ -43,8 +43,8 @@ def demo(
     What was made is kept below the user's cache folder, and used again as long as the program
     stays the same.
     """
-    from semcore.bundle import read_manifest
-    from semcore.calibration import read_calibration
+    from semcore.bundle.bundle import read_manifest
+    from semcore.bundle.calibration import read_calibration
     from semcore.flush import write_whole
 
     bundle = demo_bundle()
@@ -74,7 +74,7 @@ def demo(
 
 def demo_bundle() -> Path:
     """The trained bundle of the demo, from the user's cache or made now."""
-    from semcore.bundle import read_manifest
+    from semcore.bundle.bundle import read_manifest
 
     folder = cache_folder("demo")
     bundle = folder / "bundle"
@@ -87,12 +87,12 @@ def demo_bundle() -> Path:
 
 
 def _make(folder: Path, bundle: Path) -> None:
-    from offline.binding import bind_bundle
-    from offline.build import BuildSettings, build_bundle
-    from offline.corpus import read_corpus
-    from offline.demo_corpus import write_demo_corpus, write_warm_up_corpus
-    from offline.presets import TINY
-    from offline.training import train_model
+    from offline.bundle.binding import bind_bundle
+    from offline.bundle.build import BuildSettings, build_bundle
+    from offline.corpus.reader import read_corpus
+    from offline.demo.demo_corpus import write_demo_corpus, write_warm_up_corpus
+    from offline.training.presets import TINY
+    from offline.training.stages import train_model
 
     corpus, warm_up = folder / "corpus", folder / "warm-up"
     if not (warm_up / "captions.jsonl").exists():
@@ -112,8 +112,8 @@ def _show_searches(url: str, bundle: Path) -> None:
     """Two searches by text and two by picture, with what should have been found."""
     from cli.answer import print_items
     from cli.connection import Connection
-    from semcore.bundle import read_manifest
-    from semcore.item import Item, ItemStore
+    from semcore.bundle.bundle import read_manifest
+    from semcore.bundle.item import Item, ItemStore
 
     manifest = read_manifest(bundle)
     store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
@@ -137,7 +137,7 @@ def _calibrate(url: str, bundle: Path, queries: int, key: str) -> None:
     """Find out when verification may be left out, and serve the bundle that says so."""
     import httpx
 
-    from offline.calibration import calibrate
+    from offline.evaluation.calibration import calibrate
 
     typer.echo("\ncalibrating")
     asyncio.run(calibrate(url, bundle, limit=queries))
@@ -147,8 +147,8 @@ def _calibrate(url: str, bundle: Path, queries: int, key: str) -> None:
 
 def _measure(url: str, bundle: Path, queries: int, folder: Path) -> str:
     """The table of recall; the whole report is written into the folder."""
-    from offline.evaluation import evaluate, markdown_table
-    from offline.report import write_report
+    from offline.evaluation.evaluation import evaluate, markdown_table
+    from offline.evaluation.report import write_report
 
     typer.echo("\nmeasuring recall")
     found = asyncio.run(evaluate(url, bundle, limit=queries, folder=folder))

@@ -31,8 +31,8 @@ def evaluate(
     image_root: ImageRoot = None,
 ) -> None:
     """Measure recall on held-out queries: in full, without GSV, and without the constraint."""
-    from offline import evaluation
-    from offline.report import write_report
+    from offline.evaluation import evaluation
+    from offline.evaluation.report import write_report
 
     found = asyncio.run(
         evaluation.evaluate(
@@ -67,7 +67,7 @@ def calibrate(
 ) -> None:
     """Find out how to weigh candidates, and when to leave verification out, and write that into the
     bundle; reload it afterwards."""
-    from offline.calibration import calibrate as measure
+    from offline.evaluation.calibration import calibrate as measure
 
     found = asyncio.run(
         measure(
@@ -100,7 +100,7 @@ def calibrate(
 
 
 def _tell_unasked(asked: Container[str]) -> None:
-    from semcore.prompt import DIRECTIONS
+    from semcore.model.prompt import DIRECTIONS
 
     for direction in DIRECTIONS:
         if direction not in asked:

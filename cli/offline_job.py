@@ -21,7 +21,7 @@ def corpus(
     ] = False,
 ) -> None:
     """Draw the demo corpus: scenes with five captions each, many of them near-duplicates."""
-    from offline.demo_corpus import demo_captions, write_demo_corpus
+    from offline.demo.demo_corpus import demo_captions, write_demo_corpus
 
     if captions_only:
         out.mkdir(parents=True, exist_ok=True)
@@ -77,12 +77,12 @@ def build(
     ] = 0,
 ) -> None:
     """Give every item an identifier and write the index bundle."""
-    from offline.binding import bind_bundle, bound_model
-    from offline.build import BuildSettings, build_bundle
-    from offline.captioner import caption_corpus
-    from offline.corpus import SOURCE_CAPTIONS, read_corpus
+    from offline.bundle.binding import bind_bundle, bound_model
+    from offline.bundle.build import BuildSettings, build_bundle
+    from offline.corpus.captioner import caption_corpus
+    from offline.corpus.reader import SOURCE_CAPTIONS, read_corpus
     from offline.workers import RayWorkers
-    from semcore.bundle import read_manifest
+    from semcore.bundle.bundle import read_manifest
 
     if source_captions is None:
         source_captions = read_manifest(like).corpus.source_captions if like else SOURCE_CAPTIONS
@@ -153,10 +153,10 @@ def train(
 
     from accelerate import PartialState
 
-    from offline.binding import bind_bundle
-    from offline.corpus import read_corpus
-    from offline.presets import preset
-    from offline.training import train_model
+    from offline.bundle.binding import bind_bundle
+    from offline.corpus.reader import read_corpus
+    from offline.training.presets import preset
+    from offline.training.stages import train_model
 
     given: dict[str, Any] = {
         "epochs": epochs, "gsv_queries": gsv_queries, "batch_size": batch_size,
@@ -195,7 +195,7 @@ def compact(
 
     The service may go on meanwhile; reload its index afterwards.
     """
-    from offline.compaction import compact_bundle
+    from offline.bundle.compaction import compact_bundle
 
     folder = journal or bundle.with_name(f"{bundle.name}.journal")
     manifest = compact_bundle(bundle, folder, out or bundle, pictures)

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from semcore.client import SemcoreClient, ServiceError
 from semcore.errors import PictureError
-from semcore.picture import open_picture
+from semcore.pictures.picture import open_picture
 
 _ROWS = 8
 _WIDE = 4  # times as wide as high, from which on the width is what bounds a picture

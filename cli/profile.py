@@ -16,7 +16,7 @@ from semcore.errors import SemcoreError
 
 if TYPE_CHECKING:
     from cli.connection import Connection
-    from semcore.item import Kind
+    from semcore.bundle.item import Kind
 
 _WIDTH = 24
 
@@ -128,8 +128,8 @@ def hash_of(name: str) -> int:
 
 def _queries(bundle: Path, by_picture: bool, count: int) -> Iterator[str]:
     """Captions, or paths of pictures, from the bundle's test split if it has one."""
-    from semcore.bundle import read_manifest
-    from semcore.item import ItemStore
+    from semcore.bundle.bundle import read_manifest
+    from semcore.bundle.item import ItemStore
 
     manifest = read_manifest(bundle)
     store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)

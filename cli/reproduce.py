@@ -53,12 +53,12 @@ def reproduce(
 
     Run again after an interruption, it goes on where it stopped.
     """
-    from offline.budgets import choose_budget
-    from offline.corpus import CAPTIONS_FILE, Corpus, read_corpus
-    from offline.demo_corpus import write_demo_corpus, write_warm_up_corpus
-    from offline.recipes import choose
-    from offline.reproduction import Reproduction
-    from offline.results import write_results
+    from offline.corpus.reader import CAPTIONS_FILE, Corpus, read_corpus
+    from offline.demo.demo_corpus import write_demo_corpus, write_warm_up_corpus
+    from offline.reproduction.budgets import choose_budget
+    from offline.reproduction.experiments import choose
+    from offline.reproduction.results import write_results
+    from offline.reproduction.runner import Reproduction
 
     spent = choose_budget(budget, base, gallery or ["test"])
     chosen = choose(recipe, spent, only or ())

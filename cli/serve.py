@@ -19,8 +19,8 @@ def serve(
 ) -> None:
     """Serve a trained bundle over HTTP. All settings are environment variables; see README."""
     from cli.configuration import read_settings
-    from semcore.bundle import check_bundle
-    from semcore.journal import Journal
+    from semcore.bundle.bundle import check_bundle
+    from semcore.journal.journal import Journal
     from service.app import create_app
     from service.server import run
 

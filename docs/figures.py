@@ -20,12 +20,12 @@ from sklearn.neighbors import NearestNeighbors
 
 from cli.demo import demo_bundle
 from docs.subject import Spelled, Subject, search
-from semcore.bundle import read_manifest
-from semcore.encoder import mean_vectors
-from semcore.identifier import Identifier, global_token
-from semcore.item import Item
-from semcore.keywords import word_vectorizer
-from semcore.walk import ROOT
+from semcore.bundle.bundle import read_manifest
+from semcore.bundle.item import Item
+from semcore.identifiers.encoder import mean_vectors
+from semcore.identifiers.identifier import Identifier, global_token
+from semcore.identifiers.keywords import word_vectorizer
+from semcore.trie.walk import ROOT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from offline.backbone import load_model
-from semcore.bundle import ITEMS, read_manifest
-from semcore.clusters import Clusters
-from semcore.encoder import Encoder
-from semcore.item import Item, ItemStore
-from semcore.layers import Layer, Layers
-from semcore.prompt import identifier_prompt
-from semcore.walk import load_walk
-from service.beam import Answer, Beam, BeamSearch, Row
+from offline.model.backbone import load_model
+from semcore.bundle.bundle import ITEMS, read_manifest
+from semcore.bundle.item import Item, ItemStore
+from semcore.identifiers.clusters import Clusters
+from semcore.identifiers.encoder import Encoder
+from semcore.model.prompt import identifier_prompt
+from semcore.trie.layers import Layer, Layers
+from semcore.trie.walk import load_walk
+from service.beams.beam_search import Answer, Beam, BeamSearch, Row
 
 Spelled = tuple[int, ...]
 

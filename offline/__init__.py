@@ -1,3 +1,3 @@
 """The offline job: corpus → identifiers → bundle → trained model."""
 
-import semcore.torchvision_shim  # noqa: F401  (before whatever imports transformers)
+import semcore.model.torchvision_shim  # noqa: F401  (before whatever imports transformers)

@@ -15,9 +15,9 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from semcore.bundle import read_manifest
+from semcore.bundle.bundle import read_manifest
+from semcore.bundle.item import KINDS, Item, ItemStore
 from semcore.errors import ModelError
-from semcore.item import KINDS, Item, ItemStore
 
 _CHUNK = 500
 

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from offline.progress import progress
-from semcore.encoder import Encoder, Vectors
 from semcore.errors import SemcoreError
-from semcore.keywords import KeywordRanker, Keywords
+from semcore.identifiers.encoder import Encoder, Vectors
+from semcore.identifiers.keywords import KeywordRanker, Keywords
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
@@ -135,7 +135,7 @@ class SpreadEncoder(Encoder):
 
 
 class SpreadRanking:
-    """Keywords, as :func:`semcore.keywords.extract_keywords` wants them ranked, from workers."""
+    """Keywords from workers, as :func:`semcore.identifiers.keywords.extract_keywords` wants."""
 
     def __init__(self, workers: Workers, texts: int = _TEXTS) -> None:
         """``texts``: of a batch."""

@@ -14,17 +14,17 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from semcore.errors import SemcoreError
-from service import admin_routes, page_routes, probe_routes, routes
-from service.body_limit import BodyLimit
-from service.failure import error_answer, failed
-from service.keys import Keyring
-from service.logs import RequestLog
-from service.repeats import AnswerRepeats
+from service.engine.vllm_engine import VllmEngine
+from service.http import admin_routes, health_routes, page_routes, routes
+from service.http.api_keys import Keyring
+from service.http.body_limit import BodyLimit
+from service.http.error_responses import error_answer, failed
+from service.http.response_cache import AnswerRepeats
 from service.retrieval import EngineStarter, Retrieval
 from service.server import LastAnswer
 from service.settings import Settings
-from service.tracing import TraceRequests
-from service.vllm_engine import VllmEngine
+from service.telemetry.logs import RequestLog
+from service.telemetry.tracing import TraceRequests
 
 
 def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.start) -> FastAPI:
@@ -57,7 +57,7 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
     )
     admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
     app.state.keyring = Keyring.read(settings.keys, admin_key)
-    for routes_of in (routes, admin_routes, probe_routes, page_routes):
+    for routes_of in (routes, admin_routes, health_routes, page_routes):
         app.include_router(routes_of.router)
     # The last one added is the outermost.
     app.add_middleware(AnswerRepeats, state=app.state, most=settings.cache_size)

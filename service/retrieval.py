@@ -12,35 +12,35 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from semcore.bundle.item import Item, Kind
 from semcore.errors import EngineError, SemcoreError
-from semcore.eyesight import side_seen
-from semcore.item import Item, Kind
-from semcore.journal import Journal
-from semcore.prompt import Direction
-from service import metrics
-from service.admission import Admission
-from service.answer import SearchAnswer, SearchOptions, rendered_aside
-from service.cache import Cache, open_cache
-from service.cursor import Cursor
-from service.deadline import Deadline
-from service.decoder import Decoder
-from service.engine import Engine
+from semcore.journal.journal import Journal
+from semcore.model.eyesight import side_seen
+from semcore.model.prompt import Direction
+from service.cache.answer_cache import Cache, open_cache
+from service.cache.single_flight import SingleFlight
+from service.engine.protocol import Engine
+from service.engine.vllm_engine import VllmEngine
+from service.engine.watchdog import WatchedEngine
 from service.errors import DeadlineError, InvalidQueryError, NotReadyError, OverloadedError
-from service.lifecycle import Lifecycle
-from service.lookup import look_up
-from service.question import Question, question
-from service.renditions import Renditions
-from service.replicas import Replicas
-from service.search import Searcher
+from service.index.identifier_tree import TreeAnswer, tree
+from service.index.lookup import look_up
+from service.index.renditions import Renditions
+from service.index.snapshot import Snapshot
+from service.living.bundle_watcher import watch_bundle
+from service.living.item_writer import Writer
+from service.living.reload import Lifecycle
+from service.living.replicas import Replicas
+from service.schemas.answer import SearchAnswer, SearchOptions, rendered_aside
+from service.search.cursor import Cursor
+from service.search.decoder import Decoder
+from service.search.query_image import Upload, check_upload
+from service.search.request import Question, question
+from service.search.searcher import Searcher
 from service.settings import Settings
-from service.single_flight import SingleFlight
-from service.snapshot import Snapshot
-from service.tree import TreeAnswer, tree
-from service.upload import Upload, check_upload
-from service.vllm_engine import VllmEngine
-from service.watch import watch_bundle
-from service.watchdog import WatchedEngine
-from service.writer import Writer
+from service.telemetry import metrics
+from service.traffic.admission import Admission
+from service.traffic.deadline import Deadline
 
 EngineStarter = Callable[[Path, Settings], Engine]
 _OUTCOMES: dict[type[Exception], str] = {OverloadedError: "refused", DeadlineError: "late"}
@@ -233,7 +233,7 @@ class Retrieval:
             return await look_up(_item, index.snapshot, item_id)
 
     async def tree(self, kind: Kind, beginning: str, branches: int, items: int) -> TreeAnswer:
-        """A place in the tree of identifiers of the current index (:func:`service.tree.tree`)."""
+        """A place in the current index (:func:`service.index.identifier_tree.tree`)."""
         with self.lifecycle.lease() as index:
             return await asyncio.to_thread(tree, index.snapshot, kind, beginning, branches, items)
 

@@ -14,10 +14,10 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.logs import configure_logs
-from service.protocol import bounded_protocol
+from service.http.connection import bounded_protocol
 from service.settings import Settings
-from service.tracing import configure_tracing
+from service.telemetry.logs import configure_logs
+from service.telemetry.tracing import configure_tracing
 
 _LAST = 0.3  # seconds for requests of connections that are open when the service stops listening
 

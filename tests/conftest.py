@@ -13,11 +13,11 @@ from moment import MOMENT, SERVICE
 from redis_process import redis_server
 
 from cli.service_process import free_port, serving
-from offline.binding import bind_bundle
-from offline.build import BuildSettings, build_bundle
-from offline.corpus import Corpus, read_corpus
-from offline.demo_corpus import write_demo_corpus
-from offline.training import train_model
+from offline.bundle.binding import bind_bundle
+from offline.bundle.build import BuildSettings, build_bundle
+from offline.corpus.reader import Corpus, read_corpus
+from offline.demo.demo_corpus import write_demo_corpus
+from offline.training.stages import train_model
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # The same examples each time, however long they take.

@@ -1,3 +1,3 @@
 """Python runs this as it starts, in processes that inherit the path set by the shim."""
 
-import semcore.torchvision_shim  # noqa: F401
+import semcore.model.torchvision_shim  # noqa: F401

@@ -11,7 +11,7 @@ from benchmarks.synthetic import (
     texts,
     walk_over,
 )
-from semcore.identifier import Identifier
+from semcore.identifiers.identifier import Identifier
 
 
 def test_identifiers_differ_and_are_spelled() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from cli.main import app
-from service.keys import Keyring
+from service.http.api_keys import Keyring
 
 
 def test_makes_a_key_that_works(tmp_path: Path) -> None:

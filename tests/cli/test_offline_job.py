@@ -7,9 +7,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cli.main import app
-from offline.demo_corpus import write_demo_corpus
-from semcore.bundle import check_bundle
-from semcore.calibration import Calibration, read_calibration, write_calibration
+from offline.demo.demo_corpus import write_demo_corpus
+from semcore.bundle.bundle import check_bundle
+from semcore.bundle.calibration import Calibration, read_calibration, write_calibration
 
 
 def test_builds_and_reports_bad_rows(tmp_path: Path) -> None:

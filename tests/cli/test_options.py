@@ -16,13 +16,13 @@ from cli.options import (
     SplitValue,
     VerifyValue,
 )
-from offline.budgets import BUDGETS
-from offline.corpus import SPLITS
-from offline.presets import PRESETS
-from offline.recipes import recipes
+from offline.corpus.reader import SPLITS
+from offline.reproduction.budgets import BUDGETS
+from offline.reproduction.experiments import recipes
+from offline.training.presets import PRESETS
+from semcore.bundle.item import Kind
 from semcore.client import URL
-from semcore.item import Kind
-from service.answer import Verify
+from service.schemas.answer import Verify
 
 PROGRAM = "from cli.main import app; app(prog_name='semcore')"
 # Where torch has been imported it stands for the children of the process to import it, too.

@@ -16,14 +16,14 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.service_process import serving
-from offline.budgets import BUDGETS
-from offline.corpus import Corpus
-from offline.recipes import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
-from offline.reproduction import Reproduction
-from offline.results import write_results
-from semcore.calibration import read_calibration
+from offline.corpus.reader import Corpus
+from offline.reproduction.budgets import BUDGETS
+from offline.reproduction.experiments import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
+from offline.reproduction.results import write_results
+from offline.reproduction.runner import Reproduction
+from semcore.bundle.calibration import read_calibration
 from semcore.errors import SemcoreError
-from semcore.prompt import DIRECTIONS
+from semcore.model.prompt import DIRECTIONS
 
 LIMIT = 6
 BUDGET = replace(

@@ -9,8 +9,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from semcore.bundle import read_manifest
-from semcore.item import ItemStore
+from semcore.bundle.bundle import read_manifest
+from semcore.bundle.item import ItemStore
 
 Semcore = Callable[..., Result]
 

@@ -21,7 +21,7 @@ from markdown import Markdown
 from typer.testing import CliRunner
 
 from cli.main import app
-from offline.corpus import Corpus
+from offline.corpus.reader import Corpus
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]

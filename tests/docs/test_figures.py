@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from docs.figures import draw_beams, draw_clusters, draw_identifier, draw_trie
 from docs.subject import Subject, search
-from semcore.identifier import Identifier
+from semcore.identifiers.identifier import Identifier
 
 QUERY = "two red boats at night"
 BEAMS = 4

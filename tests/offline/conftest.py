@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from semcore.item import Item, ItemStore
+from semcore.bundle.item import Item, ItemStore
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 
 from offline import stored_items
 from offline.stored_items import StoredItems
-from semcore.item import ItemStore
+from semcore.bundle.item import ItemStore
 
 
 def test_reads_what_the_store_holds(trained: Path) -> None:

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import ray
 
-from offline.build import BuildSettings, build_bundle
-from offline.corpus import Corpus
+from offline.bundle.build import BuildSettings, build_bundle
+from offline.corpus.reader import Corpus
 from offline.workers import Here, RayWorkers, SpreadEncoder, SpreadRanking, Workers
-from semcore.encoder import Encoder
+from semcore.bundle.item import ItemStore
 from semcore.errors import ModelError, SemcoreError
-from semcore.item import ItemStore
-from semcore.keywords import KeywordRanker
+from semcore.identifiers.encoder import Encoder
+from semcore.identifiers.keywords import KeywordRanker
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,8 @@ def test_vectors_and_keywords_are_those_of_one_process() -> None:
 def test_a_bundle_built_on_ray_is_the_same(
     corpus: Corpus, tmp_path: Path, on_ray: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offline.build.SpreadEncoder", partial(SpreadEncoder, texts=256))
-    monkeypatch.setattr("offline.build.SpreadRanking", partial(SpreadRanking, texts=100))
+    monkeypatch.setattr("offline.bundle.build.SpreadEncoder", partial(SpreadEncoder, texts=256))
+    monkeypatch.setattr("offline.bundle.build.SpreadRanking", partial(SpreadRanking, texts=100))
     build_bundle(corpus, tmp_path / "here", BuildSettings())
     build_bundle(corpus, tmp_path / "ray", BuildSettings(), workers=on_ray)
     here, there = (ItemStore(tmp_path / name / "items.sqlite", ()) for name in ("here", "ray"))

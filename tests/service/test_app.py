@@ -15,8 +15,8 @@ from models import another_model
 from PIL import Image
 
 from semcore.errors import EngineError, ModelError
-from service.engine import Found, Prompt
-from service.index import Index
+from service.engine.protocol import Found, Prompt
+from service.index.index import Index
 from service.retrieval import Retrieval
 from service.settings import Settings
 

@@ -14,10 +14,10 @@ from fake_engine import FakeEngine
 from PIL import Image
 
 from semcore.errors import EngineError
-from service.answer import SearchAnswer, SearchOptions
-from service.engine import Engine, Found
+from service.engine.protocol import Engine, Found
 from service.errors import NotReadyError, ReloadError
 from service.retrieval import Retrieval
+from service.schemas.answer import SearchAnswer, SearchOptions
 from service.settings import Settings
 
 OPTIONS = SearchOptions(top_k=3)

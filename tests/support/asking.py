@@ -1,8 +1,8 @@
 """Asks the service without HTTP."""
 
-from semcore.prompt import Direction
-from service.answer import SearchOptions
+from semcore.model.prompt import Direction
 from service.retrieval import Retrieval
+from service.schemas.answer import SearchOptions
 
 
 async def asked(

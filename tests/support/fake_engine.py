@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from semcore.errors import EngineError
-from semcore.identifier import Identifier
-from semcore.layers import Layers
-from semcore.tokens import IdentifierTokenizer, end_token, load_tokenizer
-from service.beam import Answer, BeamSearch, Row
-from service.engine import Found, Picture, Prompt
+from semcore.identifiers.identifier import Identifier
+from semcore.identifiers.tokens import IdentifierTokenizer, end_token, load_tokenizer
+from semcore.trie.layers import Layers
+from service.beams.beam_search import Answer, BeamSearch, Row
+from service.engine.protocol import Found, Picture, Prompt
+from service.index.snapshot import Side
 from service.settings import Settings
-from service.snapshot import Side
 
 
 class FakeEngine:

@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from transformers import InternVLConfig, InternVLForConditionalGeneration, LlamaConfig
 
-from offline.backbone import load_model, make_processor, save_model
-from offline.tiny import create_tiny_model
-from semcore.frozen_vision import CHANNELS, CONFIG_KEY, NAME, TOKENS
+from offline.model.backbone import load_model, make_processor, save_model
+from offline.model.tiny import create_tiny_model
+from semcore.model.frozen_vision import CHANNELS, CONFIG_KEY, NAME, TOKENS
 
 
 def create_frozen_model(texts: list[str], folder: Path) -> None:

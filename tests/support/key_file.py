@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from service.keys import Scope
+from service.http.api_keys import Scope
 
 
 def write_keys(path: Path) -> Path:

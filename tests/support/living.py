@@ -10,8 +10,8 @@ from typing import Any
 from fake_engine import FakeEngine
 from PIL import Image
 
-from service.admin import NewItem
 from service.retrieval import Retrieval
+from service.schemas.admin import NewItem
 from service.settings import Settings
 
 WORDS = ("red", "blue", "green", "boat", "house", "dog", "tree", "night", "snow", "two", "three")

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from semcore.bundle import MANIFEST, ModelRecord, read_manifest
-from semcore.fingerprint import model_fingerprint, model_sample
+from semcore.bundle.bundle import MANIFEST, ModelRecord, read_manifest
+from semcore.model.fingerprint import model_fingerprint, model_sample
 
 
 def copied(bundle: Path, to: Path, model: Path | None = None, *, sampled: bool = True) -> Path:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from offline.presets import TINY
+from offline.training.presets import TINY
 
 MOMENT = replace(TINY, align_epochs=1.0, epochs=2.0, image_repeats=4, gsv_queries=16)
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from semcore.walk import Walk
-from semcore.walk_builder import build_walk
+from semcore.trie.walk import Walk
+from semcore.trie.walk_builder import build_walk
 
 
 def walk_of(

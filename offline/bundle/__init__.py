@@ -1,0 +1,1 @@
+"""Builds bundles, binds a model to one, and compacts a journal into one."""

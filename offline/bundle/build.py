@@ -1,0 +1,335 @@
+"""The offline job: corpus → vectors → identifiers → trie → bundle."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import CountVectorizer
+
+from offline.corpus.reader import SPLITS, Corpus, Picture, held_out_rule, text_id
+from offline.identifiers.clusters import cluster_words, fit_clusters
+from offline.identifiers.schemes import SCHEMES, SID, Material, Scheme, Whole
+from offline.workers import Here, SpreadEncoder, SpreadRanking, Workers
+from semcore.bundle.bundle import (
+    ITEMS,
+    REPORT,
+    TOKENS,
+    CorpusRecord,
+    Manifest,
+    Order,
+    SettingsRecord,
+    check_place,
+    read_manifest,
+    staged,
+)
+from semcore.bundle.item import KINDS, Item, write_items
+from semcore.errors import CorpusError
+from semcore.identifiers.clusters import Clusters, assign_clusters
+from semcore.identifiers.encoder import Encoder, Vectors, mean_vectors
+from semcore.identifiers.identifier import Identifier, global_token, is_token
+from semcore.identifiers.keywords import (
+    KeywordRanker,
+    Ranking,
+    corpus_vectorizer,
+    extract_keywords,
+    word_frequencies,
+)
+from semcore.trie.trie import Trie
+
+_WORST_COLLISIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """How identifiers are made.
+
+    Attributes:
+        gallery: the splits that can be found; all if empty.
+        scheme: a name of :data:`offline.identifiers.schemes.SCHEMES`.
+        views: most identifiers of a picture: beside the one of all its source captions, one each
+            of the first ones by themselves.
+        image_order, text_order: of the keywords: as KeyBERT has them, which is the paper's, or the
+            rarest or the commonest of the corpus first. A query that is a text has the rare words
+            of the picture that it looks for; one that is a picture shows what is common surely.
+    """
+
+    clusters: int = 128
+    keywords: int = 4
+    cluster_words: int = 5
+    encoder: str = ""
+    seed: int = 0
+    gallery: tuple[str, ...] = ()
+    scheme: str = SID
+    views: int = 1
+    image_order: Order = "rarest"
+    text_order: Order = "commonest"
+
+
+def build_bundle(
+    corpus: Corpus,
+    out: Path,
+    settings: BuildSettings,
+    like: Path | None = None,
+    encoder: Encoder | None = None,
+    workers: Workers | None = None,
+) -> Manifest:
+    """Give every item an identifier and write the bundle ``out``; it has no model yet.
+
+    Args:
+        like: a bundle whose clusters are used again, so that its model fits this bundle too.
+        encoder: in place of one loaded for this job.
+        workers: who make vectors and keywords, in place of this process.
+
+    Raises:
+        CorpusError: a picture has no caption, none has a word, or there is no such split or scheme.
+        BundleError: ``like`` is no bundle, or something else lies at ``out``.
+    """
+    silent = next((picture for picture in corpus.pictures if not picture.sources), None)
+    if silent is not None:
+        raise CorpusError(f"the picture {silent.id} has no caption; name a model with --captioner")
+    if like is not None:
+        older = read_manifest(like).settings
+        settings = BuildSettings(**{**older.model_dump(), "gallery": settings.gallery})
+    check_place(out)
+    scheme = SCHEMES.get(settings.scheme)
+    if scheme is None:
+        raise CorpusError(f"{settings.scheme!r} is none of the schemes {', '.join(SCHEMES)}")
+    gallery = settings.gallery or SPLITS
+    there = {picture.split for picture in corpus.pictures}
+    if settings.gallery and (strange := set(settings.gallery) - there):
+        raise CorpusError(
+            f"no picture is of the split {', '.join(sorted(strange))}; there are "
+            f"{', '.join(sorted(there))}"
+        )
+    entries = _entries(corpus.pictures, settings.views)
+    # 1. Vectors: of each caption, and for a picture the mean of its sources.
+    rank = SpreadRanking(workers or Here())
+    if workers is not None:
+        encoder = SpreadEncoder(settings.encoder, workers)
+    encoder = encoder or Encoder(settings.encoder)
+    captions = encoder.encode([caption for entry in entries for caption in entry.sources])
+    vectors = mean_vectors(captions, [len(entry.sources) for entry in entries])
+    documents = [" ".join(entry.sources) for entry in entries]
+    # 2. Global IDs, learned from the training split where there is one.
+    whole = np.array([not entry.is_view for entry in entries])
+    learned = whole & np.array([entry.item.split == "train" for entry in entries])
+    if not learned.any():
+        learned = whole
+    vectorizer = corpus_vectorizer(documents)
+    if like is None:
+        frequencies = word_frequencies(documents, vectorizer)
+        centroids = fit_clusters(vectors[learned], settings.clusters, settings.seed)
+        chosen = [document for document, use in zip(documents, learned, strict=True) if use]
+        said = cluster_words(
+            chosen,
+            assign_clusters(vectors[learned], centroids),
+            len(centroids),
+            vectorizer,
+            settings.cluster_words,
+        )
+        clusters = Clusters(centroids, said, frequencies)
+    else:
+        clusters = Clusters.load(like)
+    assignment = clusters.assign(vectors)
+    # 3. Lexical IDs, or what another scheme has in their place.
+    clustered = _Clustered(vectors, learned, assignment, clusters)
+    keywords = _Keywords(encoder, documents, clustered, vectorizer, settings.keywords, rank)
+    items = _folded(_identified(entries, documents, clustered, keywords, scheme, settings, corpus))
+    # 4. Bundle.
+    manifest = Manifest(
+        corpus=CorpusRecord(
+            name=corpus.name,
+            fingerprint=corpus.fingerprint,
+            image_root=str(corpus.image_root),
+            held_out_rule=held_out_rule(corpus.source_captions),
+            source_captions=corpus.source_captions,
+        ),
+        settings=SettingsRecord(
+            **{**asdict(settings), "clusters": len(clusters.centroids), "gallery": tuple(gallery)}
+        ),
+        counts=count_items(items, gallery),
+    )
+    with staged(out, manifest) as stage:
+        write_item_files(stage, items, gallery)
+        clusters.save(stage)
+        (stage / TOKENS).write_text(json.dumps(_new_tokens(items, clusters.words)))
+        (stage / REPORT).write_text(json.dumps(_report(corpus, items, gallery), indent=2))
+    return manifest
+
+
+def write_item_files(stage: Path, items: Sequence[Item], gallery: Sequence[str]) -> None:
+    """The store of all items, and the tries of those that can be found."""
+    write_items(stage / ITEMS, items, gallery)
+    for kind in KINDS:
+        shown = (i for i in items if i.kind == kind and i.split in gallery)
+        trie = Trie.build(text for item in shown for text in item.identifiers)
+        trie.save(stage / f"{kind}.marisa")
+
+
+def count_items(items: Sequence[Item], gallery: Sequence[str]) -> dict[str, int]:
+    """All items, and of each kind those that can be found and their identifiers."""
+    counts = {"items": len(items)}
+    for kind in KINDS:
+        shown = [item for item in items if item.kind == kind and item.split in gallery]
+        counts[f"{kind}s"] = len(shown)
+        counts[f"{kind}_identifiers"] = len({text for i in shown for text in i.identifiers})
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An item before it has an identifier, and the captions that it is made of."""
+
+    item: Item
+    sources: tuple[str, ...]
+    is_view: bool = False
+
+
+def _entries(pictures: Sequence[Picture], views: int) -> list[_Entry]:
+    entries = []
+    for picture in pictures:
+        sources = picture.sources
+        split, pair, metadata = picture.split, picture.id, picture.metadata
+        document = " ".join(sources)
+        image = Item(
+            pair, "image", split, pair, False, document, picture.image, "", metadata=metadata
+        )
+        entries.append(_Entry(image, sources))
+        if len(sources) > 1:
+            entries += [_Entry(image, (caption,), True) for caption in sources[: views - 1]]
+        for number, caption in enumerate(picture.captions or sources):
+            name, held_out = text_id(pair, number), caption not in sources
+            text = Item(name, "text", split, pair, held_out, caption, "", "", metadata=metadata)
+            entries.append(_Entry(text, (caption,)))
+    return entries
+
+
+@dataclass(frozen=True, slots=True)
+class _Clustered:
+    """All entries and their clusters; see :class:`offline.identifiers.schemes.Material`."""
+
+    vectors: Vectors
+    learned: NDArray[np.bool_]
+    assignment: NDArray[np.int64]
+    clusters: Clusters
+
+
+@dataclass(frozen=True)
+class _Keywords:
+    """Keywords of any of the entries, made only where a scheme wants them."""
+
+    encoder: Encoder
+    documents: list[str]
+    clustered: _Clustered
+    vectorizer: CountVectorizer
+    count: int
+    rank: Ranking
+
+    @cached_property
+    def _ranker(self) -> KeywordRanker:
+        return KeywordRanker.of(self.encoder, self.vectorizer, self.count)
+
+    def of(
+        self, rows: NDArray[np.int64], order: Order, deduplicated: bool
+    ) -> list[tuple[str, ...]]:
+        clusters = self.clustered.clusters
+        said = clusters.words
+        return extract_keywords(
+            self._ranker,
+            [self.documents[row] for row in rows],
+            self.clustered.vectors[rows],
+            self.clustered.assignment[rows],
+            said if deduplicated else [[]] * len(said),
+            self.vectorizer,
+            order,
+            clusters.frequencies,
+            self.rank,
+        )
+
+
+def _identified(
+    entries: Sequence[_Entry],
+    documents: Sequence[str],
+    clustered: _Clustered,
+    keywords: _Keywords,
+    scheme: Scheme,
+    settings: BuildSettings,
+    corpus: Corpus,
+) -> list[Item]:
+    """The items with their identifiers, which need to differ within a kind only."""
+    items: list[Item] = []
+    whole = Whole(clustered.vectors, clustered.learned, settings.seed)
+    for kind in KINDS:
+        rows = np.array([row for row, entry in enumerate(entries) if entry.item.kind == kind])
+        own = [entries[row].item for row in rows]
+        order = settings.image_order if kind == "image" else settings.text_order
+        material = Material(
+            captions=[documents[row] for row in rows],
+            whole=whole,
+            rows=rows,
+            clusters=clustered.assignment[rows],
+            pictures=[corpus.image_root / item.image if item.image else None for item in own],
+            keywords=partial(keywords.of, rows, order),
+        )
+        items += [
+            replace(item, identifier=identifier.text)
+            for item, identifier in zip(own, scheme.identify(material), strict=True)
+        ]
+    return items
+
+
+def _folded(items: Sequence[Item]) -> list[Item]:
+    """One item an id: identifiers of further ones of the same id become its views."""
+    found: dict[str, Item] = {}
+    for item in items:
+        first = found.setdefault(item.id, item)
+        if item.identifier not in first.identifiers:
+            found[item.id] = replace(first, views=(*first.views, item.identifier))
+    return list(found.values())
+
+
+def _new_tokens(items: Sequence[Item], said: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
+    """The tokens that a model needs beside words, each with the words that it is near to.
+
+    There is one for each cluster, also for one that has no item yet.
+    """
+    texts = {text for item in items for text in item.identifiers}
+    parts = {part for text in texts for part in Identifier.parse(text).parts}
+    codes = sorted(part for part in parts if is_token(part))
+    clusters = {global_token(cluster): words for cluster, words in enumerate(said)}
+    if not clusters.keys() & set(codes):
+        return dict.fromkeys(codes, ())
+    return {**clusters, **{code: () for code in codes if code not in clusters}}
+
+
+def _report(corpus: Corpus, items: Sequence[Item], gallery: Sequence[str]) -> dict[str, Any]:
+    bad_rows = [asdict(row) for row in corpus.bad_rows]
+    long_rows = [asdict(row) for row in corpus.long_rows]
+    return {
+        "bad_rows": bad_rows,
+        "long_rows": long_rows,
+        "passed_over": corpus.passed_over,
+        "collisions": collisions(items, gallery),
+    }
+
+
+def collisions(items: Sequence[Item], gallery: Sequence[str]) -> dict[str, Any]:
+    """For each kind the share of gallery items that share their identifier, and the worst."""
+    found: dict[str, Any] = {}
+    for kind in KINDS:
+        shown = Counter(i.identifier for i in items if i.kind == kind and i.split in gallery)
+        sharing = sum(count for count in shown.values() if count > 1)
+        found[kind] = {
+            "rate": sharing / max(1, shown.total()),
+            "items": sharing,
+            "worst": [pair for pair in shown.most_common(_WORST_COLLISIONS) if pair[1] > 1],
+        }
+    return found

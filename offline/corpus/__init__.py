@@ -1,0 +1,1 @@
+"""Reads a corpus, and captions pictures that have no captions."""

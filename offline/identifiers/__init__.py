@@ -1,0 +1,1 @@
+"""Gives identifiers to all items of a corpus."""

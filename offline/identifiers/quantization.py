@@ -1,0 +1,89 @@
+"""Codes that stand for vectors: what rival identifiers are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans, MiniBatchKMeans
+
+from semcore.identifiers.encoder import Vectors
+
+
+def residual_codes(
+    vectors: Vectors, learned: NDArray[np.bool_], levels: int, size: int, seed: int
+) -> NDArray[np.int64]:
+    """Residual quantisation by k-means, level by level, as IRGen and AVG quantise pictures.
+
+    1. k-means over what is left of the vectors, at first the vectors themselves.
+    2. The nearest centroid is the code of the level; what it leaves goes to the next one.
+
+    Args:
+        vectors: float32 [items, dimension].
+        learned: bool [items], those that the centroids are learned from.
+        size: codes of a level.
+
+    Returns:
+        int64 [items, levels].
+    """
+    left = vectors.copy()
+    codes = np.empty((len(vectors), levels), dtype=np.int64)
+    for level in range(levels):
+        means = MiniBatchKMeans(
+            n_clusters=min(size, int(learned.sum())),
+            random_state=seed + level,
+            n_init=3,
+            batch_size=4096,
+        ).fit(left[learned])
+        codes[:, level] = means.predict(left)
+        left -= means.cluster_centers_[codes[:, level]].astype(np.float32)
+    return codes
+
+
+def tree_codes(vectors: Vectors, branches: int, leaf: int, seed: int) -> list[tuple[int, ...]]:
+    """Hierarchical k-means: the path to each vector, and its place in the leaf (DSI, section 3.2).
+
+    1. k-means into ``branches`` clusters.
+    2. A cluster of more than ``leaf`` vectors is divided in the same way.
+    3. In a smaller one the vectors are numbered at random.
+
+    Args:
+        vectors: float32 [items, dimension].
+
+    Returns:
+        For each vector a path of its own.
+    """
+    rng = np.random.default_rng(seed)
+    paths: list[tuple[int, ...]] = [()] * len(vectors)
+
+    def divide(rows: NDArray[np.int64], path: tuple[int, ...]) -> None:
+        if len(rows) <= leaf:
+            for place, row in enumerate(rng.permutation(rows)):
+                paths[row] = (*path, place)
+            return
+        different = len(np.unique(vectors[rows], axis=0))
+        if different == 1:  # equal vectors cannot be told apart
+            cluster = np.arange(len(rows)) % branches
+        else:
+            means = KMeans(n_clusters=min(branches, different), random_state=seed, n_init=1)
+            cluster = means.fit_predict(vectors[rows])
+        for branch in np.unique(cluster):
+            divide(rows[cluster == branch], (*path, int(branch)))
+
+    divide(np.arange(len(vectors)), ())
+    return paths
+
+
+def unique_suffixes(keys: Sequence[object], seed: int) -> list[int | None]:
+    """Random numbers that tell equal keys apart; None for a key that occurs once."""
+    rng = np.random.default_rng(seed)
+    groups: dict[object, list[int]] = {}
+    for row, key in enumerate(keys):
+        groups.setdefault(key, []).append(row)
+    suffixes: list[int | None] = [None] * len(keys)
+    for rows in groups.values():
+        if len(rows) > 1:
+            for row, number in zip(rows, rng.permutation(len(rows)), strict=True):
+                suffixes[row] = int(number)
+    return suffixes

@@ -1,0 +1,109 @@
+"""Pictures as a model takes them: pixels for its vision tower, or what a frozen encoder saw."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import ProcessorMixin
+
+from offline.progress import progress
+from semcore.model.eyesight import FROZEN, side_of
+from semcore.model.frozen_vision import CHANNELS, TOKENS, FrozenVision, has_frozen_vision
+from semcore.pictures.picture import open_picture
+
+_CACHE_PIXELS = 96 * 96
+_CACHED_PICTURES = 10_000  # of that size 1.1 GB
+_CHUNK = 64
+_FEATURES, _PATHS = "features.npy", "paths.json"
+
+
+class PictureReader(Protocol):
+    def __call__(self, paths: Sequence[Path]) -> Tensor:
+        """Of each picture what the model takes, float32 [len(paths), ...]."""
+        ...
+
+
+class Pixels:
+    """Pictures as the vision tower takes them, one tile each; small ones are kept in memory."""
+
+    def __init__(self, processor: ProcessorMixin) -> None:
+        self._processor = processor.image_processor
+        self._side = side_of(self._processor.to_dict())
+        self._kept: OrderedDict[Path, Tensor] = OrderedDict()
+
+    def __call__(self, paths: Sequence[Path]) -> Tensor:
+        """Pixel values, float32 [len(paths), 3, height, width]."""
+        return torch.stack([self._one(path) for path in paths])
+
+    def _one(self, path: Path) -> Tensor:
+        if path in self._kept:
+            return self._kept[path]
+        picture = open_picture(path, self._side)
+        values = self._processor(picture, crop_to_patches=False, return_tensors="pt")
+        values = torch.as_tensor(values["pixel_values"][0]).float()
+        if values[0].numel() <= _CACHE_PIXELS:
+            self._kept[path] = values
+            if len(self._kept) > _CACHED_PICTURES:
+                self._kept.popitem(last=False)
+        return values
+
+
+class Features:
+    """What the frozen encoder saw: of the pictures in a folder written by :func:`write_features`
+    from the file, which is mapped and not read whole; of others anew."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._rows: dict[str, int] = {}
+        self._encoder: FrozenVision | None = None
+        if folder is not None:
+            paths: list[str] = json.loads((folder / _PATHS).read_text())
+            self._rows = {path: row for row, path in enumerate(paths)}
+            self._table = np.load(folder / _FEATURES, mmap_mode="r")
+
+    def __call__(self, paths: Sequence[Path]) -> Tensor:
+        """Features, float32 [len(paths), tokens, channels]."""
+        return torch.stack([self._one(path) for path in paths])
+
+    def _one(self, path: Path) -> Tensor:
+        row = self._rows.get(str(path))
+        if row is not None:
+            return torch.from_numpy(self._table[row].astype(np.float32))
+        if self._encoder is None:
+            self._encoder = FrozenVision()
+        return self._encoder([open_picture(path, FROZEN)])[0]
+
+
+def picture_reader(processor: ProcessorMixin, model: Path, features: Path) -> PictureReader:
+    """What fits the model in a folder; ``features``: what the frozen encoder saw, if it sees by
+    one."""
+    return Features(features) if has_frozen_vision(model) else Pixels(processor)
+
+
+def write_features(paths: Sequence[Path], folder: Path) -> None:
+    """Write what the frozen encoder sees of each picture, float16, a chunk at a time."""
+    folder.mkdir(parents=True)
+    shape = (len(paths), TOKENS, CHANNELS)
+    table = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+        folder / _FEATURES, mode="w+", dtype=np.float16, shape=shape
+    )
+    row = 0
+    for features in see_pictures(paths):
+        table[row : row + len(features)] = features.numpy()
+        row += len(features)
+    table.flush()
+    (folder / _PATHS).write_text(json.dumps([str(path) for path in paths]))
+
+
+def see_pictures(paths: Sequence[Path]) -> Iterator[Tensor]:
+    """What the frozen encoder sees, a chunk of pictures at a time, in order: float32
+    [pictures of the chunk, tokens, channels]."""
+    encoder = FrozenVision()
+    for start in progress(range(0, len(paths), _CHUNK), "looking at pictures"):
+        yield encoder([open_picture(path, FROZEN) for path in paths[start : start + _CHUNK]])

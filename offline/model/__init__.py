@@ -1,0 +1,1 @@
+"""Backbones: how they are made, loaded, adapted and saved."""

@@ -1,0 +1,1 @@
+"""Remakes the paper's tables, with all rivals."""

@@ -1,0 +1,1 @@
+"""Trains a model on a bundle, stage by stage."""

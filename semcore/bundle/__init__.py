@@ -1,0 +1,1 @@
+"""The files of a bundle: manifest, items, calibration, canary queries, picture table."""

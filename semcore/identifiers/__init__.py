@@ -1,0 +1,1 @@
+"""Structured identifiers: Global ID, Lexical ID, their tokens, and how items are named."""

@@ -1,0 +1,1 @@
+"""Changes of items that a bundle does not hold yet."""

@@ -1,0 +1,1 @@
+"""What both sides know of a model: prompts, adapter, frozen vision, fingerprint."""

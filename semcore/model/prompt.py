@@ -1,0 +1,83 @@
+"""The words in which the model is asked, in training and in service alike.
+
+The layout is ChatML, which all of the InternVL family speaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from semcore.bundle.item import Kind
+from semcore.text import one_line
+
+PROMPT_VERSION = "2"
+IMAGE = "<IMG_CONTEXT>"
+ANSWERS = ("Yes", "No")
+TOLD_WORDS = 256
+TOLD_CHARACTERS = 2_000
+
+Direction = Literal["text-to-image", "image-to-text"]
+DIRECTIONS: tuple[Direction, ...] = ("text-to-image", "image-to-text")
+
+
+def target_kind(direction: Direction) -> Kind:
+    """The kind of item that a search of this direction finds."""
+    return "image" if direction == "text-to-image" else "text"
+
+
+def normalise_query(text: str) -> str:
+    """One line in composed form, without ``<``, with which all special tokens begin."""
+    return one_line(text.replace("<", " "))
+
+
+def excerpt(text: str) -> str:
+    """As much of a corpus's text as the model is told, in training and in service: its beginning,
+    at most :data:`TOLD_WORDS` and :data:`TOLD_CHARACTERS`. What people ask is never cut."""
+    words = text[: 2 * TOLD_CHARACTERS].split()[:TOLD_WORDS]
+    return " ".join(words)[:TOLD_CHARACTERS].rstrip()
+
+
+def identifier_prompt(direction: Direction, query: str = "") -> str:
+    """Asks for an identifier; ``query`` is the text looked for (unused for an image)."""
+    if direction == "text-to-image":
+        return _asking(normalise_query(query), "image")
+    return _asking(IMAGE, "text")
+
+
+def blank_prompt(kind: Kind) -> str:
+    """Asks for an identifier of any item of a kind, without a query."""
+    return _asking("", kind)
+
+
+def indexing_prompt(kind: Kind, text: str = "") -> str:
+    """Asks for an item's own identifier, as rival schemes must learn it by heart; ``text`` is that
+    of a text (unused for an image)."""
+    return _asking(IMAGE if kind == "image" else normalise_query(text), kind)
+
+
+def verification_prompt(keywords: Sequence[str], text: str) -> str:
+    """Asks whether a picture and a text belong together (paper 3.3); answered by :data:`ANSWERS`.
+
+    One of the two is the query, the other a candidate with its ``keywords``. The picture stands
+    first, so that what the engine has computed of it serves all prompts that begin with it. The
+    keywords stand last: before the text, its words would find themselves there and not look at the
+    picture.
+    """
+    return _chat(f"{IMAGE} {normalise_query(text)} ({' '.join(keywords)})\nMatch?")
+
+
+def description_prompt(picture: str = IMAGE) -> str:
+    """Asks for a caption of a picture; of none if ``picture`` is empty."""
+    return _chat(
+        f"{picture}\nDescribe the image in one sentence: what is seen, how many, in which colours, "
+        "where."
+    )
+
+
+def _asking(content: str, kind: Kind) -> str:
+    return _chat(f"{content}\nIdentifier of the {kind}:")
+
+
+def _chat(user: str) -> str:
+    return f"<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"

@@ -1,0 +1,1 @@
+"""Pictures as a viewer shows them: formats, colours, decoding."""

@@ -1,0 +1,1 @@
+"""All identifiers as a trie, and the walk over tokens that is searched."""

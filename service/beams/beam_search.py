@@ -1,0 +1,178 @@
+"""Constrained beam search: the likeliest identifiers of some walks for one query.
+
+The semantics are those of Hugging Face's ``generate`` with ``num_beams``, ``early_stopping=False``
+and no length penalty, held to the walk by ``prefix_allowed_tokens_fn``; the tests compare the two.
+
+This module knows of no engine. A :class:`BeamSearch` says of which *rows* it wants the next
+token's probabilities, is told them, and says which rows go on, which end and which begin.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semcore.trie.layers import Layers, Leaves, Positions
+from semcore.trie.walk import DONE
+
+_BEATEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A token of an identifier, its log-probability after those before it, and the likeliest others
+    that could have stood there."""
+
+    token: int
+    logprob: float
+    beaten: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """A finished identifier: its leaves in the layers, and the sum of its log-probabilities.
+
+    There are no leaves for a sequence that no layer holds (unconstrained search only), and no
+    choices unless the search was traced.
+    """
+
+    leaves: Leaves
+    logprob: float
+    choices: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model says of the token that follows a row.
+
+    Attributes:
+        chosen: the token that the engine spelled, with which it can go on at no cost.
+        tokens: int [candidates], the likeliest tokens, best first.
+        logprobs: float [candidates], over the whole vocabulary; -inf where the layers forbid.
+    """
+
+    chosen: int
+    tokens: NDArray[np.int32]
+    logprobs: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A beam under way: the tokens it has spelled, where they lead, and their log-probability.
+
+    ``parent`` is the row that it branched off from, None for the first one.
+    """
+
+    positions: Positions
+    tokens: tuple[int, ...] = ()
+    leaves: Leaves = ()
+    logprob: float = 0.0
+    parent: int | None = None
+    choices: tuple[Choice, ...] = ()
+
+
+class BeamSearch:
+    """The beams of one search; ``rows`` are those under way, by number. Of a search that is traced
+    ``trail`` has the positions of those after each step, and every beam its choices.
+
+    A row that goes on keeps its number if the engine has chosen its token, for then the engine's
+    own request goes on as well; every other one is new.
+    """
+
+    def __init__(
+        self, layers: Layers, beam_width: int, *, constrained: bool = True, traced: bool = False
+    ) -> None:
+        self.rows: dict[int, Row] = {0: Row(layers.root)}
+        self._layers = layers
+        self._beam_width = beam_width
+        self._constrained = constrained
+        self._traced = traced
+        self.trail: list[list[Positions]] = []
+        self._finished: list[Beam] = []
+        self._spelled = 0
+        self._numbers = 1
+
+    @property
+    def beams(self) -> list[Beam]:
+        """Up to ``beam_width`` finished identifiers, likeliest first (paper 3.2.3)."""
+        return self._finished
+
+    @property
+    def is_lost(self) -> bool:
+        """It ended with nothing: the engine could follow the layers no further."""
+        return self._constrained and not self.rows and not self._finished
+
+    def advance(self, answers: Mapping[int, Answer]) -> None:
+        """Spell one more token; ``answers`` holds one for each row.
+
+        After the last one ``rows`` is empty.
+        """
+        parents = list(self.rows)
+        logprobs = np.concatenate(
+            [answers[parent].logprobs + self.rows[parent].logprob for parent in parents]
+        )
+        tokens = np.concatenate([answers[parent].tokens for parent in parents])
+        origins = np.repeat(
+            np.arange(len(parents)), [len(answers[parent].tokens) for parent in parents]
+        )
+        # Twice as many as there are beams, since each of these may have come to its end.
+        best = np.lexsort((tokens, origins, -logprobs))[: 2 * self._beam_width]
+        best = best[np.isfinite(logprobs[best])]
+        self._spelled += 1
+        following: dict[int, Row] = {}
+        for rank, place in enumerate(best.tolist()):
+            parent, token = parents[origins[place]], int(tokens[place])
+            row = self._spell(parent, token, float(logprobs[place]), answers[parent])
+            if token == self._layers.end:
+                if rank < self._beam_width:
+                    self._finished.append(self._beam(row))
+            elif len(following) < self._beam_width:
+                goes_on = token == answers[parent].chosen
+                following[parent if goes_on else self._numbers] = row
+                self._numbers += not goes_on
+        self._finished = heapq.nlargest(
+            self._beam_width, self._finished, key=lambda beam: beam.logprob
+        )
+        self.rows = {} if self._is_over(following) else following
+        if self._traced:
+            self.trail.append([row.positions for row in following.values()])
+
+    def _spell(self, parent: int, token: int, logprob: float, answer: Answer) -> Row:
+        before = self.rows[parent]
+        positions, leaves = before.positions, before.leaves
+        if self._constrained:
+            step = self._layers.step(positions, token)
+            assert step is not None, "the engine returned a token that the walk forbids"
+            positions, leaves = step
+        choices = (*before.choices, _choice(token, answer)) if self._traced else ()
+        return Row(positions, (*before.tokens, token), leaves, logprob, parent, choices)
+
+    def _beam(self, row: Row) -> Beam:
+        if self._constrained:
+            return Beam(row.leaves, row.logprob, row.choices)
+        spelled = self._layers.follow(row.tokens)
+        is_whole = spelled is not None and DONE in spelled[0]
+        leaves = spelled[1] if spelled is not None and is_whole else ()
+        return Beam(leaves, row.logprob, row.choices)
+
+    def _is_over(self, following: Mapping[int, Row]) -> bool:
+        if not following or self._spelled == self._layers.depth:
+            return True
+        best = next(iter(following.values()))
+        full = len(self._finished) == self._beam_width
+        return full and self._finished[-1].logprob >= best.logprob
+
+
+def _choice(token: int, answer: Answer) -> Choice:
+    told = [
+        (other, logprob)
+        for other, logprob in zip(answer.tokens.tolist(), answer.logprobs.tolist(), strict=True)
+        if math.isfinite(logprob)
+    ]
+    beaten = [one for one in told if one[0] != token][:_BEATEN]
+    return Choice(token, dict(told)[token], tuple(beaten))

@@ -1,0 +1,340 @@
+"""A scheduler for vLLM in which one request is a whole beam search.
+
+vLLM lets its scheduler be replaced by a class of one's own. This one runs each search between two
+steps of the engine, in the engine's own process: the beams of all searches are rows of the same
+batch, a beam that goes on with the token that the engine has chosen keeps its row and its cached
+keys and values, and only where the beams branch off is a row made and another ended. No beam waits
+for a client, and a search takes as many steps as its longest identifier has tokens.
+
+It builds on the behaviour of ``vllm.v1.core.sched.scheduler.Scheduler`` in three places: requests
+that are taken out of ``running`` for a step rest; outputs are grouped by client; and a request may
+hit a cached prefix that ends inside a block, whose block vLLM then copies. A new beam is such a
+request, its prefix being all that its parent has computed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from vllm.v1.core.kv_cache_manager import KVCacheBlocks
+from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.core.sched.scheduler import Scheduler
+from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
+from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
+from vllm.v1.outputs import ModelRunnerOutput
+from vllm.v1.request import Request, RequestStatus
+
+from semcore.errors import BundleError
+from service.beams.beam_search import Answer, BeamSearch, Row
+from service.beams.layer_files import LayerFiles, open_layers
+from service.beams.logits_processor import ARGUMENT, mask_clock, position_argument
+
+RESULT = "semcore"
+_ROWS = -1
+"""The client that rows are said to belong to: none, so their outputs stay here."""
+_log = logging.getLogger("semcore")
+
+
+def search_argument(
+    files: LayerFiles, beam_width: int, *, constrained: bool, traced: bool = False
+) -> dict[str, Any]:
+    """``extra_args`` of a request that is a beam search over the layers of these files.
+
+    Args:
+        traced: say as well where the beams were after each step, and what they chose.
+
+    Its only output has, in ``kv_transfer_params["semcore"]``, what the service's ``Found`` is made
+    of; it finishes with an error where a beam could not go on.
+    """
+    return {
+        ARGUMENT: {
+            "files": files, "beam_width": beam_width, "constrained": constrained, "traced": traced,
+        }
+    }  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Search:
+    """A client's request, its beams, and what the engine has answered for the present step."""
+
+    request: Request
+    beams: BeamSearch
+    beam_width: int
+    files: LayerFiles
+    answers: dict[int, Answer] = field(default_factory=dict)
+    rows: dict[int, str] = field(default_factory=dict)
+    added: float = field(default_factory=time.monotonic)
+    queued: float = 0.0
+    steps: list[tuple[float, float, float]] = field(default_factory=list)
+
+
+class BeamScheduler(Scheduler):  # type: ignore[misc]
+    """Runs the requests that :func:`search_argument` was given to, and all others as before."""
+
+    running: list[Request]
+    max_num_active_reqs: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._searches: dict[str, _Search] = {}
+        self._queue: deque[_Search] = deque()
+        self._refused: list[Request] = []
+        self._row_of: dict[str, tuple[_Search, int]] = {}
+        self._vocabulary = self.vllm_config.model_config.get_vocab_size()
+        # The blocks of its parent, for each new row; held until vLLM has taken them over.
+        self._inherited: dict[str, KVCacheBlocks] = {}
+        managers = self.kv_cache_manager.coordinator.single_type_managers
+        self._inherits = len(managers) == 1 and isinstance(managers[0], FullAttentionManager)
+
+    def add_request(self, request: Request) -> None:
+        argument = (request.sampling_params.extra_args or {}) if request.sampling_params else {}
+        argument = argument.get(ARGUMENT, {})
+        if "beam_width" not in argument:
+            super().add_request(request)
+            return
+        # All rows of a search have to run at the same time.
+        beam_width = min(argument["beam_width"], self.max_num_running_reqs)
+        files = tuple((stem, live) for stem, live in argument["files"])
+        constrained = argument["constrained"]
+        try:
+            layers = open_layers(files)
+        except BundleError as error:  # nobody catches it before the engine's end
+            _log.warning("a search cannot begin: %s", error)
+            self._refused.append(request)
+            return
+        beams = BeamSearch(layers, beam_width, constrained=constrained, traced=argument["traced"])
+        search = _Search(request, beams, beam_width, files if constrained else ())
+        self._searches[request.request_id] = search
+        self._queue.append(search)
+        self._admit()
+
+    def has_requests(self) -> bool:
+        return bool(self._refused or super().has_requests())
+
+    def schedule(self, throttle_prefills: bool = False) -> SchedulerOutput:
+        # A row that has its answer rests until all rows of its search have theirs.
+        resting = {search.rows[row] for search in self._searches.values() for row in search.answers}
+        rested = [request for request in self.running if request.request_id in resting]
+        self.running = [r for r in self.running if r.request_id not in resting]
+        self.max_num_active_reqs -= len(rested)  # their places are not for others to take
+        output = super().schedule(throttle_prefills)
+        self.max_num_active_reqs += len(rested)
+        self.running += rested
+        for request in output.scheduled_new_reqs:
+            self._release(request.req_id)
+        return output
+
+    def update_from_output(
+        self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
+    ) -> dict[int, EngineCoreOutputs]:
+        outputs: dict[int, EngineCoreOutputs]
+        mask_clock.read()
+        outputs = super().update_from_output(scheduler_output, model_runner_output)
+        for request in self._refused:
+            _put(outputs, request, FinishReason.ERROR)
+        self._refused.clear()
+        mine = outputs.pop(_ROWS, None)
+        if mine is None:
+            return outputs
+        ended: list[str] = []
+        for search in self._answered(mine.outputs):
+            if search.beams.rows and search.answers.keys() >= search.beams.rows.keys():
+                ended += self._advance(search)
+            if not search.beams.rows:
+                self._reply(outputs, search)
+        super().finish_requests(ended, RequestStatus.FINISHED_ABORTED)
+        self._admit()
+        if mine.scheduler_stats is not None:
+            outputs.setdefault(0, EngineCoreOutputs()).scheduler_stats = mine.scheduler_stats
+        return outputs
+
+    def finish_requests(
+        self, request_ids: str | Iterable[str] | None, finished_status: RequestStatus
+    ) -> list[Request]:
+        if isinstance(request_ids, str):
+            request_ids = (request_ids,)
+        wanted = list(self._searches) if request_ids is None else list(request_ids)
+        found = [self._searches[name] for name in wanted if name in self._searches]
+        others = None if request_ids is None else [n for n in wanted if n not in self._searches]
+        for search in found:
+            search.request.status = finished_status
+            super().finish_requests(self._forget(search), finished_status)
+        finished = super().finish_requests(others, finished_status)
+        self._admit()
+        return [*(search.request for search in found), *finished]
+
+    def _admit(self) -> None:
+        """Start searches as long as all their rows fit into one batch."""
+        in_use = sum(search.beam_width for search in self._searches.values() if search.rows)
+        while self._queue:
+            search = self._queue[0]
+            if in_use and in_use + search.beam_width > self.max_num_running_reqs:
+                return
+            self._queue.popleft()
+            in_use += search.beam_width
+            search.queued = time.monotonic() - search.added
+            search.added = time.monotonic()
+            self._begin(search, 0, search.beams.rows[0], None)
+
+    def _begin(self, search: _Search, number: int, row: Row, parent: Request | None) -> None:
+        """Make the request of a row; ``parent``: that of the row it branches off, if it lives."""
+        root = search.request
+        params = copy(root.sampling_params)
+        params.extra_args = position_argument(search.files, row.positions, len(row.tokens))
+        params.logprobs = min(2 * search.beam_width, self._vocabulary)
+        request = Request(
+            request_id=f"{root.request_id}/{number}",
+            prompt_token_ids=[*root.prompt_token_ids, *row.tokens],
+            sampling_params=params,
+            pooling_params=None,
+            client_index=_ROWS,
+            arrival_time=root.arrival_time,
+            mm_features=parent.mm_features if parent else root.mm_features,
+            lora_request=root.lora_request,
+            cache_salt=root.cache_salt,
+            priority=root.priority,
+            block_hasher=None if parent else root._block_hasher,
+        )
+        if parent is not None:
+            request.block_hashes = list(parent.block_hashes)
+            request._block_hasher = root._block_hasher
+            request.update_block_hashes()
+            self._inherit(request, parent)
+        search.rows[number] = request.request_id
+        self._row_of[request.request_id] = (search, number)
+        super().add_request(request)
+
+    def _answered(self, outputs: list[EngineCoreOutput]) -> Iterator[_Search]:
+        """Note the answers of a step; the searches that got any, or that cannot go on."""
+        touched: dict[str, _Search] = {}
+        for output in outputs:
+            if output.request_id not in self._row_of:
+                continue
+            search, number = self._row_of[output.request_id]
+            touched[search.request.request_id] = search
+            if output.new_logprobs is None or not output.new_token_ids:
+                search.request.status = RequestStatus.FINISHED_ERROR
+                search.beams.rows.clear()
+                continue
+            count = min(2 * search.beam_width, self._vocabulary) + 1
+            search.answers[number] = Answer(
+                output.new_token_ids[0],
+                output.new_logprobs.logprob_token_ids[0, 1:count],
+                output.new_logprobs.logprobs[0, 1:count],
+            )
+        return iter(touched.values())
+
+    def _advance(self, search: _Search) -> list[str]:
+        """One step of the beams; the rows that end with it."""
+        answered = time.monotonic()
+        before = {number: self.requests.get(name) for number, name in search.rows.items()}
+        search.beams.advance(search.answers)
+        search.answers.clear()
+        if search.beams.is_lost or not self._has_room(search, before):
+            search.request.status = RequestStatus.FINISHED_ERROR
+            search.beams.rows.clear()
+        for number, row in search.beams.rows.items():
+            if number not in before:
+                parent = None if row.parent is None else before[row.parent]
+                self._begin(search, number, row, parent)
+        ended = [search.rows.pop(number) for number in before.keys() - search.beams.rows.keys()]
+        for name in ended:
+            del self._row_of[name]
+        now = time.monotonic()
+        search.steps.append((now - search.added, mask_clock.seconds, now - answered))
+        search.added = now
+        return ended
+
+    def _has_room(self, search: _Search, before: Mapping[int, Request | None]) -> bool:
+        """Whether the model reads so many tokens; vLLM ends rows that have no room for more."""
+        rows = search.beams.rows
+        longest = max((len(row.tokens) for row in rows.values()), default=0)
+        ended = any(number in before and before[number] is None for number in rows)
+        return not ended and search.request.num_prompt_tokens + longest < self.max_model_len
+
+    def _inherit(self, request: Request, parent: Request) -> None:
+        """Let a new row begin where its parent stands, one token before its own last one.
+
+        Its pictures have been seen by then: the worker gets their places without their pixels.
+        """
+        if not self._inherits:
+            return
+        blocks = self.kv_cache_manager.get_blocks(parent.request_id).blocks[0]
+        count = -(-(request.num_tokens - 1) // self.block_size)
+        self._inherited[request.request_id] = KVCacheBlocks((list(blocks[:count]),))
+        self.kv_cache_manager.block_pool.touch(blocks[:count])
+        request.mm_features = [replace(f, data=None) for f in request.mm_features]
+
+    def _release(self, name: str) -> None:
+        inherited = self._inherited.pop(name, None)
+        if inherited is not None:
+            self.kv_cache_manager.block_pool.free_blocks(reversed(inherited.blocks[0]))
+
+    def _get_local_prefix_cache_hit(
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> tuple[KVCacheBlocks, int, int, bool]:
+        inherited = self._inherited.get(request.request_id)
+        if inherited is None:
+            found: tuple[KVCacheBlocks, int, int, bool]
+            found = super()._get_local_prefix_cache_hit(request, *args, **kwargs)
+            return found
+        return inherited, request.num_tokens - 1, 0, False
+
+    def _preempt_request(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super()._preempt_request(request, *args, **kwargs)
+        if request.request_id in self._row_of:
+            # Everything is computed anew: it needs the pixels, and what it has spelled so far has
+            # become a part of the prompt.
+            search, number = self._row_of[request.request_id]
+            row = search.beams.rows[number]
+            request.mm_features = search.request.mm_features
+            request.sampling_params.extra_args = position_argument(
+                search.files, row.positions, len(row.tokens)
+            )
+
+    def _reply(self, outputs: dict[int, EngineCoreOutputs], search: _Search) -> None:
+        """The one output that the client gets."""
+        request = search.request
+        failed = request.status == RequestStatus.FINISHED_ERROR
+        super().finish_requests(self._forget(search), RequestStatus.FINISHED_ABORTED)
+        beams = search.beams.beams
+        result = {
+            "leaves": [beam.leaves for beam in beams],
+            "logprobs": [beam.logprob for beam in beams],
+            "queued": search.queued,
+            "steps": search.steps,
+            "trail": search.beams.trail,
+            "choices": [[(c.token, c.logprob, c.beaten) for c in b.choices] for b in beams],
+        }
+        reason = FinishReason.ERROR if failed else FinishReason.STOP
+        _put(outputs, request, reason, {RESULT: result})
+
+    def _forget(self, search: _Search) -> list[str]:
+        """Drop a search; the requests of the rows that it still has."""
+        del self._searches[search.request.request_id]
+        if search in self._queue:
+            self._queue.remove(search)
+        rows = list(search.rows.values())
+        for name in rows:
+            self._release(name)
+            del self._row_of[name]
+        search.rows.clear()
+        return rows
+
+
+def _put(
+    outputs: dict[int, EngineCoreOutputs],
+    request: Request,
+    reason: FinishReason,
+    result: dict[str, Any] | None = None,
+) -> None:
+    """Add the only output of a search to those of its client."""
+    outputs.setdefault(request.client_index, EngineCoreOutputs()).outputs.append(
+        EngineCoreOutput(request.request_id, [], finish_reason=reason, kv_transfer_params=result)
+    )

@@ -1,0 +1,1 @@
+"""Routes, keys, bounds of requests, error responses and pages."""

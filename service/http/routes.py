@@ -1,0 +1,227 @@
+"""The routes of searches and items."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+
+from semcore.bundle.filter import Filter
+from semcore.bundle.item import Item, Kind
+from semcore.errors import SemcoreError
+from service.errors import (
+    BadImageError,
+    ImageTooLargeError,
+    InvalidQueryError,
+    NotFoundError,
+)
+from service.http.auth import Serving, require
+from service.http.body import aside, body_route, is_json, read_body, read_json
+from service.http.disconnect import unless_gone
+from service.http.error_responses import status_of
+from service.http.response_cache import remember_question, was_looked_up
+from service.index.identifier_tree import TreeAnswer
+from service.index.renditions import SIZES
+from service.retrieval import Retrieval
+from service.schemas.answer import (
+    ERRORS,
+    BatchAnswer,
+    BatchQuery,
+    ErrorAnswer,
+    ImageQuery,
+    ItemAnswer,
+    SearchAnswer,
+    SearchOptions,
+    TextQuery,
+    rendered,
+)
+from service.search.candidates import item_answer
+from service.search.request import Question
+from service.settings import Settings
+
+router = APIRouter(
+    route_class=body_route("search"),
+    tags=["search"],
+    responses=ERRORS,
+    dependencies=[Depends(require("search"))],
+)
+
+_FIELDS = 50  # of a form
+_OPTIONS = tuple(SearchOptions.model_fields)
+_SIZE = f"most pixels of the longer side, rounded up to one of {', '.join(map(str, SIZES))}"
+# Whatever a corpus holds must not act as a page of this origin, which keeps keys.
+_PICTURE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+}
+_REFERENCE = "#/components/schemas/{model}"
+_IMAGE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": _REFERENCE.format(model="ImageQuery")}},
+            "multipart/form-data": {
+                "schema": {
+                    "title": "ImageForm",
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {
+                        "image": {"type": "string", "format": "binary"},
+                        **SearchOptions.model_json_schema(ref_template=_REFERENCE)["properties"],
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+@router.post("/search/text-to-image", response_model=SearchAnswer)
+async def text_to_image(query: TextQuery, request: Request, retrieval: Serving) -> Response:
+    """Find images by a text."""
+    asked = retrieval.question("text-to-image", query.query, query)
+    return await _answered(request, retrieval, asked, query.query)
+
+
+@router.post("/search/image-to-text", response_model=SearchAnswer, openapi_extra=_IMAGE_BODY)
+async def image_to_text(request: Request, retrieval: Serving) -> Response:
+    """Find texts by an image: a multipart upload ``image``, or JSON with the image in base64."""
+    content, options = await _image_query(request, retrieval.settings)
+    asked = await aside(retrieval.question, "image-to-text", content, options)
+    return await _answered(request, retrieval, asked, content)
+
+
+@router.post("/search/batch", response_model=BatchAnswer)
+async def batch(body: BatchQuery, request: Request, retrieval: Serving) -> Response:
+    """Many searches in one request, answered in the same order, each by itself."""
+    turns = asyncio.Semaphore(retrieval.settings.concurrent_searches)
+
+    async def one(query: TextQuery | ImageQuery) -> bytes:
+        async with turns:
+            try:
+                if isinstance(query, TextQuery):
+                    asked = retrieval.question("text-to-image", query.query, query)
+                    return await retrieval.search(asked, query.query)
+                content = await aside(_decoded, query, retrieval.settings)
+                asked = await aside(retrieval.question, "image-to-text", content, query)
+                return await retrieval.search(asked, content)
+            except SemcoreError as error:
+                failed = ErrorAnswer(error=str(error), status=status_of(error))
+                return failed.model_dump_json().encode()
+
+    found = await unless_gone(request, asyncio.gather(*map(one, body.queries)))
+    return _json(b'{"answers":[%s]}' % b",".join(found))
+
+
+@router.get("/identifiers", response_model=TreeAnswer)
+async def identifiers(
+    retrieval: Serving,
+    kind: Kind = "image",
+    beginning: Annotated[str, Query(max_length=500, description="'<g17> boat', say")] = "",
+    branches: Annotated[int, Query(ge=1, le=5000, description="most to tell")] = 200,
+    items: Annotated[int, Query(ge=0, le=200, description="most to show")] = 24,
+) -> Response:
+    """What follows a beginning of identifiers: clusters, then words, then items."""
+    answer = await retrieval.tree(kind, " ".join(beginning.split()), branches, items)
+    return _json(await asyncio.to_thread(rendered, answer))
+
+
+@router.get("/items/{item_id:path}/image", response_class=FileResponse)
+async def item_image(
+    item_id: str,
+    retrieval: Serving,
+    size: Annotated[int | None, Query(ge=1, le=SIZES[-1], description=_SIZE)] = None,
+) -> Response:
+    """The picture of an image item: its file, or a copy that is smaller as asked for, or that
+    takes the place of a file that browsers do not show."""
+    _, path = await _found(retrieval, item_id)
+    if path is None:
+        raise NotFoundError(f"the item {item_id!r} has no picture")
+    shown = await retrieval.renditions.of(path, size)
+    if shown.content is None:
+        return FileResponse(path, media_type=shown.media_type, headers=_PICTURE_HEADERS)
+    return Response(shown.content, media_type=shown.media_type, headers=_PICTURE_HEADERS)
+
+
+@router.get("/items/{item_id:path}")
+async def item(item_id: str, retrieval: Serving) -> ItemAnswer:
+    """One item with its identifier."""
+    found, _ = await _found(retrieval, item_id)
+    return item_answer(found)
+
+
+async def _answered(
+    request: Request, retrieval: Retrieval, asked: Question, query: str | bytes
+) -> Response:
+    waits, looked = partial(unless_gone, request), was_looked_up(request)
+    answer = await retrieval.search(asked, query, waits, looked=looked)
+    remember_question(request, asked)
+    return _json(answer)
+
+
+def _json(answer: bytes) -> Response:
+    """An answer as it lies in the cache, which reads and writes nothing once more."""
+    return Response(answer, media_type="application/json")
+
+
+async def _found(retrieval: Retrieval, item_id: str) -> tuple[Item, Path | None]:
+    found = await retrieval.item(item_id)
+    if found is None:
+        raise NotFoundError(f"there is no item {item_id!r}")
+    return found
+
+
+async def _image_query(request: Request, settings: Settings) -> tuple[bytes, SearchOptions]:
+    if is_json(request):
+        return await read_body(request, partial(_from_json, settings))
+    if request.headers.get("content-type", "").split(";")[0].strip() != "multipart/form-data":
+        raise BadImageError("send multipart/form-data or application/json")
+    most = settings.max_body_bytes
+    async with request.form(max_files=1, max_fields=_FIELDS, max_part_size=most) as form:
+        upload = form.get("image")
+        if not isinstance(upload, UploadFile):
+            raise InvalidQueryError("the form lacks the file 'image'")
+        content = await upload.read()
+        fields: dict[str, Any] = dict(form.items())
+        del fields["image"]
+        if "trace" in fields:
+            fields["trace"] = form.getlist("trace")
+    return _bounded(content, settings), await aside(_options, fields)
+
+
+def _from_json(settings: Settings, body: bytes) -> tuple[bytes, SearchOptions]:
+    query = read_json(ImageQuery, body)
+    options = SearchOptions.model_construct(**{n: getattr(query, n) for n in _OPTIONS})
+    return _decoded(query, settings), options  # without the picture in base64
+
+
+def _options(fields: dict[str, Any]) -> SearchOptions:
+    if "filter" in fields:
+        fields["filter"] = read_json(Filter, str(fields["filter"]).encode())
+    try:
+        return SearchOptions.model_validate(fields, strict=False)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_context=False)) from error
+
+
+def _decoded(query: ImageQuery, settings: Settings) -> bytes:
+    try:
+        return _bounded(base64.b64decode(query.image, validate=True), settings)
+    except ValueError as error:
+        raise InvalidQueryError(f"image is no base64: {error}") from error
+
+
+def _bounded(content: bytes, settings: Settings) -> bytes:
+    if len(content) > settings.max_image_bytes:
+        raise ImageTooLargeError(
+            f"the image has {len(content)} bytes and may have {settings.max_image_bytes}"
+        )
+    return content

@@ -1,0 +1,1 @@
+"""An open bundle and the changes made to it, as searches see them."""

@@ -1,0 +1,327 @@
+"""What of an index can be found at one time: its bundle, without what was deleted since, and with
+what was added. A search keeps the snapshot that it began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import finalize
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+from torch import Tensor
+
+from semcore.bundle.calibration import Calibration
+from semcore.bundle.filter import Filter
+from semcore.bundle.item import ADDED, KINDS, Item, Kind
+from semcore.errors import BundleError
+from semcore.identifiers.identifier import Identifier
+from semcore.identifiers.tokens import trie_walk
+from semcore.model.prompt import Direction
+from semcore.trie.branches import Gallery, Ordered
+from semcore.trie.layers import Layer, Layers, bury, live_edges
+from semcore.trie.trie import Trie
+from semcore.trie.walk import Walk, file_names
+from service.beams.layer_files import LayerFiles, open_layers
+from service.index.filtered_sides import FilteredSides, filter_key
+
+if TYPE_CHECKING:
+    from service.index.index import Index
+
+_numbers = count()  # in the names of files: no two sides share any, for they go with them
+
+
+class Side:
+    """The identifiers of one kind of item, and the files by which the engine knows them."""
+
+    def __init__(self, layers: Layers, files: LayerFiles) -> None:
+        self.layers = layers
+        self.files = files
+
+    @property
+    def size(self) -> int:
+        """Bytes of what belongs to it alone: of each layer the live edges, in memory and as a file,
+        and the items."""
+        return sum(
+            (0 if layer.live is None else 2 * layer.live.nbytes) + set_size(layer.listed)
+            for layer in self.layers
+        )
+
+    @classmethod
+    def of(cls, stem: Path) -> Side:
+        """Those of one walk, by the stem of its files."""
+        files = ((str(stem), ""),)
+        return cls(open_layers(files), files)
+
+
+class Snapshot:
+    """Immutable but for the filters that it remembers; the files of its sides go with them.
+
+    Attributes:
+        version: changes with whatever can be found.
+        added: items of the journal, by number; the numbers follow those of the bundle.
+        gone: of each kind, what could be found in the bundle at first and was deleted since.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        version: str,
+        added: Mapping[int, Item],
+        listed: BitMap | None,
+        live: Mapping[Kind, NDArray[np.bool_]],
+        known: Mapping[Kind, Side | None] | None = None,
+        gone: Mapping[Kind, Ordered] | None = None,
+    ) -> None:
+        """
+        Args:
+            listed: numbers of the items of the bundle that were not deleted; None: all.
+            live: bool [edges of the walk], for kinds of which some were deleted.
+            known: sides of kinds that are as they were in the snapshot before.
+        """
+        known = known or {}
+        self._index = index
+        self._number = next(_numbers)
+        self.version = version
+        self.added = added
+        self._listed = listed
+        self._live = live
+        self.gone = gone or {kind: Ordered() for kind in KINDS}
+        self._numbers = {item.id: number for number, item in added.items()}
+        self._sides = {
+            kind: known[kind] if kind in known else self._side(kind, listed, live.get(kind), added)
+            for kind in KINDS
+        }
+        self._filtered: FilteredSides[Side | None] = FilteredSides(
+            index.filter_bytes, lambda side: 0 if side is None else side.size
+        )
+
+    @property
+    def calibration(self) -> Mapping[Direction, Calibration]:
+        return self._index.calibration
+
+    @property
+    def deleted(self) -> int:
+        """How many items of the bundle are gone."""
+        return 0 if self._listed is None else self._index.count - len(self._listed)
+
+    def side(self, kind: Kind) -> Side | None:
+        """The identifiers of a kind of item; None if there are none."""
+        return self._sides[kind]
+
+    def knows(self, kind: Kind, wanted: Filter) -> bool:
+        """Whether :meth:`filtered` answers at once."""
+        return self._filtered.known(_key(kind, wanted)) is not None
+
+    async def filtered(self, kind: Kind, wanted: Filter) -> Side | None:
+        """As :meth:`side`, of those that pass a filter.
+
+        A filter is worked out once, which takes time in proportion to the index.
+
+        Raises :class:`BundleError` if there is no room for its files.
+        """
+        return await self._filtered.of(
+            _key(kind, wanted), partial(self._filter_or_fail, kind, wanted)
+        )
+
+    def items(self, numbers: Sequence[int]) -> list[Item]:
+        """The items of these numbers, in the same order."""
+        stored = [number for number in numbers if number not in self.added]
+        found = dict(zip(stored, self._index.store.of_numbers(stored), strict=True))
+        return [self.added[n] if n in self.added else found[n] for n in numbers]
+
+    def get(self, item_id: str) -> Item | None:
+        """The item of this id, of any split, or None if there is none or it was deleted."""
+        if item_id in self._numbers:
+            return self.added[self._numbers[item_id]]
+        if self._listed is not None:
+            number = self._index.store.number(item_id)
+            if number is None or number not in self._listed:
+                return None
+        return self._index.store.get(item_id)
+
+    def gallery(self, kind: Kind) -> Gallery:
+        """The items of the bundle that could be found at first, as a tree of identifiers."""
+        return self._index.store.galleries[kind]
+
+    @cached_property
+    def came(self) -> Mapping[Kind, Ordered]:
+        """The items that were added, as :attr:`gone` has those of the bundle that were deleted."""
+        return {
+            kind: Ordered((item.identifier, n) for n, item in _of_kind(self.added, kind).items())
+            for kind in KINDS
+        }
+
+    def first(self, kind: Kind, beginning: str, most: int) -> list[Item]:
+        """The first items whose identifiers begin so, those that were added before the others."""
+        came = self.came[kind]
+        numbers = [came.numbers[place] for place in came.below(beginning)[:most]]
+        left = most - len(numbers)
+        return self.items([*numbers, *self.gallery(kind).numbers(beginning, left, self._listed)])
+
+    def cluster_words(self, global_id: int) -> list[str]:
+        """What a cluster says, heaviest word first."""
+        words = self._index.cluster_words
+        return words[global_id] if global_id < len(words) else []
+
+    def image_path(self, item: Item) -> Path | None:
+        """Where the picture of an item lies; None if it is gone or lies outside of the root."""
+        index = self._index
+        for root in index.added_roots if item.split == ADDED else [index.image_root]:
+            path = (root / item.image).resolve()
+            if item.image and path.is_file() and path.is_relative_to(root.resolve()):
+                return path
+        return None
+
+    def picture_key(self, item: Item) -> str:
+        """What names the content of an item's picture."""
+        return item.image if item.id in self._numbers else f"{self._index.version}:{item.id}"
+
+    def visual_tokens(self, item: Item) -> Tensor | None:
+        """What the offline job kept of an item's picture, float [tokens, hidden]."""
+        pictures = self._index.pictures
+        return None if pictures is None or item.id in self._numbers else pictures.get(item.id)
+
+    def changed(self, version: str, deleted: Iterable[int], added: Mapping[int, Item]) -> Snapshot:
+        """The snapshot that follows.
+
+        Args:
+            deleted: numbers of items of the bundle.
+            added: all items of the journal, those of this snapshot that are left included.
+        """
+        listed, live, lost = self._listed, dict(self._live), dict(self.gone)
+        gone = [number for number in deleted if listed is None or number in listed]
+        if gone:
+            listed = self._all if listed is None else listed.copy()
+            listed -= BitMap(gone)
+            own: dict[Kind, list[Item]] = {kind: [] for kind in KINDS}
+            found = self._index.store.of_numbers(gone)
+            for item in found:
+                own[item.kind].append(item)
+            gallery = self._index.manifest.settings.gallery
+            for kind in KINDS:
+                lost[kind] = lost[kind].with_more(
+                    (item.identifier, number)
+                    for number, item in zip(gone, found, strict=True)
+                    if item.kind == kind and item.split in gallery
+                )
+            for kind, items in own.items():
+                walk = self._index.walks.get(kind)
+                if items and walk is not None:
+                    before = live.get(kind)
+                    after = np.ones(len(walk.codes), bool) if before is None else before.copy()
+                    live[kind] = after
+                    self._bury(walk, after, listed, items)
+        known = {
+            kind: side
+            for kind, side in self._sides.items()
+            if live.get(kind) is self._live.get(kind)
+            and _of_kind(added, kind).keys() == _of_kind(self.added, kind).keys()
+        }
+        return Snapshot(self._index, version, added, listed, live, known, lost)
+
+    def _bury(
+        self,
+        walk: Walk,
+        live: NDArray[np.bool_],
+        listed: BitMap,
+        items: Iterable[Item],
+    ) -> None:
+        layers = Layers([Layer(walk, None, listed)])
+        for item in items:
+            for identifier in item.identifiers:
+                tokens = self._index.spelling.tokens(Identifier.parse(identifier))
+                spelled = layers.follow(tokens)
+                if spelled is not None and not layers.items_of(spelled[1]):
+                    bury(walk, live, tokens)
+
+    @property
+    def _all(self) -> BitMap:
+        return BitMap(range(self._index.count))
+
+    def _filter_or_fail(self, kind: Kind, wanted: Filter) -> Side | None:
+        try:
+            return self._filter(kind, wanted)
+        except OSError as error:
+            raise BundleError(
+                f"the files of a filter cannot be written ({error}); make room in "
+                f"{self._index.folder.parent}, or search without it"
+            ) from error
+
+    def _filter(self, kind: Kind, wanted: Filter) -> Side | None:
+        added = {n: item for n, item in self.added.items() if wanted.matches(item.metadata)}
+        walk = self._index.walks.get(kind)
+        listed, live = self._index.passing(wanted), None
+        if self._listed is not None:
+            listed = listed & self._listed
+        if walk is not None:
+            live = live_edges(walk, listed)
+        return self._side(kind, listed, live, added)
+
+    def _side(
+        self,
+        kind: Kind,
+        listed: BitMap | None,
+        live: NDArray[np.bool_] | None,
+        added: Mapping[int, Item],
+    ) -> Side | None:
+        folder = self._index.folder
+        stem = folder / f"{kind}.+{self._number}.{next(_numbers)}"
+        layers, files, written = [], [], []
+        walk = self._index.walks.get(kind)
+        try:
+            if walk is not None and (live is None or live.any()):
+                path = ""
+                if live is not None:
+                    path = f"{stem}.live.npy"
+                    written.append(Path(path))
+                    np.save(path, live, allow_pickle=False)
+                layers.append(Layer(walk, live, listed))
+                files.append((str(folder / kind), path))
+            mine = _of_kind(added, kind)
+            if mine:
+                identifiers = [(item.identifier, number) for number, item in mine.items()]
+                trie = Trie.build(identifier for identifier, _ in identifiers)
+                more = trie_walk(trie, self._index.spelling, identifiers)
+                written += [folder / name for name in file_names(stem.name)]
+                more.save(stem)
+                layers.append(Layer(more))
+                files.append((str(stem), ""))
+        except BaseException:
+            _remove(written)
+            raise
+        if not layers:
+            return None
+        side = Side(Layers(layers), tuple(files))
+        finalize(side, _remove, written)
+        return side
+
+
+def set_size(items: BitMap | None) -> int:
+    """Bytes of a set of items."""
+    if items is None:
+        return 0
+    told = items.get_statistics()
+    return (
+        told["n_bytes_array_containers"]
+        + told["n_bytes_run_containers"]
+        + told["n_bytes_bitset_containers"]
+    )
+
+
+def _key(kind: Kind, wanted: Filter) -> str:
+    return f"{kind}:{filter_key(wanted)}"
+
+
+def _of_kind(items: Mapping[int, Item], kind: Kind) -> dict[int, Item]:
+    return {number: item for number, item in items.items() if item.kind == kind}
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)

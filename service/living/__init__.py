@@ -1,0 +1,1 @@
+"""An index that changes while it serves: added items, reloads, replicas."""

@@ -1,0 +1,1 @@
+"""One search: request, beams, candidates, verification, answer."""

@@ -1,0 +1,131 @@
+"""Generative semantic verification: the model judges each candidate against the query."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from semcore.bundle.calibration import Calibration
+from semcore.bundle.item import Item
+from semcore.identifiers.identifier import Identifier
+from semcore.model.prompt import description_prompt, excerpt, normalise_query, verification_prompt
+from service.engine.protocol import Engine, Picture, prompt_aside
+from service.errors import InvalidQueryError
+from service.index.snapshot import Snapshot
+from service.search.commonness import Commonness
+from service.search.decoder import Decoder
+from service.telemetry.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``probability`` to be the best candidate; ``odds``, as a logarithm, to match at all;
+    ``description``: by how much the picture makes the text likelier, in nats. None: not asked."""
+
+    probability: float
+    odds: float | None = None
+    description: float | None = None
+
+
+async def verify(
+    engine: Engine,
+    snapshot: Snapshot,
+    query: str | Picture,
+    candidates: Sequence[Item],
+    scores: Sequence[float],
+    calibration: Calibration,
+    watch: Stopwatch,
+    commonness: Commonness,
+    decoder: Decoder,
+    *,
+    describe: bool = False,
+) -> list[Verdict] | None:
+    """How well each candidate matches (paper 3.3); the probabilities add up to one.
+
+    That of candidate i is proportional to exp(score of i)^a · odds(i matches | query, i)^b ·
+    (p(text | picture) / p(text))^c: the prior is the score, which is the log-probability of the
+    identifier, less some of its commonness where the bundle is calibrated so, and the evidence what
+    the model says of the candidate itself, when it is asked whether the two match, and as it
+    describes pictures (VisualGPTScore, Lin et al., 2024); a, b and c are the weights of the
+    calibration. Each candidate has a prompt of its own, and all of them one engine batch, so that
+    no place in a list is favoured.
+
+    Args:
+        scores: of the candidates, in nats (:meth:`semcore.bundle.calibration.Calibration.score`).
+        commonness: knows how likely texts are.
+        decoder: has the pictures of the candidates.
+        describe: tell both kinds of evidence, whatever their weights.
+
+    Returns:
+        None where there is nothing to compare: fewer than two candidates, a picture is gone, or a
+        candidate is longer than the model can read.
+    """
+    if len(candidates) < 2:
+        return None
+    shown: Sequence[Picture | None]
+    if isinstance(query, Picture):
+        texts = [excerpt(item.caption) for item in candidates]
+        shown = [query] * len(candidates)
+    else:
+        texts = [query] * len(candidates)
+        with watch.span("verify/pictures"):
+            shown = await asyncio.gather(*(decoder.picture(snapshot, item) for item in candidates))
+    pictures = [picture for picture in shown if picture is not None]
+    if len(pictures) < len(candidates):
+        return None
+    odds = described = None
+    try:
+        if describe or calibration.evidence or not calibration.description:
+            with watch.span("verify/judge"):
+                odds = await _odds(engine, candidates, texts, pictures)
+        if describe or calibration.description:
+            with watch.span("verify/describe"):
+                described = await _described(engine, texts, pictures, commonness)
+    except InvalidQueryError:  # one of the candidates is too long, which is no fault of the query
+        return None
+    nothing: list[float | None] = [None] * len(candidates)
+    asked, told = odds or nothing, described or nothing
+    weighed = [calibration.weighed(*one) for one in zip(scores, asked, told, strict=True)]
+    return [Verdict(*one) for one in zip(_softmax(weighed), asked, told, strict=True)]
+
+
+async def _odds(
+    engine: Engine, candidates: Sequence[Item], texts: Sequence[str], pictures: Sequence[Picture]
+) -> list[float]:
+    """Of each candidate the log-odds that text and picture match, as the model answers."""
+    asked = [
+        verification_prompt(Identifier.parse(item.identifier).lexical_id, text)
+        for item, text in zip(candidates, texts, strict=True)
+    ]
+    prompts = [
+        await prompt_aside(engine, one, [picture])
+        for one, picture in zip(asked, pictures, strict=True)
+    ]
+    return await engine.judge(prompts)
+
+
+async def _described(
+    engine: Engine, texts: Sequence[str], pictures: Sequence[Picture], commonness: Commonness
+) -> list[float]:
+    """Of each candidate log p(text | picture) - log p(text), in nats."""
+    told, plain = await asyncio.gather(
+        asyncio.gather(
+            *(
+                engine.weigh(
+                    engine.prompt(description_prompt(), [picture]),
+                    [engine.say(normalise_query(text))],
+                )
+                for text, picture in zip(texts, pictures, strict=True)
+            )
+        ),
+        commonness.of_texts(texts),
+    )
+    return [one - other for (one,), other in zip(told, plain, strict=True)]
+
+
+def _softmax(logprobs: Sequence[float]) -> list[float]:
+    highest = max(logprobs)
+    weights = [math.exp(logprob - highest) for logprob in logprobs]
+    return [weight / sum(weights) for weight in weights]

@@ -1,0 +1,117 @@
+"""Questions: what an answer depends on, beside the index and the model."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+from semcore.model.prompt import PROMPT_VERSION, Direction, normalise_query
+from service.errors import InvalidQueryError
+from service.schemas.answer import SearchOptions
+from service.search.query_image import content_key
+from service.search.searcher import SearchParameters
+from service.settings import Settings
+
+_TOP_K = 10  # items, unless a query says
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Attributes:
+    name: of the query: the text in one line, or the hash of the picture's file.
+    cursor: where the page begins that is asked for; the first one if None.
+    profile, trace: what is to be told of this one search.
+    """
+
+    direction: Direction
+    name: str
+    parameters: SearchParameters
+    timeout_ms: int | None
+    cursor: str | None
+    profile: bool
+    trace: tuple[str, ...]
+    _keys: dict[tuple[str, str], str] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def is_common(self) -> bool:
+        """Whether the answer may be another's."""
+        return not self.profile and not self.trace
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that are the same for all pages."""
+        return _digest(self.direction, self.name, replace(self.parameters, offset=0))[:16]
+
+    def at(self, offset: int) -> Question:
+        """The same, with the items after the first ``offset``."""
+        return replace(self, parameters=replace(self.parameters, offset=offset))
+
+    def key(self, index_version: str, model: str) -> str:
+        """Of the answer in the cache: SHA-256, in hex, of all that it depends on."""
+        key = self._keys.get((index_version, model))
+        if key is None:
+            key = _digest(
+                index_version, model, PROMPT_VERSION, self.direction, self.name, self.parameters
+            )
+            self._keys.clear()  # of the index before
+            self._keys[index_version, model] = key
+        return key
+
+
+def question(
+    direction: Direction, query: str | bytes, options: SearchOptions, settings: Settings
+) -> Question:
+    """What a client asks, with the service's settings for all that it leaves out.
+
+    Args:
+        query: a text, or the bytes of a picture's file.
+
+    Raises :class:`InvalidQueryError` beyond what the settings allow.
+    """
+    top_k = options.top_k or min(_TOP_K, settings.max_top_k)
+    beam_width = options.beam_width or settings.beam_width
+    if top_k > settings.max_top_k:
+        raise InvalidQueryError(f"top_k may be at most {settings.max_top_k}")
+    if beam_width > settings.max_beam_width:
+        raise InvalidQueryError(f"beam_width may be at most {settings.max_beam_width}")
+    if isinstance(query, str):
+        if len(query) > settings.max_query_characters:
+            raise InvalidQueryError(
+                f"query has {len(query)} characters and may have at most "
+                f"{settings.max_query_characters}"
+            )
+        name = normalise_query(query)
+        words = len(name.split())
+        if not words:
+            raise InvalidQueryError("query holds no words")
+        if words > settings.max_query_words:
+            raise InvalidQueryError(
+                f"query has {words} words and may have at most {settings.max_query_words}"
+            )
+    else:
+        name = content_key(query)
+    parameters = SearchParameters(
+        top_k=top_k,
+        beam_width=max(beam_width, min(top_k, settings.max_beam_width)),
+        verify=options.verify,
+        constrained=options.constrained,
+        wanted=options.filter,
+        commonness=options.commonness,
+        describe=options.describe,
+        explain=options.explain,
+    )
+    return Question(
+        direction,
+        name,
+        parameters,
+        options.timeout_ms,
+        options.cursor,
+        options.profile,
+        tuple(options.trace),
+    )
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -1,0 +1,332 @@
+"""One search: query → prompt → beams → candidates → verification → ranked items."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+from semcore.bundle.calibration import Calibration
+from semcore.bundle.filter import Filter
+from semcore.bundle.item import Kind
+from semcore.model.prompt import Direction, identifier_prompt, target_kind
+from service.engine.protocol import Engine, Found, Picture, prompt_aside
+from service.errors import DeadlineError
+from service.index.filtered_sides import THREADS
+from service.index.snapshot import Side, Snapshot
+from service.schemas.answer import (
+    Degraded,
+    SearchAnswer,
+    SpanAnswer,
+    TraceAnswer,
+    Verify,
+)
+from service.search.candidates import Candidate, candidates_of, leads, ranked
+from service.search.commonness import Commonness
+from service.search.decoder import Decoder
+from service.search.gsv import Verdict, verify
+from service.search.query_image import Upload
+from service.search.trace import trace_answer
+from service.telemetry import metrics
+from service.telemetry.stopwatch import Stopwatch
+from service.telemetry.tracing import record_spans
+from service.traffic.admission import Admission
+from service.traffic.deadline import Deadline, Pace, Plan
+
+_MOST = 500  # candidates that are put in another order: as many as all pages have together
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameters:
+    top_k: int
+    beam_width: int
+    verify: Verify
+    constrained: bool
+    wanted: Filter | None = None
+    commonness: bool = False
+    describe: bool = False
+    explain: bool = False
+    offset: int = 0
+
+
+class Searcher:
+    """Runs searches on one engine, a bounded number at a time."""
+
+    def __init__(
+        self, engine: Engine, verified: int, admission: Admission, decoder: Decoder | None = None
+    ) -> None:
+        """``verified``: candidates that verification judges."""
+        self.decoder = decoder or Decoder()
+        self._engine = engine
+        self._verified = verified
+        self._admission = admission
+        self._filtering = admission.beside(THREADS)
+        self._pace = Pace()
+        self._commonness = Commonness(engine)
+
+    async def search(
+        self,
+        snapshot: Snapshot,
+        direction: Direction,
+        query: str | Picture | Upload,
+        parameters: SearchParameters,
+        *,
+        deadline: Deadline | None = None,
+        patient: bool = False,
+        profile: bool = False,
+        trace: Sequence[str] = (),
+    ) -> SearchAnswer:
+        """Search what can be found in ``snapshot``.
+
+        Args:
+            deadline: as it comes near, fewer candidates are verified and fewer beams go on.
+            patient: wait for a turn however many wait already.
+            profile: say of every part how long it took.
+            trace: ids of items to follow through the beams; one that cannot be found is left out.
+
+        Raises:
+            EngineError: the engine failed.
+            OverloadedError: too many searches wait.
+            DeadlineError: there was no time for any answer.
+            BadImageError: the upload is damaged.
+        """
+        watch, deadline = Stopwatch(), deadline or Deadline()
+        side = await self._side(
+            watch, snapshot, target_kind(direction), parameters.wanted, deadline, patient=patient
+        )
+        if side is None:
+            told = {"filter": watch.milliseconds("filter"), "total": 1000 * watch.elapsed}
+            return SearchAnswer(items=[], index_version=snapshot.version, timings=told)
+        wanted = Plan(parameters.beam_width, 0 if parameters.verify == "never" else self._verified)
+        async with AsyncExitStack() as turn:
+            with watch.span("queue"):
+                await turn.enter_async_context(self._admission.turn(deadline, patient=patient))
+            asked = await self._decoded(query, watch, deadline)
+            plan = self._pace.plan(wanted, deadline.left)
+            traced = bool(trace) or parameters.explain
+            found = await self._find(
+                watch, direction, asked, side, parameters, plan.beam_width, deadline, traced
+            )
+            metrics.SURVIVAL.labels(direction).observe(len(found.beams) / plan.beam_width)
+            calibration = snapshot.calibration.get(direction, Calibration())
+            end = parameters.offset + parameters.top_k
+            most = max(end + 1, self._verified)
+            asks = parameters.commonness or calibration.commonness > 0
+            with watch.span("items"):
+                candidates = await candidates_of(
+                    snapshot,
+                    side,
+                    found.beams,
+                    self._engine.spell,
+                    _MOST if asks else most,
+                )
+            corrected: list[Candidate] | None = candidates
+            if asks:
+                corrected = await self._corrected(
+                    target_kind(direction), candidates, calibration, watch, deadline
+                )
+                candidates = candidates if corrected is None else corrected
+            if parameters.verify == "auto" and leads(candidates, calibration.margin):
+                plan = wanted = replace(plan, verified=0)
+            top = candidates[: self._pace.verified(plan.verified, deadline.left)]
+            verdicts = await self._judge(
+                snapshot, asked, top, calibration, watch, deadline, parameters.describe
+            )
+        with watch.span("rank"):
+            shown = slice(parameters.offset, end)
+            if parameters.explain:  # each token is read, hundreds of times
+                items = await asyncio.to_thread(
+                    ranked, candidates, verdicts or [], shown, self._engine.read
+                )
+            else:
+                items = ranked(candidates, verdicts or [], shown)
+        due = min(wanted.verified, len(candidates))
+        is_late = verdicts is None and deadline.left == 0
+        is_less = (
+            corrected is None
+            or plan.beam_width < parameters.beam_width
+            or (due > 1 and (len(top) < due or is_late))
+        )
+        record_spans(watch, direction=direction, index=snapshot.version, beam_width=plan.beam_width)
+        stages = ("filter", "queue", "tokenise", "beams", "items", "commonness", "verify", "rank")
+        return SearchAnswer(
+            items=items,
+            index_version=snapshot.version,
+            verified=bool(verdicts),
+            # Without the constraint, what has not come to an end is longer than what exists.
+            illegal=(len(found.beams) if parameters.constrained else plan.beam_width)
+            - sum(bool(beam.leaves) for beam in found.beams),
+            more=len(candidates) > end,
+            degraded=Degraded(beam_width=plan.beam_width, verified=len(verdicts or ()))
+            if is_less
+            else None,
+            traces=await asyncio.to_thread(
+                self._traces, snapshot, trace, target_kind(direction), side, found
+            )
+            if trace
+            else [],
+            timings={
+                **{stage: watch.milliseconds(stage) for stage in stages},
+                "total": 1000 * watch.elapsed,
+            },
+            spans=[
+                SpanAnswer(path=span.path, start=1000 * span.start, length=1000 * span.seconds)
+                for span in watch.spans
+                if profile
+            ],
+        )
+
+    async def _side(
+        self,
+        watch: Stopwatch,
+        snapshot: Snapshot,
+        kind: Kind,
+        wanted: Filter | None,
+        deadline: Deadline,
+        *,
+        patient: bool,
+    ) -> Side | None:
+        """What may be found. A filter that is not known yet waits for a turn of its own kind, so
+        that it holds up none of those that are."""
+        if wanted is None:
+            return snapshot.side(kind)
+        with watch.span("filter"):
+            if snapshot.knows(kind, wanted):
+                return await snapshot.filtered(kind, wanted)
+            async with self._filtering.turn(deadline, patient=patient):
+                try:
+                    async with asyncio.timeout(deadline.left):
+                        return await snapshot.filtered(kind, wanted)
+                except TimeoutError as error:
+                    raise DeadlineError(
+                        "the deadline passed before the filter was worked out; allow the search "
+                        "more time",
+                        by_client=deadline.by_client,
+                    ) from error
+
+    def _traces(
+        self, snapshot: Snapshot, trace: Sequence[str], kind: Kind, side: Side, found: Found
+    ) -> list[TraceAnswer]:
+        return [
+            trace_answer(item, map(self._engine.spell, item.identifiers), side.layers, found)
+            for item in filter(None, map(snapshot.get, trace))
+            if item.kind == kind
+        ]
+
+    async def _decoded(
+        self, query: str | Picture | Upload, watch: Stopwatch, deadline: Deadline
+    ) -> str | Picture:
+        if not isinstance(query, Upload):
+            return query
+        try:
+            with watch.span("tokenise"), watch.span("tokenise/decode"):
+                async with asyncio.timeout(deadline.left):
+                    return await self.decoder.upload(query)
+        except TimeoutError as error:
+            raise DeadlineError(
+                "the deadline passed before the image was decoded; allow the search more time, or "
+                "send a smaller one",
+                by_client=deadline.by_client,
+            ) from error
+
+    async def _find(
+        self,
+        watch: Stopwatch,
+        direction: Direction,
+        query: str | Picture,
+        side: Side,
+        parameters: SearchParameters,
+        beam_width: int,
+        deadline: Deadline,
+        traced: bool,
+    ) -> Found:
+        """The beams, and spans of each of their steps."""
+        text = query if isinstance(query, str) else ""
+        pictures = () if isinstance(query, str) else (query,)
+        with watch.span("tokenise"):
+            prompt = await prompt_aside(self._engine, identifier_prompt(direction, text), pictures)
+        try:
+            with watch.span("beams") as start:
+                async with asyncio.timeout(deadline.left):
+                    found = await self._engine.find(
+                        prompt,
+                        side,
+                        beam_width,
+                        constrained=parameters.constrained,
+                        traced=traced,
+                    )
+        except TimeoutError as error:
+            raise DeadlineError(
+                "the deadline passed before the beams had ended; allow the search more time, or "
+                "search with fewer beams",
+                by_client=deadline.by_client,
+            ) from error
+        self._pace.searched(beam_width, watch.elapsed - start)
+        # What of the time was not the engine's was the way there and back.
+        inside = found.queued + sum(step.seconds for step in found.steps)
+        at = start + max(0.0, watch.elapsed - start - inside) / 2
+        watch.add("beams/engine queue", at, found.queued)
+        at += found.queued
+        for number, step in enumerate(found.steps, start=1):
+            path = "beams/prefill" if number == 1 else f"beams/step {number}"
+            watch.add(path, at, step.seconds)
+            at += step.seconds
+            watch.add(f"{path}/masks", at - step.merge - step.masks, step.masks)
+            watch.add(f"{path}/merge", at - step.merge, step.merge)
+        return found
+
+    async def _corrected(
+        self,
+        kind: Kind,
+        candidates: list[Candidate],
+        calibration: Calibration,
+        watch: Stopwatch,
+        deadline: Deadline,
+    ) -> list[Candidate] | None:
+        """The candidates by what the query adds to their identifiers; None if no time was left."""
+        try:
+            with watch.span("commonness"):
+                async with asyncio.timeout(deadline.left):
+                    found = await self._commonness.of(kind, [one.identifier for one in candidates])
+        except TimeoutError:
+            return None
+        scored = [
+            replace(one, commonness=common, score=calibration.score(one.logprob, common))
+            for one, common in zip(candidates, found, strict=True)
+        ]
+        return sorted(scored, key=lambda one: -one.score)
+
+    async def _judge(
+        self,
+        snapshot: Snapshot,
+        query: str | Picture,
+        candidates: Sequence[Candidate],
+        calibration: Calibration,
+        watch: Stopwatch,
+        deadline: Deadline,
+        describe: bool,
+    ) -> list[Verdict] | None:
+        """Verdicts on the candidates; None where there are none, or no time was left."""
+        if len(candidates) < 2:
+            return None
+        try:
+            with watch.span("verify") as start:
+                async with asyncio.timeout(deadline.left):
+                    verdicts = await verify(
+                        self._engine,
+                        snapshot,
+                        query,
+                        [candidate.item for candidate in candidates],
+                        [candidate.score for candidate in candidates],
+                        calibration,
+                        watch,
+                        self._commonness,
+                        self.decoder,
+                        describe=describe,
+                    )
+        except TimeoutError:
+            verdicts = None
+        if calibration.description or not describe:  # else it took more than others will
+            self._pace.judged(len(candidates), watch.elapsed - start)
+        return verdicts

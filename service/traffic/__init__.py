@@ -1,0 +1,1 @@
+"""How many searches run at a time, and how long each may take."""

@@ -1,0 +1,116 @@
+"""The bundle holds each item once, with an identifier made by the rule."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from offline.bundle.build import BuildSettings, build_bundle
+from offline.corpus.reader import Corpus, Picture
+from semcore.bundle.bundle import check_bundle
+from semcore.bundle.item import KINDS, ItemStore
+from semcore.errors import CorpusError
+from semcore.identifiers.identifier import Identifier
+from semcore.trie.trie import Trie
+
+
+@pytest.fixture(scope="module")
+def bundle(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("build") / "bundle"
+    build_bundle(corpus, path, BuildSettings(clusters=8, gallery=("test",)))
+    return path
+
+
+def test_every_item_has_an_identifier(bundle: Path, corpus: Corpus) -> None:
+    manifest = check_bundle(bundle)
+    store = ItemStore(bundle / "items.sqlite", ("test",))
+    items = list(store)
+    assert len(items) == manifest.counts["items"] == 6 * len(corpus.pictures)
+    said = json.loads((bundle / "clusters.json").read_text())
+    assert len(said) == manifest.settings.clusters == 8
+    assert all(len(words) == 5 for words in said)
+    for item in items:
+        identifier = Identifier.parse(item.identifier)
+        assert 0 <= identifier.global_id < 8
+        assert 0 < len(identifier.lexical_id) <= 4
+        assert len(set(identifier.lexical_id)) == len(identifier.lexical_id)
+        assert all(word in item.caption.lower() for word in identifier.lexical_id)
+
+
+def test_held_out_captions_are_no_source(bundle: Path) -> None:
+    store = ItemStore(bundle / "items.sqlite", ("test",))
+    for image in store.of_split("test", "image"):
+        for number in range(5):
+            text = store.get(f"{image.id}#{number}")
+            assert text is not None
+            assert text.held_out == (text.caption not in image.caption)
+            assert text.held_out == (number >= 2)
+
+
+def test_only_the_gallery_is_in_the_trie(bundle: Path) -> None:
+    store = ItemStore(bundle / "items.sqlite", ("test",))
+    for kind in KINDS:
+        expected = {item.identifier for item in store.of_split("test", kind)}
+        assert set(Trie.load(bundle / f"{kind}.marisa")) == expected
+
+
+def test_like_another_bundle_uses_its_clusters(
+    bundle: Path, corpus: Corpus, tmp_path: Path
+) -> None:
+    manifest = build_bundle(corpus, tmp_path / "b", BuildSettings(clusters=3), like=bundle)
+    assert manifest.settings.clusters == 8
+    assert np.array_equal(np.load(bundle / "centroids.npy"), np.load(tmp_path / "b/centroids.npy"))
+
+
+def test_items_that_share_an_identifier_are_kept_and_reported(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    first = corpus.pictures[0]
+    twins = [Picture(name, first.image, "train", first.captions) for name in ("a", "b")]
+    same = Corpus("twins", corpus.image_root, twins, [])
+    manifest = build_bundle(same, tmp_path / "twins", BuildSettings(clusters=2))
+    assert manifest.counts["images"] == 2
+    assert manifest.counts["image_identifiers"] == 1
+    report = json.loads((tmp_path / "twins" / "report.json").read_text())
+    assert report["collisions"]["image"]["rate"] == 1.0
+    store = ItemStore(tmp_path / "twins" / "items.sqlite", ("train",))
+    assert len({identifier for identifier, _ in store.identifiers("image")}) == 1
+
+
+def test_a_picture_without_a_caption_needs_the_captioner(corpus: Corpus, tmp_path: Path) -> None:
+    silent = Corpus("silent", corpus.image_root, [Picture("a", "a.png", "train", ())], [])
+    with pytest.raises(CorpusError, match="--captioner"):
+        build_bundle(silent, tmp_path / "silent", BuildSettings())
+
+
+def test_views_lead_to_the_same_item(corpus: Corpus, tmp_path: Path) -> None:
+    settings = BuildSettings(clusters=4, views=3)
+    manifest = build_bundle(corpus, tmp_path / "b", settings)
+    assert manifest.counts["items"] == 6 * len(corpus.pictures)
+    store = ItemStore(tmp_path / "b" / "items.sqlite", ("train", "val", "test"))
+    images = [item for item in store if item.kind == "image"]
+    assert all(len(set(item.identifiers)) == len(item.identifiers) <= 3 for item in images)
+    assert sum(len(item.views) for item in images) > len(images)
+    trie = Trie.load(tmp_path / "b" / "image.marisa")
+    for item in images:
+        for text in item.identifiers:
+            assert text in trie
+    by_number: dict[int, set[str]] = {}
+    for text, number in store.identifiers("image"):
+        by_number.setdefault(number, set()).add(text)
+    assert sorted(map(len, by_number.values())) == sorted(len(i.identifiers) for i in images)
+
+
+def test_each_kind_has_its_keywords_in_the_order_asked_for(corpus: Corpus, tmp_path: Path) -> None:
+    settings = BuildSettings(clusters=4, image_order="rarest", text_order="commonest")
+    build_bundle(corpus, tmp_path / "b", settings)
+    few = replace(corpus, pictures=corpus.pictures[:3])  # too few to tell what is rare
+    build_bundle(few, tmp_path / "few", settings, like=tmp_path / "b")
+    frequencies = json.loads((tmp_path / "b" / "frequencies.json").read_text())
+    for folder in ("b", "few"):
+        for item in ItemStore(tmp_path / folder / "items.sqlite", ()):
+            words = Identifier.parse(item.identifier).lexical_id
+            counts = [frequencies[word] for word in words]
+            assert counts == sorted(counts, reverse=item.kind == "text")

@@ -1,0 +1,63 @@
+"""Recipes name systems that exist, and share those that are the same."""
+
+from dataclasses import asdict
+
+import pytest
+
+from offline.identifiers.schemes import SCHEMES
+from offline.model.tiny import SIZES
+from offline.reproduction.budgets import BUDGETS, choose_budget
+from offline.reproduction.experiments import SEMCORE, choose, recipes
+from semcore.errors import SemcoreError
+
+
+@pytest.mark.parametrize("gallery", [("test",), ("test", "val")])
+@pytest.mark.parametrize("base", ["tiny", "small"])
+@pytest.mark.parametrize("name", BUDGETS)
+def test_systems_are_of_known_schemes_and_sizes(
+    name: str, base: str, gallery: tuple[str, ...]
+) -> None:
+    budget = choose_budget(name, base, gallery)
+    found = recipes(budget)
+    assert list(found) == ["table1", "table3", "table4", "table5", "figure3", "new-items", "beyond"]
+    by_name: dict[str, object] = {}
+    for recipe in found.values():
+        titles = [line.title for line in recipe.lines]
+        assert len(set(titles)) == len(titles)
+        assert {title for claim in recipe.claims for title in claim} <= set(titles)
+        for line in recipe.lines:
+            assert line.system.scheme in SCHEMES
+            assert line.system.size in SIZES
+            # A name stands for one system only, since its answers are kept under it.
+            assert by_name.setdefault(line.system.name, asdict(line.system)) == asdict(line.system)
+            assert (recipe.shape == "bars") == (line.at == ())
+            taught = budget.train.gsv_queries > 0 and line.system.verified
+            fitted = line.view.weights == "fitted"
+            assert taught or fitted or not line.view.verified or line.system.family == "re-ranker"
+            assert not fitted or "val" in gallery
+    assert SEMCORE.name in by_name
+
+
+def test_chooses_by_name() -> None:
+    budget = BUDGETS["short"]
+    assert [recipe.name for recipe in choose("table3", budget)] == ["table3"]
+    assert len(choose("all", budget)) == 6
+    with pytest.raises(SemcoreError, match="no recipe; there are all, table1"):
+        choose("table9", budget)
+
+
+def test_keeps_only_some_systems() -> None:
+    (recipe,) = choose("table1", BUDGETS["short"], ["rq"])
+    assert {line.system.name for line in recipe.lines} == {"semcore", "rq"}
+    assert {behind for _, behind in recipe.claims} == {"RQ codes of captions"}
+    with pytest.raises(SemcoreError, match="dual: no system of table1; there are"):
+        choose("table1", BUDGETS["short"], ["dual"])
+
+
+def test_a_curve_of_new_items_changes_what_is_known_only() -> None:
+    (recipe,) = choose("new-items", BUDGETS["full"])
+    for curve in {line.curve for line in recipe.lines}:
+        lines = [line for line in recipe.lines if line.curve == curve]
+        assert len({(line.system.verified, line.view) for line in lines}) == 1
+        known = [line.system.train.get("indexed", 0.0) for line in lines]
+        assert [line.at for line in lines] == [(100 * (1 - share),) for share in known]

@@ -1,0 +1,117 @@
+"""The walk agrees with a plain dictionary of prefixes."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from walks import walk_of
+
+from semcore.errors import BundleError
+from semcore.trie.walk import DONE, MANY, ROOT, file_names, load_walk
+
+END = 3
+
+
+def random_sequences(seed: int) -> list[tuple[int, ...]]:
+    rng = random.Random(seed)
+    tokens = [0, 1, 2, 4, 5, 70_000]
+    bodies = {tuple(rng.choices(tokens, k=rng.randint(0, 6))) for _ in range(200)}
+    return [(*body, END) for body in sorted(bodies, key=lambda _: rng.random())]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_allows_exactly_what_some_sequence_continues_with(seed: int) -> None:
+    sequences = random_sequences(seed)
+    walk = walk_of(sequences)
+    following: dict[tuple[int, ...], set[int]] = {}
+    for sequence in sequences:
+        for place in range(len(sequence)):
+            following.setdefault(sequence[:place], set()).add(sequence[place])
+    for prefix, tokens in following.items():
+        spelled = walk.follow(prefix)
+        assert spelled is not None
+        position, leaf = spelled
+        assert walk.allowed(position).tolist() == sorted(tokens)
+        below = [s for s in sequences if s[: len(prefix)] == prefix]
+        if len(below) > 1:
+            assert position < walk.nodes
+            assert leaf == -1
+            assert walk.leaves[position] == min(len(below), MANY)
+        for other in {0, 1, 2, 4, 5, 70_000, 99, END} - tokens:
+            assert walk.step(position, other) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_leaves_hold_the_items(tmp_path: Path, seed: int) -> None:
+    sequences = random_sequences(seed)
+    rng = random.Random(seed)
+    owners = [*range(len(sequences)), *rng.choices(range(len(sequences)), k=300)]
+    rng.shuffle(owners)
+    walk_of(sequences, owners).save(tmp_path / "image")
+    walk = load_walk(tmp_path / "image")
+    assert walk.end == END
+    seen = set()
+    for number, sequence in enumerate(sequences):
+        spelled = walk.follow(sequence)
+        assert spelled is not None
+        position, leaf = spelled
+        assert position == DONE
+        assert walk.allowed(position).size == 0
+        assert walk.step(position, END) is None
+        expected = [item for item, owner in enumerate(owners) if owner == number]
+        assert walk.items_of(leaf).tolist() == expected
+        seen.add(leaf)
+    assert seen == set(range(walk.identifiers))
+
+
+def test_levels_are_as_wide_and_deep_as_the_widest_and_deepest() -> None:
+    walk = walk_of([(1, 2, END), (1, 4, END), (1, 5, 6, 7, END), (8, END)])
+    assert walk.fanouts == (2, 3)
+    assert walk.depth >= 5
+    alone = walk_of([(1, END)])
+    assert alone.nodes == 1
+    assert alone.follow((1, END)) == (DONE, 0)
+
+
+def test_an_alphabet_of_many_tokens_takes_wider_codes() -> None:
+    rng = np.random.default_rng(0)
+    sequences = [(int(a), int(b), END) for a, b in zip(rng.permutation(70_000) + 10,
+                 rng.integers(10, 99_999, 70_000), strict=True)]  # fmt: skip
+    walk = walk_of(sequences)
+    assert walk.codes.dtype == np.uint32
+    assert walk.follow(sequences[123]) is not None
+    assert len(walk.allowed(ROOT)) == 70_000
+
+
+def test_identifiers_of_the_same_tokens_become_one() -> None:
+    sequences = [(5, 2, END), (1, END), (5, 2, END), (6, 4, END), (1, END), (1, END)]
+    walk = walk_of(sequences, [0, 1, 2, 3, 4, 5, 0])
+    assert walk.identifiers == 3
+    found = {}
+    for sequence in sequences:
+        spelled = walk.follow(sequence)
+        assert spelled is not None
+        found[sequence] = walk.items_of(spelled[1]).tolist()
+    assert found == {(5, 2, END): [0, 2, 6], (1, END): [1, 4, 5], (6, 4, END): [3]}
+
+
+def test_refuses_what_is_no_set_of_identifiers() -> None:
+    with pytest.raises(ValueError, match="one and the same token"):
+        walk_of([(1, END), (1, 2)])
+    with pytest.raises(ValueError, match="only there"):
+        walk_of([(1, END), (1, END, END)])
+    with pytest.raises(ValueError, match="at least one"):
+        walk_of([])
+    with pytest.raises(ValueError, match="owns no item"):
+        walk_of([(1, END), (2, END)], [0, 0])
+    with pytest.raises(ValueError, match="254"):
+        walk_of([(*range(10, 300), END), (2, END)])
+
+
+def test_names_the_file_it_cannot_read(tmp_path: Path) -> None:
+    walk_of([(1, END)]).save(tmp_path / "text")
+    damaged = tmp_path / file_names("text")[1]
+    damaged.write_bytes(b"not an array")
+    with pytest.raises(BundleError, match=damaged.name):
+        load_walk(tmp_path / "text")

@@ -1,0 +1,98 @@
+"""With beams enough the search is exhaustive; with fewer it returns a part of that, in order."""
+
+import itertools
+import math
+import random
+
+import numpy as np
+import pytest
+from walks import walk_of
+
+from semcore.trie.layers import Layer, Layers, Leaves
+from service.beams.beam_search import Answer, Beam, BeamSearch, Row
+
+END = 2
+SEQUENCES = [
+    (*body, END) for length in (1, 2, 3) for body in itertools.product((3, 4, 5), repeat=length)
+]
+
+
+def logprob_of(prefix: tuple[int, ...], token: int, seed: int) -> float:
+    """Half of the probability is for tokens that no walk has."""
+    return math.log(random.Random(f"{seed}{prefix}{token}").uniform(0.01, 0.5) / 4)
+
+
+def search(layers: Layers, beam_width: int, seed: int, *, constrained: bool = True) -> list[Beam]:
+    """Answers a search as an engine does, row by row."""
+    beams = BeamSearch(layers, beam_width, constrained=constrained)
+    seen: dict[int, Row] = {}
+    chosen: dict[int, int] = {}
+    while beams.rows:
+        answers = {}
+        for number, row in beams.rows.items():
+            if number in seen:
+                # The row went on, hence with the token that the engine had chosen.
+                assert row.tokens[:-1] == seen[number].tokens
+                assert row.tokens[-1] == chosen[number]
+            elif row.parent is not None:
+                assert row.tokens[:-1] == seen[row.parent].tokens
+            allowed = layers.allowed(row.positions).tolist() if constrained else [2, 3, 4, 5, 6]
+            ranked = sorted(allowed, key=lambda t, at=row.tokens: -logprob_of(at, t, seed))
+            logprobs = [logprob_of(row.tokens, token, seed) for token in ranked]
+            answers[number] = Answer(ranked[0], np.array(ranked), np.array(logprobs, np.float32))
+        seen = dict(beams.rows)
+        chosen = {number: answer.chosen for number, answer in answers.items()}
+        beams.advance(answers)
+    return beams.beams
+
+
+def exact(layers: Layers, seed: int) -> dict[Leaves, float]:
+    found = {}
+    for sequence in SEQUENCES:
+        spelled = layers.follow(sequence)
+        assert spelled is not None
+        found[spelled[1]] = sum(
+            logprob_of(sequence[:place], token, seed) for place, token in enumerate(sequence)
+        )
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_finds_the_likeliest(seed: int) -> None:
+    layers = Layers([Layer(walk_of(SEQUENCES))])
+    known = exact(layers, seed)
+    ranked = sorted(known, key=lambda leaves: -known[leaves])
+    beams = search(layers, len(SEQUENCES), seed)
+    assert [beam.leaves for beam in beams] == ranked
+    assert [b.logprob for b in beams] == pytest.approx(
+        [known[leaves] for leaves in ranked], abs=1e-4
+    )
+    few = search(layers, 5, seed)
+    assert len(few) == 5
+    assert [b.logprob for b in few] == sorted((b.logprob for b in few), reverse=True)
+    assert all(beam.logprob == pytest.approx(known[beam.leaves], abs=1e-4) for beam in few)
+
+
+def test_without_the_constraint_looks_up_what_was_spelled() -> None:
+    layers = Layers([Layer(walk_of(SEQUENCES))])
+    beams = search(layers, 20, 0, constrained=False)
+    assert any(not beam.leaves for beam in beams)
+    known = exact(layers, 0)
+    found = [beam for beam in beams if beam.leaves]
+    assert found
+    assert all(beam.logprob == pytest.approx(known[beam.leaves], abs=1e-4) for beam in found)
+
+
+def test_forbidden_tokens_are_no_candidates() -> None:
+    beams = BeamSearch(Layers([Layer(walk_of([(3, END), (4, END)]))]), 5)
+    logprobs = np.array([-1.0, -2.0, -np.inf, -np.inf], np.float32)
+    beams.advance({0: Answer(3, np.array([3, 4, 0, 1]), logprobs)})
+    assert [row.tokens for row in beams.rows.values()] == [(3,), (4,)]
+    assert list(beams.rows) == [0, 1]
+
+
+def test_where_all_is_forbidden_the_search_is_lost() -> None:
+    beams = BeamSearch(Layers([Layer(walk_of([(3, END)]))]), 5)
+    assert not beams.is_lost
+    beams.advance({0: Answer(0, np.array([0, 1]), np.full(2, -np.inf, np.float32))})
+    assert beams.is_lost

@@ -1,0 +1,154 @@
+"""Searches share the engine: more than fit at a time, prompts read in parts, clients that leave."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from moment import SERVICE
+
+from semcore.errors import EngineError
+from semcore.model.prompt import identifier_prompt
+from service.engine.protocol import Found, Prompt
+from service.engine.vllm_engine import VllmEngine
+from service.errors import InvalidQueryError
+from service.index.index import Index
+from service.index.snapshot import Side
+from service.settings import Settings
+
+# The engine is started in this process: what it imports is deprecated in places, and what it opens
+# is left to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+BEAM_WIDTH = 12
+ROWS = 30
+LONGEST = 96
+CAPTIONS = [
+    f"a {size} {colour} {thing} beside the {place} {number}"
+    for number, (size, colour, thing, place) in enumerate(
+        [("small", "red", "boat", "tree"), ("large", "blue", "car", "house")] * 8
+    )
+]
+
+
+def test_what_else_vllm_says_of_a_request_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version 0.33 calls with a second argument what 0.32 calls with one."""
+    from vllm.v1.core.sched.scheduler import Scheduler
+
+    from service.beams.scheduler import BeamScheduler
+
+    told: list[Any] = []
+
+    def hit(_: Scheduler, *args: object, **more: object) -> str:
+        told.append((args, more))
+        return "found"
+
+    monkeypatch.setattr(Scheduler, "_get_local_prefix_cache_hit", hit)
+    scheduler: Any = object.__new__(BeamScheduler)
+    scheduler._inherited = {"row": "blocks"}
+    other: Any = SimpleNamespace(request_id="other")
+    assert scheduler._get_local_prefix_cache_hit(other, 16, is_new=True) == "found"
+    assert scheduler._get_local_prefix_cache_hit(other) == "found"
+    assert told == [((other, 16), {"is_new": True}), ((other,), {})]
+    row: Any = SimpleNamespace(request_id="row", num_tokens=8)
+    assert scheduler._get_local_prefix_cache_hit(row, 16) == ("blocks", 7, 0, False)
+
+
+@pytest.fixture
+def index(trained: Path) -> Index:
+    return Index(trained / "bundle")
+
+
+@pytest.fixture
+async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[VllmEngine]:
+    for name, value in SERVICE.items():
+        monkeypatch.setenv(name, value)
+    # Two searches at a time, and a step reads fewer tokens than their prompts have.
+    started = VllmEngine.start(
+        index.model,
+        Settings(bundle=Path(), max_batch=ROWS, max_beam_width=ROWS, max_model_len=LONGEST),
+        max_num_batched_tokens=ROWS,
+        enable_chunked_prefill=True,
+    )
+    yield started
+    await started.stop()
+    index.close()
+    os.environ.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
+
+
+async def test_searches_share_the_engine(engine: VllmEngine, index: Index, tmp_path: Path) -> None:
+    side = index.snapshot.side("image")
+    assert side is not None
+
+    async def find(caption: str) -> Found:
+        prompt = engine.prompt(identifier_prompt("text-to-image", caption))
+        return await engine.find(prompt, side, BEAM_WIDTH, constrained=True)
+
+    alone = [await find(caption) for caption in CAPTIONS]
+    assert all(len(found.beams) == BEAM_WIDTH for found in alone)
+    # A search takes no more steps than its identifiers have tokens.
+    assert all(len(found.steps) <= side.layers.depth for found in alone)
+
+    # 1. All at once find the same, among other requests that want a place in the batch.
+    judging = asyncio.create_task(
+        engine.judge([engine.prompt(f"{caption}\nMatch?") for caption in CAPTIONS * 3])
+    )
+    together = await asyncio.gather(*(find(caption) for caption in CAPTIONS))
+    assert len(await judging) == 3 * len(CAPTIONS)
+    for one, other in zip(alone, together, strict=True):
+        expected = [beam.logprob for beam in one.beams]
+        assert [beam.logprob for beam in other.beams] == pytest.approx(expected, abs=1e-3)
+        assert {b.leaves for b in one.beams[:5]} == {b.leaves for b in other.beams[:5]}
+    assert any(found.queued > 0 for found in together)
+
+    # 2. Clients that leave, some before their search has begun, disturb nobody.
+    tasks = [asyncio.create_task(find(f"{caption} again")) for caption in CAPTIONS]
+    await asyncio.sleep(0.05)
+    for task in tasks[::2]:
+        task.cancel()
+    left = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(found, Found) for found in left[1::2])
+    assert any(isinstance(found, asyncio.CancelledError) for found in left[::2])
+
+    # 3. Nothing is left behind: every block of the cache is free again.
+    await find(CAPTIONS[0])
+    assert await engine.llm.reset_prefix_cache()
+
+    # 4. More beams than the vocabulary has tokens, or than the batch has rows.
+    wide = await engine.find(
+        engine.prompt(identifier_prompt("text-to-image", CAPTIONS[0])),
+        side,
+        500,
+        constrained=True,
+    )
+    assert len(wide.beams) == ROWS
+    best = [beam.logprob for beam in alone[0].beams[:3]]
+    assert [beam.logprob for beam in wide.beams[:3]] >= best
+
+    # 5. A prompt that leaves no room for an identifier is refused, and the engine lives on.
+    with pytest.raises(InvalidQueryError, match="too long"):
+        await find("boat " * LONGEST)
+    # Were it not refused here, the engine would say so.
+    tokens = engine.prompt(identifier_prompt("text-to-image", CAPTIONS[0])).tokens
+    long = Prompt((*tokens, *tokens, *tokens, *tokens, *tokens)[: LONGEST - 3])
+    roomy: Any = SimpleNamespace(depth=1)
+    with pytest.raises(EngineError, match="could not finish"):
+        await engine.find(long, Side(roomy, side.files), BEAM_WIDTH, constrained=True)
+    assert len((await find(CAPTIONS[1])).beams) == BEAM_WIDTH
+
+    # 6. Where files of the index are gone, only that search ends: first of many, then alone.
+    gone = Side(side.layers, ((str(tmp_path / "gone"), ""),))
+    prompt = engine.prompt(identifier_prompt("text-to-image", CAPTIONS[0]))
+    tasks = [asyncio.create_task(find(f"{caption} once more")) for caption in CAPTIONS]
+    for _ in range(2):
+        with pytest.raises(EngineError, match="could not finish"):
+            await engine.find(prompt, gone, BEAM_WIDTH, constrained=True)
+        assert all(len(found.beams) == BEAM_WIDTH for found in await asyncio.gather(*tasks))
+    assert len((await find(CAPTIONS[1])).beams) == BEAM_WIDTH

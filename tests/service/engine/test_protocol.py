@@ -1,0 +1,335 @@
+"""The real service: vLLM, float32, over HTTP."""
+
+import asyncio
+import base64
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+import torch
+
+from offline.image_inputs import Pixels
+from offline.model.backbone import IGNORED, Backbone, load_model
+from offline.training.candidates import CandidateDataset, Query, constrained_beams
+from offline.training.collator import Collator, image_text
+from offline.training.pairs import Sample
+from semcore.bundle.bundle import read_manifest
+from semcore.bundle.calibration import Calibration
+from semcore.bundle.item import ItemStore
+from semcore.identifiers.identifier import Identifier
+from semcore.identifiers.tokens import IdentifierTokenizer, end_token, verdict_tokens
+from semcore.model.prompt import (
+    DIRECTIONS,
+    IMAGE,
+    Direction,
+    blank_prompt,
+    description_prompt,
+    identifier_prompt,
+    target_kind,
+)
+from semcore.trie.trie import Trie
+from semcore.trie.walk import load_walk
+
+BEAM_WIDTH = 20
+WEIGHTS = Calibration()
+QUERIES = 100  # of each direction
+RELOADS = 50
+CLIENTS = 8
+
+
+def queries_of(bundle: Path, direction: Direction) -> list[Query]:
+    store = ItemStore(bundle / "items.sqlite", ("train", "val", "test"))
+    kind = "text" if direction == "text-to-image" else "image"
+    found = [
+        Query(direction, item.caption if kind == "text" else item.image, item.pair)
+        for item in store
+        if item.kind == kind and (item.held_out or kind == "image")
+    ]
+    store.close()
+    return found[:QUERIES]
+
+
+async def ask(client: httpx.AsyncClient, query: Query, root: Path, **options: object) -> object:
+    fields = {"beam_width": BEAM_WIDTH, "top_k": BEAM_WIDTH, **options}
+    if query.direction == "text-to-image":
+        body = {"query": query.content, **fields}
+        response = await client.post("/search/text-to-image", json=body)
+    else:
+        files = {"image": (root / query.content).read_bytes()}
+        data = {name: str(value).lower() for name, value in fields.items()}
+        response = await client.post("/search/image-to-text", data=data, files=files)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def illegal_identifiers(client: httpx.AsyncClient) -> float:
+    """What the service has counted; only searches without the constraint may add to it."""
+    lines = (await client.get("/metrics")).text.splitlines()
+    name = "semcore_illegal_identifiers_total "
+    return float(next(line for line in lines if line.startswith(name)).removeprefix(name))
+
+
+@pytest.mark.parametrize(
+    "direction", ["text-to-image", pytest.param("image-to-text", marks=pytest.mark.slow)]
+)
+async def test_beams_are_those_of_hugging_face(
+    service_url: str, trained: Path, direction: Direction
+) -> None:
+    bundle = trained / "bundle"
+    root = Path(read_manifest(bundle).corpus.image_root)
+    model, processor = load_model(trained / "model")
+    trie = Trie.load(bundle / f"{target_kind(direction)}.marisa")
+    walk = load_walk(bundle / target_kind(direction))
+    store = ItemStore(bundle / "items.sqlite", read_manifest(bundle).settings.gallery)
+    pixels = Pixels(processor)
+    collator = Collator(processor, Pixels(processor))
+
+    def exact(query: Query, identifier: str) -> float:
+        """The log-probability of an identifier, by one pass over all of it."""
+        is_text = direction == "text-to-image"
+        prompt = identifier_prompt(direction, query.content if is_text else "")
+        images = () if is_text else (root / query.content,)
+        batch = collator([Sample(prompt, images, identifier)])
+        labels = batch.pop("labels")[0, 1:]
+        with torch.no_grad():
+            logprobs = model.eval()(**batch).logits[0, :-1].log_softmax(dim=-1)
+        spelled = (labels != IGNORED).nonzero().flatten()
+        return float(logprobs[spelled, labels[spelled]].sum())
+
+    queries = queries_of(bundle, direction)
+    assert len(queries) == QUERIES
+    same = 0
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        for start in range(0, QUERIES, 10):
+            batch = queries[start : start + 10]
+            reference = constrained_beams(model, processor, walk, batch, root, pixels, BEAM_WIDTH)
+            answers = await asyncio.gather(
+                *(ask(client, query, root, verify="never") for query in batch),
+                # Verification runs in the same engine batches and must not disturb the beams.
+                *(ask(client, query, root, top_k=BEAM_WIDTH - 1) for query in queries[:3]),
+            )
+            for query, answer, beams in zip(batch, answers[: len(batch)], reference, strict=True):
+                mine: dict[str, float] = {}
+                for item in answer["items"]:
+                    assert item["identifier"]["text"] in trie
+                    mine.setdefault(item["identifier"]["text"], item["logprob"])
+                theirs = {
+                    store.of_numbers(walk.items_of(leaf)[:1].tolist())[0].identifier: logprob
+                    for leaf, logprob in beams
+                }
+                ours, wanted = list(mine)[:10], list(theirs)[: len(list(mine)[:10])]
+                for text in set(mine) & set(theirs):
+                    assert mine[text] == pytest.approx(theirs[text], abs=1e-3)
+                if ours == wanted:
+                    same += 1
+                else:
+                    # Only a near-tie may put one before the other, or drop one on the way; what
+                    # the service has in place of another must be as good, and truly so.
+                    for one, other in zip(ours, wanted, strict=True):
+                        assert mine[one] >= theirs[other] - 1e-3
+                        assert mine[one] == pytest.approx(exact(query, one), abs=1e-3)
+    store.close()
+    assert same >= 0.99 * QUERIES
+
+
+async def test_reloads_while_clients_search(service_url: str, trained: Path, smaller: Path) -> None:
+    bundles = [smaller, trained / "bundle"]
+    known: dict[str, set[str]] = {}
+    for bundle in bundles:
+        manifest = read_manifest(bundle)
+        store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
+        known[manifest.version] = {
+            item.id
+            for split in manifest.settings.gallery
+            for item in store.of_split(split, "image")
+        }
+        store.close()
+    queries = queries_of(trained / "bundle", "text-to-image")
+    done = asyncio.Event()
+    searches: list[str] = []
+
+    async def search(client: httpx.AsyncClient, number: int) -> None:
+        turn = number
+        while not done.is_set():
+            query = f"{queries[turn % QUERIES].content} {turn}"  # no cached answers
+            body = {"query": query, "beam_width": 5, "top_k": 20}
+            response = await client.post("/search/text-to-image", json=body)
+            assert response.status_code == 200, response.text
+            answer = response.json()
+            assert {item["id"] for item in answer["items"]} <= known[answer["index_version"]]
+            searches.append(answer["index_version"])
+            turn += CLIENTS
+
+    async def reload(client: httpx.AsyncClient) -> None:
+        for number in range(RELOADS):
+            bundle = bundles[number % 2]
+            response = await client.post(
+                "/admin/index/reload",
+                json={"bundle": str(bundle)},
+                headers={"X-API-Key": "secret"},
+            )
+            assert response.status_code == 200, response.text
+            assert response.json()["index_version"] == read_manifest(bundle).version
+        done.set()
+
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        before = await illegal_identifiers(client)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reload(client))
+            for number in range(CLIENTS):
+                group.create_task(search(client, number))
+        assert set(searches) == set(known)
+        assert await illegal_identifiers(client) == before
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+async def test_verification_is_that_of_hugging_face(
+    service_url: str, trained: Path, direction: Direction
+) -> None:
+    bundle = trained / "bundle"
+    root = Path(read_manifest(bundle).corpus.image_root)
+    model, processor = load_model(trained / "model")
+    collate = Collator(processor, Pixels(processor))
+    yes, no = verdict_tokens(processor.tokenizer)
+    store = ItemStore(bundle / "items.sqlite", ("train", "val", "test"))
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        for query in queries_of(bundle, direction)[:5]:
+            answer = await ask(client, query, root)
+            found = [item for item in answer["items"] if item["verification"] is not None]
+            assert len(found) == 10
+            items = [store.get(item["id"]) for item in found]
+            samples = CandidateDataset([query], [items], root)
+            batch = collate([samples[place] for place in range(len(items))])
+            asked = (batch.pop("labels") != IGNORED).float().argmax(dim=1) - 1
+            with torch.no_grad():
+                logits = model.eval()(**batch).logits[torch.arange(len(items)), asked]
+            odds = logits[:, yes] - logits[:, no]
+            assert [item["odds"] for item in found] == pytest.approx(odds.tolist(), abs=5e-3)
+            logprobs = torch.tensor([item["logprob"] for item in found])
+            scores = WEIGHTS.prior * logprobs + WEIGHTS.evidence * odds
+            expected = scores.softmax(dim=0).tolist()
+            assert [item["verification"] for item in found] == pytest.approx(expected, abs=1e-3)
+    store.close()
+
+
+def logprob_after(
+    model: Backbone, prompt: list[int], tokens: list[int], **seen: torch.Tensor
+) -> float:
+    """The log-probability of tokens after a prompt, by Hugging Face; ``seen``: its pictures."""
+    with torch.no_grad():
+        logits = model.eval()(input_ids=torch.tensor([prompt + tokens]), **seen).logits[0]
+    logprobs = logits[len(prompt) - 1 : -1].log_softmax(-1)
+    return float(logprobs[torch.arange(len(tokens)), tokens].sum())
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+async def test_commonness_is_that_of_hugging_face(
+    service_url: str, trained: Path, direction: Direction
+) -> None:
+    bundle = trained / "bundle"
+    root = Path(read_manifest(bundle).corpus.image_root)
+    model, processor = load_model(trained / "model")
+    spelling = IdentifierTokenizer(processor.tokenizer)
+    blank = blank_prompt(target_kind(direction))
+    prompt = processor.tokenizer.encode(blank, add_special_tokens=False)
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        answer = await ask(client, queries_of(bundle, direction)[0], root, commonness=True)
+    for item in answer["items"]:
+        tokens = spelling.tokens(Identifier.parse(item["identifier"]["text"]))
+        expected = logprob_after(model, prompt, tokens)
+        assert item["commonness"] == pytest.approx(expected, abs=5e-3)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+async def test_descriptions_are_those_of_hugging_face(
+    service_url: str, trained: Path, direction: Direction
+) -> None:
+    bundle = trained / "bundle"
+    root = Path(read_manifest(bundle).corpus.image_root)
+    model, processor = load_model(trained / "model")
+    pixels, encode = Pixels(processor), processor.tokenizer.encode
+    store = ItemStore(bundle / "items.sqlite", ("train", "val", "test"))
+    query = queries_of(bundle, direction)[0]
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        answer = await ask(client, query, root, describe=True, verify="always")
+    judged = [item for item in answer["items"] if item["verification"] is not None]
+    assert len(judged) > 1
+    for item in judged:
+        shown = store.get(item["id"])
+        assert shown is not None
+        text, image = query.content, shown.image
+        if direction == "image-to-text":
+            text, image = shown.caption, query.content
+        said = [*encode(text, add_special_tokens=False), end_token(processor.tokenizer)]
+        assert len(said) < 64
+        logprobs = []
+        for asked in (description_prompt(), description_prompt(picture="")):
+            prompt = encode(asked.replace(IMAGE, image_text(processor)), add_special_tokens=False)
+            seen = {"pixel_values": pixels([root / image])} if IMAGE in asked else {}
+            logprobs.append(logprob_after(model, prompt, said, **seen))
+        assert item["description"] == pytest.approx(logprobs[0] - logprobs[1], abs=2e-2)
+    store.close()
+
+
+async def test_verification_and_experiments_without_the_constraint(
+    service_url: str, trained: Path
+) -> None:
+    root = Path(read_manifest(trained / "bundle").corpus.image_root)
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        for direction in DIRECTIONS:
+            query = queries_of(trained / "bundle", direction)[0]
+            answer = await ask(client, query, root)
+            verified = [i["verification"] for i in answer["items"][:10]]
+            assert sum(verified) == pytest.approx(1.0, abs=1e-6)
+            before = await illegal_identifiers(client)
+            free = await ask(client, query, root, constrained=False)
+            # A model trained for a moment spells what does not exist.
+            assert free["illegal"] > 0
+            assert await illegal_identifiers(client) - before == free["illegal"]
+
+
+async def test_items_come_and_go_and_searches_are_filtered(service_url: str, trained: Path) -> None:
+    """What the fake engine is tested with at length, once on the real one."""
+    key = {"X-API-Key": "secret"}
+    captions = ["zebras on a purple bridge", "three zebras cross a bridge", "a zebra and a kite"]
+    items = [
+        {"id": f"new {n}", "kind": "text", "captions": [caption], "metadata": {"number": n}}
+        for n, caption in enumerate(captions)
+    ]
+    picture = next((trained.parent).glob("corpus*/images/**/*.png")).read_bytes()
+
+    async def found(wanted: dict[str, object] | None = None) -> list[str]:
+        options = {"top_k": 60, "beam_width": 60, **({"filter": wanted} if wanted else {})}
+        body = {"image": base64.b64encode(picture).decode(), **options}
+        response = await client.post("/search/image-to-text", json=body)
+        assert response.status_code == 200, response.text
+        return [item["id"] for item in response.json()["items"]]
+
+    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
+        before = await illegal_identifiers(client)
+        version = (await client.get("/admin/index", headers=key)).json()["current"]["version"]
+        response = await client.post("/admin/items", json={"items": items}, headers=key)
+        assert response.status_code == 200, response.text
+        assert set(response.json()["identifiers"]) == {"new 0", "new 1", "new 2"}
+        high = {"field": "number", "gte": 1}
+        assert set(await found(high)) == {"new 1", "new 2"}
+        others = await found({"not": {"field": "number", "gte": 0}})
+        assert len(others) == 60
+        assert not any(name.startswith("new") for name in others)
+        await client.delete("/admin/items/new%201", headers=key)
+        assert await found(high) == ["new 2"]
+        assert (await client.get("/items/new%201")).status_code == 404
+        gone = others[0]
+        response = await client.delete(f"/admin/items/{quote(gone, safe='')}", headers=key)
+        assert response.status_code == 200, response.text
+        assert gone not in await found()
+        for name in ("new 0", "new 2"):
+            await client.delete(f"/admin/items/{quote(name)}", headers=key)
+        assert await found(high) == []
+        assert await illegal_identifiers(client) == before
+        text = {"id": gone, "kind": "text", "captions": ["a boat"], "metadata": {}}
+        await client.post("/admin/items", json={"items": [text]}, headers=key)
+        after = (await client.get("/admin/index", headers=key)).json()["current"]
+        assert after["version"] != version
+        assert (after["added"], after["deleted"]) == (1, 1)

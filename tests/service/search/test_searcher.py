@@ -1,0 +1,250 @@
+"""A search ranks the items of the beams, and verification orders the first of them."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_engine import FakeEngine
+
+from semcore.bundle.calibration import Calibration
+from semcore.bundle.filter import Filter
+from semcore.bundle.item import Item
+from service.engine.protocol import Found
+from service.errors import DeadlineError, OverloadedError
+from service.index.index import Index
+from service.schemas.answer import SearchAnswer, Verify
+from service.search.candidates import item_answer
+from service.search.searcher import Searcher, SearchParameters
+from service.settings import Settings
+from service.traffic.admission import Admission
+from service.traffic.deadline import Deadline
+
+VERIFIED = 4
+PLAIN = SearchParameters(top_k=100, beam_width=10, verify="never", constrained=True)
+
+
+@pytest.fixture
+def index(trained: Path) -> Iterator[Index]:
+    opened = Index(trained / "bundle")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def searcher(trained: Path) -> Searcher:
+    return Searcher(FakeEngine(trained / "model", Settings()), VERIFIED, Admission(1, 0))
+
+
+async def test_ranks_by_score_without_verification(index: Index, searcher: Searcher) -> None:
+    answer = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
+    assert len(answer.items) >= PLAIN.beam_width
+    logprobs = [item.logprob for item in answer.items]
+    assert logprobs == sorted(logprobs, reverse=True)
+    assert [item.rank for item in answer.items] == list(range(1, len(answer.items) + 1))
+    assert all(item.kind == "image" and item.verification is None for item in answer.items)
+    assert answer.index_version == index.version
+    assert answer.illegal == 0
+
+
+async def test_verification_orders_the_first_and_leaves_the_rest(
+    index: Index, searcher: Searcher
+) -> None:
+    plain = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
+    verified = await searcher.search(
+        index.snapshot, "text-to-image", "a boat", replace(PLAIN, verify="always")
+    )
+    first = [item.verification or 0.0 for item in verified.items[:VERIFIED]]
+    assert first == sorted(first, reverse=True)
+    assert sum(first) == pytest.approx(1.0)
+    ids = [[item.id for item in answer.items] for answer in (plain, verified)]
+    assert set(ids[0][:VERIFIED]) == set(ids[1][:VERIFIED])
+    assert ids[0][VERIFIED:] == ids[1][VERIFIED:]
+
+
+async def test_a_lead_spares_verification(index: Index, searcher: Searcher) -> None:
+    automatic = replace(PLAIN, verify="auto")
+    assert (await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)).verified
+    index.calibration = {"text-to-image": Calibration(margin=0.0)}
+    spared = await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)
+    assert not spared.verified
+    assert all(item.verification is None for item in spared.items)
+    assert (
+        await searcher.search(
+            index.snapshot, "text-to-image", "a boat", replace(PLAIN, verify="always")
+        )
+    ).verified
+    index.calibration = {"text-to-image": Calibration(margin=1e9)}
+    assert (await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)).verified
+
+
+async def test_what_is_common_counts_less(index: Index, searcher: Searcher) -> None:
+    plain = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
+    assert all(item.commonness is None and item.score == item.logprob for item in plain.items)
+    asking = replace(PLAIN, commonness=True)
+    told = await searcher.search(index.snapshot, "text-to-image", "a boat", asking)
+    assert [item.id for item in told.items] == [item.id for item in plain.items]
+    assert all(item.commonness is not None for item in told.items)
+    index.calibration = {"text-to-image": Calibration(commonness=0.5)}
+    corrected = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
+    for item in corrected.items:
+        assert item.score == pytest.approx(item.logprob - 0.5 * (item.commonness or 0.0))
+    scores = [item.score for item in corrected.items]
+    assert scores == sorted(scores, reverse=True)
+    assert [item.beam_rank for item in corrected.items] == list(range(1, len(scores) + 1))
+    assert [item.id for item in corrected.items] != [item.id for item in plain.items]
+    assert "commonness" in corrected.timings
+    # The judge weighs the scores, and the first by score are judged.
+    judged = await searcher.search(
+        index.snapshot, "text-to-image", "a boat", replace(PLAIN, verify="always")
+    )
+    first = {item.id for item in judged.items if item.verification is not None}
+    assert first == {item.id for item in corrected.items[:VERIFIED]}
+
+
+class Late(FakeEngine):
+    """Has found its beams when the deadline passes, and does not come to weigh anything."""
+
+    deadline = Deadline()
+
+    async def find(self, *asked: Any, **options: Any) -> Found:
+        found = await super().find(*asked, **options)
+        self.deadline._until = 0.0
+        return found
+
+    async def weigh(self, *_: object) -> list[float]:
+        return await asyncio.Future()
+
+
+@pytest.mark.parametrize("verify", ["never", "auto", "always"])
+async def test_says_where_there_was_no_time_for_commonness(
+    trained: Path, index: Index, searcher: Searcher, verify: Verify
+) -> None:
+    plain = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
+    index.calibration = {"text-to-image": Calibration(commonness=0.5, margin=0.0)}
+    engine = Late(trained / "model", Settings())
+    engine.deadline = Deadline(3600)
+    late = await Searcher(engine, VERIFIED, Admission(1, 0)).search(
+        index.snapshot,
+        "text-to-image",
+        "a boat",
+        replace(PLAIN, verify=verify),
+        deadline=engine.deadline,
+    )
+    assert late.degraded is not None
+    assert (late.degraded.beam_width, late.degraded.verified) == (PLAIN.beam_width, 0)
+    assert [item.id for item in late.items] == [item.id for item in plain.items]
+    assert all(item.commonness is None for item in late.items)
+
+
+async def test_gives_no_more_than_asked_for(index: Index, searcher: Searcher) -> None:
+    parameters = replace(PLAIN, top_k=3)
+    assert (
+        len((await searcher.search(index.snapshot, "text-to-image", "a boat", parameters)).items)
+        == 3
+    )
+
+
+def test_an_id_is_quoted_in_its_link() -> None:
+    item = Item("boats/1 2.jpg", "image", "test", "boats/1 2.jpg", False, "", "1.jpg", "<g0> boat")
+    shown = item_answer(item)
+    assert shown.image == "/items/boats%2F1%202.jpg/image"
+    assert (shown.identifier.global_id, shown.identifier.keywords) == (0, ["boat"])
+
+
+async def test_traces_items_through_the_beams(index: Index, searcher: Searcher) -> None:
+    ids = [item.id for item in index.store.of_split("test", "image")][:15]
+    wide = replace(PLAIN, beam_width=100)
+    lost: dict[int, list[int | None]] = {}
+    for parameters in (replace(PLAIN, beam_width=2), wide):
+        answer = await searcher.search(
+            index.snapshot, "text-to-image", "a boat", parameters, trace=ids
+        )
+        assert [trace.id for trace in answer.traces] == ids
+        found = {item.id for item in answer.items}
+        for trace in answer.traces:
+            assert (trace.lost_at is None) == (trace.id in found)
+            assert trace.lost_at is None or 1 <= trace.lost_at <= trace.steps
+        lost[parameters.beam_width] = [trace.lost_at for trace in answer.traces]
+    # A wider beam loses nothing earlier.
+    for narrow, broad in zip(lost[2], lost[100], strict=True):
+        assert broad is None or (narrow is not None and narrow <= broad)
+    assert any(one is not None for one in lost[2])
+    assert any(one is None for one in lost[100])
+
+
+async def test_an_item_that_cannot_be_found_has_no_trace(index: Index, searcher: Searcher) -> None:
+    text = next(index.store.of_split("test", "text")).id
+    answer = await searcher.search(
+        index.snapshot, "text-to-image", "boat", PLAIN, trace=[text, "nothing"]
+    )
+    assert answer.traces == []
+
+
+async def test_explains_each_identifier_token_by_token(index: Index, searcher: Searcher) -> None:
+    plain = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
+    assert not any(item.path for item in plain.items)
+    told = await searcher.search(
+        index.snapshot, "text-to-image", "a boat", replace(PLAIN, explain=True)
+    )
+    assert [item.id for item in told.items] == [item.id for item in plain.items]
+    for item in told.items:
+        assert sum(step.logprob for step in item.path) == pytest.approx(item.logprob, abs=1e-4)
+        assert "".join(step.text for step in item.path).strip() == item.identifier.text
+        assert item.path[-1].text == ""
+        for step in item.path:
+            assert step.text not in [other.text for other in step.beaten]
+    assert any(step.beaten for step in told.items[0].path)
+
+
+async def test_a_filter_is_within_the_deadline_and_holds_up_nobody(
+    index: Index, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = FakeEngine(trained / "model", Settings())
+    searcher = Searcher(engine, VERIFIED, Admission(running=4, waiting=0))
+    known = replace(PLAIN, wanted=Filter.model_validate({"not": {"field": "a", "equals": 0}}))
+    assert (await searcher.search(index.snapshot, "text-to-image", "a boat", known)).items
+    may_end, begun = threading.Event(), threading.Event()
+    listed = index.store.listed
+
+    def slow(wanted: Filter) -> object:
+        begun.set()
+        assert may_end.wait(60)
+        return listed(wanted)
+
+    monkeypatch.setattr(index.store, "listed", slow)
+    new = [
+        replace(PLAIN, wanted=Filter.model_validate({"not": {"field": "a", "equals": n}}))
+        for n in range(1, 5)
+    ]
+
+    def search(parameters: SearchParameters) -> asyncio.Task[SearchAnswer]:
+        return asyncio.create_task(
+            searcher.search(index.snapshot, "text-to-image", "a boat", parameters)
+        )
+
+    waiting = [search(new[0])]
+    try:
+        assert await asyncio.to_thread(begun.wait, 60)
+        with pytest.raises(DeadlineError, match="filter") as late:
+            await searcher.search(
+                index.snapshot,
+                "text-to-image",
+                "a boat",
+                new[1],
+                deadline=Deadline(0.01, by_client=True),
+            )
+        assert late.value.status == 408
+        waiting.append(search(new[2]))
+        await asyncio.sleep(0.01)
+        with pytest.raises(OverloadedError):  # none may wait
+            await search(new[3])
+        for quick in (known, PLAIN):
+            assert (await search(quick)).items
+        assert not any(task.done() for task in waiting)
+    finally:
+        may_end.set()
+    assert all(answer.items for answer in await asyncio.gather(*waiting))
