@@ -28,7 +28,7 @@ class DemoEngine:
     captions: Iterator[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        texts = [item for item in self.index.store.of_split("test", "text") if item.held_out]
+        texts = [item for item in self.index.bundle.store.of_split("test", "text") if item.held_out]
         # Numbered, so that no query begins as one before it did, and no cache has its beginning.
         self.captions = (
             f"{number} {item.caption}" for number, item in enumerate(itertools.cycle(texts))
@@ -55,7 +55,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def start_engine(settings: Settings) -> DemoEngine:
     """An engine with these settings, which also stock beam search can use."""
     index = Index(settings.bundle)
-    engine = VllmEngine.start(index.model, settings, max_logprobs=_MAX_LOGPROBS)
+    engine = VllmEngine.start(index.bundle.model, settings, max_logprobs=_MAX_LOGPROBS)
     return DemoEngine(engine, index)
 
 

@@ -23,7 +23,7 @@ from benchmarks.scale import save_walks
 from benchmarks.throughput import searches_a_second
 from cli.demo import demo_bundle
 from semcore.model.prompt import identifier_prompt
-from service.index.snapshot import Side
+from service.beams.side import Side
 from service.schemas.answer import Verify
 from service.search.searcher import Searcher, SearchParameters
 from service.settings import Settings

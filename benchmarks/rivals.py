@@ -16,12 +16,12 @@ from vllm.sampling_params import BeamSearchParams, RequestOutputKind
 from offline.image_inputs import Pixels
 from offline.model.backbone import load_model
 from offline.training.candidates import Query, constrained_beams
-from semcore.model.prompt import Direction
+from semcore.kind import Direction
 from semcore.trie.walk import Walk
 from service.beams.beam_search import Answer, Beam, BeamSearch, Row
 from service.beams.layer_files import LayerFiles
 from service.beams.logits_processor import position_argument
-from service.index.snapshot import Side
+from service.beams.side import Side
 
 if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM

@@ -21,7 +21,7 @@ from benchmarks.synthetic import Spelling, draw_identifiers, walk_over
 from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
 from semcore.model.prompt import identifier_prompt
-from service.index.snapshot import Side
+from service.beams.side import Side
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 BEAM_WIDTH = 20
@@ -116,8 +116,10 @@ def flat_search(size: int, rounds: int) -> float:
 
 
 def _spelling(demo: DemoEngine) -> Spelling:
-    identifiers = [Identifier.parse(text) for text, _ in demo.index.store.identifiers("image")]
-    tokenizer = IdentifierTokenizer(load_tokenizer(demo.index.model))
+    identifiers = [
+        Identifier.parse(text) for text, _ in demo.index.bundle.store.identifiers("image")
+    ]
+    tokenizer = IdentifierTokenizer(load_tokenizer(demo.index.bundle.model))
     words = sorted({word for one in identifiers for word in one.lexical_id})
     clusters = sorted({one.global_id for one in identifiers if one.global_id is not None})
     of_clusters = [tokenizer.tokens(Identifier(cluster, ())) for cluster in clusters]

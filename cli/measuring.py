@@ -100,7 +100,7 @@ def calibrate(
 
 
 def _tell_unasked(asked: Container[str]) -> None:
-    from semcore.model.prompt import DIRECTIONS
+    from semcore.kind import DIRECTIONS
 
     for direction in DIRECTIONS:
         if direction not in asked:

@@ -16,7 +16,7 @@ from semcore.errors import SemcoreError
 
 if TYPE_CHECKING:
     from cli.connection import Connection
-    from semcore.bundle.item import Kind
+    from semcore.kind import Kind
 
 _WIDTH = 24
 

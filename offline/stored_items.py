@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semcore.bundle.bundle import read_manifest
-from semcore.bundle.item import KINDS, Item, ItemStore
+from semcore.bundle.item import Item, ItemStore
 from semcore.errors import ModelError
+from semcore.kind import KINDS
 
 _CHUNK = 500
 

@@ -19,9 +19,9 @@ from service.http import admin_routes, health_routes, page_routes, routes
 from service.http.api_keys import Keyring
 from service.http.body_limit import BodyLimit
 from service.http.error_responses import error_answer, failed
+from service.http.last_answer import LastAnswer
 from service.http.response_cache import AnswerRepeats
 from service.retrieval import EngineStarter, Retrieval
-from service.server import LastAnswer
 from service.settings import Settings
 from service.telemetry.logs import RequestLog
 from service.telemetry.tracing import TraceRequests

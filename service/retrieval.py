@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from semcore.bundle.item import Item, Kind
+from semcore.bundle.item import Item
 from semcore.errors import EngineError, SemcoreError
 from semcore.journal.journal import Journal
+from semcore.kind import Direction, Kind
 from semcore.model.eyesight import side_seen
-from semcore.model.prompt import Direction
 from service.cache.answer_cache import Cache, open_cache
 from service.cache.single_flight import SingleFlight
 from service.engine.protocol import Engine
@@ -101,7 +101,7 @@ class Retrieval:
 
     async def start(self) -> None:
         """Load the model, warm it up, then be ready."""
-        model = self.lifecycle.current.model
+        model = self.lifecycle.current.bundle.model
         try:
             self._starting = asyncio.ensure_future(
                 asyncio.to_thread(self._start_engine, model, self.settings)
@@ -188,7 +188,9 @@ class Retrieval:
         """
         await self.check()
         index = self.lifecycle.current
-        return await self._kept(asked, asked.key(index.snapshot.version, index.model_fingerprint))
+        return await self._kept(
+            asked, asked.key(index.snapshot.version, index.bundle.model_fingerprint)
+        )
 
     async def search(
         self,
@@ -215,7 +217,7 @@ class Retrieval:
             search = partial(self._search, snapshot, asked, query)
             if not asked.is_common:
                 return await rendered_aside(await presence(search()))
-            key = asked.key(snapshot.version, index.model_fingerprint)
+            key = asked.key(snapshot.version, index.bundle.model_fingerprint)
             kept = None if looked else await self._kept(asked, key)
             if kept is not None:
                 return kept

@@ -12,7 +12,6 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.connection import bounded_protocol
 from service.settings import Settings
@@ -69,20 +68,3 @@ class DrainingServer(uvicorn.Server):
         retrieval.draining = True
         end = super().handle_exit
         self._loop.call_soon_threadsafe(self._loop.call_later, self._seconds, end, sig, frame)
-
-
-class LastAnswer:
-    """ASGI middleware that closes connections with their next answer while the service drains."""
-
-    def __init__(self, app: ASGIApp, state: object) -> None:
-        self._app = app
-        self._state = state
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def closing(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-            await send(message)
-
-        draining = getattr(getattr(self._state, "retrieval", None), "draining", False)
-        await self._app(scope, receive, closing if draining else send)

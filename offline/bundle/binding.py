@@ -18,9 +18,10 @@ from semcore.bundle.bundle import (
     staged,
 )
 from semcore.bundle.canary import CANARY, choose_canary, write_canary
-from semcore.bundle.item import KINDS, ItemStore
+from semcore.bundle.item import ItemStore
 from semcore.bundle.picture_table import PICTURE_FILES, write_picture_table
 from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer, trie_walk
+from semcore.kind import KINDS
 from semcore.model.fingerprint import model_sample, note_fingerprint
 from semcore.model.frozen_vision import has_frozen_vision
 from semcore.model.picture_embedder import PictureEmbedder

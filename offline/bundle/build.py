@@ -30,7 +30,7 @@ from semcore.bundle.bundle import (
     read_manifest,
     staged,
 )
-from semcore.bundle.item import KINDS, Item, write_items
+from semcore.bundle.item import Item, write_items
 from semcore.errors import CorpusError
 from semcore.identifiers.clusters import Clusters, assign_clusters
 from semcore.identifiers.encoder import Encoder, Vectors, mean_vectors
@@ -42,6 +42,7 @@ from semcore.identifiers.keywords import (
     extract_keywords,
     word_frequencies,
 )
+from semcore.kind import KINDS
 from semcore.trie.trie import Trie
 
 _WORST_COLLISIONS = 20

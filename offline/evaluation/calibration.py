@@ -11,7 +11,7 @@ from offline.evaluation.query_runner import PATIENCE, Answered, Questions, ask, 
 from offline.evaluation.score_weights import fit_weights, fused, is_told
 from semcore.bundle.calibration import Calibration, read_calibration, write_calibration
 from semcore.client import AsyncSemcoreClient
-from semcore.model.prompt import Direction
+from semcore.kind import Direction
 
 NEVER = 1e9
 """A margin that no search reaches."""

@@ -13,7 +13,7 @@ from semcore.bundle.bundle import read_manifest
 from semcore.bundle.calibration import read_calibration
 from semcore.client import AsyncSemcoreClient
 from semcore.errors import CorpusError
-from semcore.model.prompt import Direction
+from semcore.kind import Direction
 
 ANSWERS_LOG = "answers.jsonl"
 

@@ -19,7 +19,8 @@ from semcore.bundle.bundle import read_manifest
 from semcore.bundle.item import Item, ItemStore
 from semcore.client import Answer, AsyncSemcoreClient, FoundItem, Query, ServiceError
 from semcore.errors import CorpusError, SemcoreError
-from semcore.model.prompt import DIRECTIONS, PROMPT_VERSION, Direction, excerpt, target_kind
+from semcore.kind import DIRECTIONS, Direction, target_kind
+from semcore.model.prompt import PROMPT_VERSION, excerpt
 
 _CONCURRENT = 8
 _TIMEOUT_MS = 600_000  # the service's own limit is for those who wait

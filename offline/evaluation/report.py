@@ -25,9 +25,10 @@ from offline.evaluation.diagnosis import Suspect, flips, reliability, survival, 
 from offline.evaluation.evaluation import Evaluation, markdown_table
 from offline.evaluation.query_runner import Answered
 from semcore.bundle.bundle import read_manifest
-from semcore.bundle.item import KINDS, Item, ItemStore
+from semcore.bundle.item import Item, ItemStore
 from semcore.errors import PictureError
 from semcore.identifiers.encoder import Encoder
+from semcore.kind import KINDS
 from semcore.pictures.picture import open_picture
 
 _SUSPECTS = 30

@@ -25,7 +25,7 @@ from semcore.bundle.bundle import read_manifest
 from semcore.bundle.item import Item, ItemStore
 from semcore.flush import write_whole
 from semcore.identifiers.encoder import Encoder, Vectors
-from semcore.model.prompt import DIRECTIONS, Direction, target_kind
+from semcore.kind import DIRECTIONS, Direction, target_kind
 
 _CANDIDATES = 10
 _SHOWN = 20

@@ -17,7 +17,7 @@ from offline.reproduction.budgets import Budget
 from offline.reproduction.experiments import Recipe
 from offline.reproduction.runner import Outcome
 from offline.version import package_version
-from semcore.model.prompt import DIRECTIONS, Direction
+from semcore.kind import DIRECTIONS, Direction
 
 _FIRST = 10
 _FOREWORD = """\

@@ -51,7 +51,7 @@ from semcore.client import AsyncSemcoreClient, ServiceError
 from semcore.errors import CorpusError, SemcoreError
 from semcore.flush import write_whole
 from semcore.identifiers.encoder import Encoder
-from semcore.model.prompt import DIRECTIONS, Direction
+from semcore.kind import DIRECTIONS, Direction
 
 Serving = Callable[[Path], AbstractContextManager[str]]
 """Serves a bundle and gives its address; the service is the caller's to start."""

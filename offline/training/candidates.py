@@ -21,14 +21,8 @@ from offline.training.pairs import Sample
 from offline.training.verification import SaidWords, verification_sample
 from semcore.bundle.item import Item
 from semcore.identifiers.tokens import IdentifierTokenizer, end_token, trie_walk
-from semcore.model.prompt import (
-    DIRECTIONS,
-    IMAGE,
-    Direction,
-    excerpt,
-    identifier_prompt,
-    target_kind,
-)
+from semcore.kind import DIRECTIONS, Direction, target_kind
+from semcore.model.prompt import IMAGE, excerpt, identifier_prompt
 from semcore.trie.trie import Trie
 from semcore.trie.walk import Walk
 

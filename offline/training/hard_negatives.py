@@ -10,7 +10,7 @@ from offline.training.candidates import Query
 from offline.training.pairs import captions_of_pairs
 from semcore.bundle.item import Item
 from semcore.identifiers.encoder import Encoder
-from semcore.model.prompt import target_kind
+from semcore.kind import target_kind
 
 
 def with_hard_negatives(

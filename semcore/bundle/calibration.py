@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from semcore.bundle.bundle import CALIBRATION, check_bundle, read_manifest, staged
-from semcore.model.prompt import Direction
+from semcore.kind import Direction
 
 
 @dataclass(frozen=True, slots=True)

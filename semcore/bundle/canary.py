@@ -12,9 +12,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from semcore.bundle.item import Item, ItemStore, Kind
+from semcore.bundle.item import Item, ItemStore
 from semcore.errors import BundleError
-from semcore.model.prompt import DIRECTIONS, Direction, excerpt, target_kind
+from semcore.kind import DIRECTIONS, Direction, Kind, target_kind
+from semcore.model.prompt import excerpt
 
 CANARY = "canary.json"
 _QUERIES = 32

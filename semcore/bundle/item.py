@@ -7,18 +7,15 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from pyroaring import BitMap
 
 from semcore.bundle.filter import Filter, Metadata
 from semcore.bundle.metadata import SCHEMA, listed, write_metadata
 from semcore.connections import Connections
+from semcore.kind import KINDS, Kind
 from semcore.trie import branches, places
 from semcore.trie.branches import Gallery
-
-Kind = Literal["image", "text"]
-KINDS: tuple[Kind, ...] = ("image", "text")
 
 ADDED = "added"
 """The split of items that were added to an index later; it is always in the gallery."""

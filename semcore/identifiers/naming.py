@@ -7,12 +7,12 @@ from pathlib import Path
 from threading import Lock
 
 from semcore.bundle.bundle import SettingsRecord
-from semcore.bundle.item import Kind
 from semcore.errors import BundleError
 from semcore.identifiers.clusters import Clusters
 from semcore.identifiers.encoder import Encoder, mean_vectors
 from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.keywords import KeywordRanker, extract_keywords, word_vectorizer
+from semcore.kind import Kind
 
 _SCHEME = "sid"
 

@@ -9,10 +9,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from semcore.bundle.filter import MetadataFields
-from semcore.bundle.item import ADDED, Item, Kind
+from semcore.bundle.item import ADDED, Item
 from semcore.clock import Position
 from semcore.file_name import FileNameOrNone
 from semcore.identifiers.identifier import Identifier
+from semcore.kind import Kind
 
 
 class Entry(BaseModel):

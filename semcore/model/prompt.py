@@ -6,9 +6,8 @@ The layout is ChatML, which all of the InternVL family speaks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-from semcore.bundle.item import Kind
+from semcore.kind import Direction, Kind
 from semcore.text import one_line
 
 PROMPT_VERSION = "2"
@@ -16,14 +15,6 @@ IMAGE = "<IMG_CONTEXT>"
 ANSWERS = ("Yes", "No")
 TOLD_WORDS = 256
 TOLD_CHARACTERS = 2_000
-
-Direction = Literal["text-to-image", "image-to-text"]
-DIRECTIONS: tuple[Direction, ...] = ("text-to-image", "image-to-text")
-
-
-def target_kind(direction: Direction) -> Kind:
-    """The kind of item that a search of this direction finds."""
-    return "image" if direction == "text-to-image" else "text"
 
 
 def normalise_query(text: str) -> str:

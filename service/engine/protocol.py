@@ -12,7 +12,7 @@ from torch import Tensor
 
 from semcore.trie.layers import Positions
 from service.beams.beam_search import Beam
-from service.index.snapshot import Side
+from service.beams.side import Side
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from semcore.model.frozen_vision import has_frozen_vision
 from semcore.model.picture_embedder import PictureEmbedder
 from semcore.model.prompt import IMAGE
 from service.beams.beam_search import Beam, Choice
+from service.beams.side import Side
 from service.engine.protocol import Found, Picture, Prompt, Step
 from service.errors import InvalidQueryError
-from service.index.snapshot import Side
 from service.settings import Settings
 
 if TYPE_CHECKING:

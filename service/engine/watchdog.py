@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from semcore.errors import EngineError
 from semcore.model.prompt import identifier_prompt
+from service.beams.side import Side
 from service.engine.protocol import Engine, Found, Picture, Prompt
-from service.index.snapshot import Side
 from service.telemetry import metrics
 from service.traffic.race import unless
 

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from semcore.bundle.filter import Filter
-from semcore.bundle.item import Item, Kind
+from semcore.bundle.item import Item
 from semcore.errors import SemcoreError
+from semcore.kind import Kind
 from service.errors import (
     BadImageError,
     ImageTooLargeError,
@@ -43,7 +44,7 @@ from service.schemas.answer import (
     TextQuery,
     rendered,
 )
-from service.search.candidates import item_answer
+from service.schemas.item_answer import item_answer
 from service.search.request import Question
 from service.settings import Settings
 

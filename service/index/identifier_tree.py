@@ -6,12 +6,12 @@ from collections import Counter
 
 from pydantic import BaseModel, Field
 
-from semcore.bundle.item import Kind
 from semcore.identifiers.identifier import Identifier
+from semcore.kind import Kind
 from semcore.trie.places import Branch, in_order
 from service.index.snapshot import Snapshot
 from service.schemas.answer import ItemAnswer
-from service.search.candidates import item_answer
+from service.schemas.item_answer import item_answer
 
 _ODD = 4  # times the median's size, or a fourth of it
 _SHARED = 20

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pyroaring import BitMap
-
-from semcore.bundle.bundle import ITEMS, MANIFEST, Manifest, check_bundle, read_manifest
-from semcore.bundle.calibration import read_calibration
-from semcore.bundle.canary import read_canary
-from semcore.bundle.filter import Filter
-from semcore.bundle.item import KINDS, Item, ItemStore
-from semcore.bundle.picture_table import PICTURE_FILES, PictureTable
+from semcore.bundle.item import Item
 from semcore.clock import Clock, entry_of, short
-from semcore.errors import BundleError, JournalError, SemcoreError
-from semcore.identifiers.clusters import read_cluster_words
-from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
+from semcore.errors import JournalError, SemcoreError
 from semcore.journal.change import Change, Entry
 from semcore.journal.journal import Journal
-from semcore.model.fingerprint import check_model
-from semcore.trie.walk import file_names, load_walk
-from service.cache.byte_cache import ByteCache
-from service.index.filtered_sides import filter_key
-from service.index.snapshot import Snapshot, set_size
-
-if TYPE_CHECKING:
-    from semcore.identifiers.naming import Namer
-
-_TRIES = 5
+from service.index.open_bundle import FILTER_BYTES, OpenBundle
+from service.index.snapshot import Snapshot
 
 
 class Index:
-    """A bundle, checked and mapped.
-
-    The files are linked into a folder of the index's own, and checked there, because the engine's
-    process opens the walks when it first needs them, and the bundle may have been replaced by then.
+    """An open bundle, and what of it and of the journal can be found.
 
     Attributes:
         snapshot: what can be found now.
@@ -57,7 +32,7 @@ class Index:
         journal: Journal | None = None,
         image_root: Path | None = None,
         model: Path | None = None,
-        filter_bytes: int = 100_000_000,
+        filter_bytes: int = FILTER_BYTES,
     ) -> None:
         """
         Args:
@@ -66,77 +41,25 @@ class Index:
             filter_bytes: of what filters leave, as far as that is kept.
 
         Raises:
-            BundleError: the bundle is missing, damaged or not trained, there is no room, or it
-                lacks changes that the journal does not have either.
+            BundleError: as :class:`OpenBundle`, or the bundle lacks changes that the journal does
+                not have either.
             ModelError: its model is missing, or another one lies in its place.
             JournalError: the journal cannot be read.
         """
-        self.bundle = bundle
-        self.filter_bytes = filter_bytes
-        self._passing: ByteCache[BitMap] = ByteCache(filter_bytes // 4)
-        with _own_folder(bundle) as self._own:
-            self.folder = Path(self._own.name)
-            self.manifest = _linked(bundle, self.folder)
-            if self.manifest.model is None:
-                raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
-            self.version = self.manifest.version
-            record = self.manifest.model
-            self.model = model or record.folder(bundle)
-            check_model(self.model, bundle, record.fingerprint, record.sample)
-            self.model_fingerprint = record.fingerprint
-            self.calibration = read_calibration(self.folder)
-            self.canary = read_canary(self.folder)
-            self.image_root = image_root or Path(self.manifest.corpus.image_root)
-            added = self.manifest.corpus.added_root
-            #: Where pictures of items that were added lie: the journal's own, the compacted one's.
-            self.added_roots = [Path(added)] if added else []
-            if journal is not None:
-                self.added_roots[:0] = journal.picture_folders
-            self.walks = {
-                kind: load_walk(self.folder / kind)
-                for kind in KINDS
-                if file_names(kind)[0] in self.manifest.files
-            }
-            has_pictures = PICTURE_FILES[0] in self.manifest.files
-            self.pictures = PictureTable(self.folder) if has_pictures else None
-            self.store = ItemStore(self.folder / ITEMS, self.manifest.settings.gallery)
-            self.count = self._next = len(self.store)
-            self.snapshot = Snapshot(self, self.version, {}, None, {})
-            self.held = self.manifest.held
-            self.applied = 0
-            self.set_aside: dict[str, str] = {}
+        folders = () if journal is None else journal.picture_folders
+        self.bundle = OpenBundle(bundle, image_root, model, folders, filter_bytes)
+        self._next = self.bundle.count
+        self.snapshot = Snapshot(self.bundle, self.bundle.version, {}, None, {})
+        self.held = self.bundle.manifest.held
+        self.applied = 0
+        self.set_aside: dict[str, str] = {}
+        try:
             if journal is not None:
                 journal.check(self.held)
                 self.catch_up(journal)
-
-    @cached_property
-    def spelling(self) -> IdentifierTokenizer:
-        return IdentifierTokenizer(load_tokenizer(self.model))
-
-    @cached_property
-    def cluster_words(self) -> list[list[str]]:
-        """What each cluster says, by Global ID."""
-        return read_cluster_words(self.folder)
-
-    @cached_property
-    def namer(self) -> Namer:
-        """Names new items. Raises :class:`BundleError` if only the offline job can."""
-        from semcore.identifiers.naming import (
-            Namer,  # the encoder is loaded for the first item that is added
-        )
-
-        return Namer(self.folder, self.manifest.settings)
-
-    def passing(self, wanted: Filter) -> BitMap:
-        """The numbers of the bundle's items that pass a filter; they stay the same whatever is
-        added or deleted, and are not to be changed."""
-        key = filter_key(wanted)
-        known = self._passing.get(key)
-        if known is not None:
-            return known[0]
-        found = self.store.listed(wanted)
-        self._passing.put(key, found, set_size(found) + len(key))
-        return found
+        except BaseException:
+            self.bundle.close()
+            raise
 
     def catch_up(self, journal: Journal) -> None:
         """Show the changes that came to the journal since, all at once. Those that cannot be shown
@@ -145,7 +68,7 @@ class Index:
         Raises :class:`JournalError` if there is no room for the files of the walk.
         """
         last = journal.last
-        again = () if self.applied else self.manifest.set_aside
+        again = () if self.applied else self.bundle.manifest.set_aside
         changes = journal.changes(self.held, self.applied, again) if last > self.applied else []
         if not changes and self._version(journal) == self.snapshot.version:
             self.applied = last
@@ -155,7 +78,7 @@ class Index:
         except OSError as error:
             raise JournalError(
                 f"the changes are in the journal, but cannot be shown yet: {error}; make room in "
-                f"{self.folder.parent}"
+                f"{self.bundle.folder.parent}"
             ) from error
         self.show(following, journal)
 
@@ -173,7 +96,7 @@ class Index:
             set_aside.pop(change.id, None)
             if change.id in numbers:
                 del added[numbers[change.id]]
-            stored = self.store.number(change.id)
+            stored = self.bundle.store.number(change.id)
             if stored is not None:
                 deleted.add(stored)
             if change.entry is not None:
@@ -192,22 +115,21 @@ class Index:
         self.set_aside, self.applied = following.set_aside, journal.last
 
     def close(self) -> None:
-        self.store.close()
-        self.walks.clear()
-        del self.snapshot  # which holds this: a circle that may be out of the collector's sight
-        self._own.cleanup()
+        self.bundle.close()
 
     def _named(self, entry: Entry) -> Item:
         """The item of an entry, which the model can spell."""
-        item = entry.item_for(self.manifest.clusters, lambda *asked: self.namer.name(*asked))
-        self.spelling.check(item.identifier)
+        item = entry.item_for(
+            self.bundle.manifest.clusters, lambda *asked: self.bundle.namer.name(*asked)
+        )
+        self.bundle.spelling.check(item.identifier)
         return item
 
     def _version(self, journal: Journal) -> str:
         """The same wherever the same items can be found by the same bundle: it names what the
         journal has beyond the bundle by the clock that all replicas share."""
         started = [p for p in journal.read.positions if entry_of(p) != entry_of("")]
-        version = self.version
+        version = self.bundle.version
         if started and not self.held.covers(Clock.at(started[-1:])):
             version += f"+{short(started[-1])}"
         own = journal.unsettled(self.held)
@@ -262,45 +184,3 @@ class IndexSlot:
         if index not in (self.current, self.previous) and self._leases.get(index) == 0:
             del self._leases[index]
             index.close()
-
-
-@contextmanager
-def _own_folder(bundle: Path) -> Iterator[tempfile.TemporaryDirectory[str]]:
-    """A new folder, which stays unless opening the bundle in it fails; at the latest, it goes with
-    the process."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="semcore-index-", ignore_cleanup_errors=True)
-        try:
-            yield folder
-        except BaseException:
-            folder.cleanup()
-            raise
-    except OSError as error:
-        raise BundleError(
-            f"{bundle} cannot be opened ({error}); make room for temporary files, and load it again"
-        ) from error
-
-
-def _linked(bundle: Path, folder: Path) -> Manifest:
-    """Link a bundle's files, and check what was linked; anew where it was replaced meanwhile."""
-    for _ in range(_TRIES):
-        manifest = read_manifest(bundle)
-        try:
-            for name in (MANIFEST, *manifest.files):
-                _link(bundle / name, folder / name)
-            return check_bundle(folder)
-        except (BundleError, OSError) as error:
-            if read_manifest(bundle) == manifest:
-                check_bundle(bundle)  # where a file of its own is missing, that is what to say
-                if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-                    raise
-        for file in folder.iterdir():
-            file.unlink()
-    raise BundleError(f"{bundle} was replaced while it was opened; load it again")
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copyfile(source, target)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 from weakref import finalize
 
 import numpy as np
@@ -18,45 +17,20 @@ from torch import Tensor
 
 from semcore.bundle.calibration import Calibration
 from semcore.bundle.filter import Filter
-from semcore.bundle.item import ADDED, KINDS, Item, Kind
+from semcore.bundle.item import ADDED, Item
 from semcore.errors import BundleError
 from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.tokens import trie_walk
-from semcore.model.prompt import Direction
+from semcore.kind import KINDS, Direction, Kind
 from semcore.trie.branches import Gallery, Ordered
 from semcore.trie.layers import Layer, Layers, bury, live_edges
 from semcore.trie.trie import Trie
 from semcore.trie.walk import Walk, file_names
-from service.beams.layer_files import LayerFiles, open_layers
+from service.beams.side import Side
 from service.index.filtered_sides import FilteredSides, filter_key
-
-if TYPE_CHECKING:
-    from service.index.index import Index
+from service.index.open_bundle import OpenBundle
 
 _numbers = count()  # in the names of files: no two sides share any, for they go with them
-
-
-class Side:
-    """The identifiers of one kind of item, and the files by which the engine knows them."""
-
-    def __init__(self, layers: Layers, files: LayerFiles) -> None:
-        self.layers = layers
-        self.files = files
-
-    @property
-    def size(self) -> int:
-        """Bytes of what belongs to it alone: of each layer the live edges, in memory and as a file,
-        and the items."""
-        return sum(
-            (0 if layer.live is None else 2 * layer.live.nbytes) + set_size(layer.listed)
-            for layer in self.layers
-        )
-
-    @classmethod
-    def of(cls, stem: Path) -> Side:
-        """Those of one walk, by the stem of its files."""
-        files = ((str(stem), ""),)
-        return cls(open_layers(files), files)
 
 
 class Snapshot:
@@ -70,7 +44,7 @@ class Snapshot:
 
     def __init__(
         self,
-        index: Index,
+        bundle: OpenBundle,
         version: str,
         added: Mapping[int, Item],
         listed: BitMap | None,
@@ -85,7 +59,7 @@ class Snapshot:
             known: sides of kinds that are as they were in the snapshot before.
         """
         known = known or {}
-        self._index = index
+        self._bundle = bundle
         self._number = next(_numbers)
         self.version = version
         self.added = added
@@ -98,17 +72,17 @@ class Snapshot:
             for kind in KINDS
         }
         self._filtered: FilteredSides[Side | None] = FilteredSides(
-            index.filter_bytes, lambda side: 0 if side is None else side.size
+            bundle.filter_bytes, lambda side: 0 if side is None else side.size
         )
 
     @property
     def calibration(self) -> Mapping[Direction, Calibration]:
-        return self._index.calibration
+        return self._bundle.calibration
 
     @property
     def deleted(self) -> int:
         """How many items of the bundle are gone."""
-        return 0 if self._listed is None else self._index.count - len(self._listed)
+        return 0 if self._listed is None else self._bundle.count - len(self._listed)
 
     def side(self, kind: Kind) -> Side | None:
         """The identifiers of a kind of item; None if there are none."""
@@ -132,7 +106,7 @@ class Snapshot:
     def items(self, numbers: Sequence[int]) -> list[Item]:
         """The items of these numbers, in the same order."""
         stored = [number for number in numbers if number not in self.added]
-        found = dict(zip(stored, self._index.store.of_numbers(stored), strict=True))
+        found = dict(zip(stored, self._bundle.store.of_numbers(stored), strict=True))
         return [self.added[n] if n in self.added else found[n] for n in numbers]
 
     def get(self, item_id: str) -> Item | None:
@@ -140,14 +114,14 @@ class Snapshot:
         if item_id in self._numbers:
             return self.added[self._numbers[item_id]]
         if self._listed is not None:
-            number = self._index.store.number(item_id)
+            number = self._bundle.store.number(item_id)
             if number is None or number not in self._listed:
                 return None
-        return self._index.store.get(item_id)
+        return self._bundle.store.get(item_id)
 
     def gallery(self, kind: Kind) -> Gallery:
         """The items of the bundle that could be found at first, as a tree of identifiers."""
-        return self._index.store.galleries[kind]
+        return self._bundle.store.galleries[kind]
 
     @cached_property
     def came(self) -> Mapping[Kind, Ordered]:
@@ -166,13 +140,13 @@ class Snapshot:
 
     def cluster_words(self, global_id: int) -> list[str]:
         """What a cluster says, heaviest word first."""
-        words = self._index.cluster_words
+        words = self._bundle.cluster_words
         return words[global_id] if global_id < len(words) else []
 
     def image_path(self, item: Item) -> Path | None:
         """Where the picture of an item lies; None if it is gone or lies outside of the root."""
-        index = self._index
-        for root in index.added_roots if item.split == ADDED else [index.image_root]:
+        bundle = self._bundle
+        for root in bundle.added_roots if item.split == ADDED else [bundle.image_root]:
             path = (root / item.image).resolve()
             if item.image and path.is_file() and path.is_relative_to(root.resolve()):
                 return path
@@ -180,11 +154,11 @@ class Snapshot:
 
     def picture_key(self, item: Item) -> str:
         """What names the content of an item's picture."""
-        return item.image if item.id in self._numbers else f"{self._index.version}:{item.id}"
+        return item.image if item.id in self._numbers else f"{self._bundle.version}:{item.id}"
 
     def visual_tokens(self, item: Item) -> Tensor | None:
         """What the offline job kept of an item's picture, float [tokens, hidden]."""
-        pictures = self._index.pictures
+        pictures = self._bundle.pictures
         return None if pictures is None or item.id in self._numbers else pictures.get(item.id)
 
     def changed(self, version: str, deleted: Iterable[int], added: Mapping[int, Item]) -> Snapshot:
@@ -200,10 +174,10 @@ class Snapshot:
             listed = self._all if listed is None else listed.copy()
             listed -= BitMap(gone)
             own: dict[Kind, list[Item]] = {kind: [] for kind in KINDS}
-            found = self._index.store.of_numbers(gone)
+            found = self._bundle.store.of_numbers(gone)
             for item in found:
                 own[item.kind].append(item)
-            gallery = self._index.manifest.settings.gallery
+            gallery = self._bundle.manifest.settings.gallery
             for kind in KINDS:
                 lost[kind] = lost[kind].with_more(
                     (item.identifier, number)
@@ -211,7 +185,7 @@ class Snapshot:
                     if item.kind == kind and item.split in gallery
                 )
             for kind, items in own.items():
-                walk = self._index.walks.get(kind)
+                walk = self._bundle.walks.get(kind)
                 if items and walk is not None:
                     before = live.get(kind)
                     after = np.ones(len(walk.codes), bool) if before is None else before.copy()
@@ -223,7 +197,7 @@ class Snapshot:
             if live.get(kind) is self._live.get(kind)
             and _of_kind(added, kind).keys() == _of_kind(self.added, kind).keys()
         }
-        return Snapshot(self._index, version, added, listed, live, known, lost)
+        return Snapshot(self._bundle, version, added, listed, live, known, lost)
 
     def _bury(
         self,
@@ -235,14 +209,14 @@ class Snapshot:
         layers = Layers([Layer(walk, None, listed)])
         for item in items:
             for identifier in item.identifiers:
-                tokens = self._index.spelling.tokens(Identifier.parse(identifier))
+                tokens = self._bundle.spelling.tokens(Identifier.parse(identifier))
                 spelled = layers.follow(tokens)
                 if spelled is not None and not layers.items_of(spelled[1]):
                     bury(walk, live, tokens)
 
     @property
     def _all(self) -> BitMap:
-        return BitMap(range(self._index.count))
+        return BitMap(range(self._bundle.count))
 
     def _filter_or_fail(self, kind: Kind, wanted: Filter) -> Side | None:
         try:
@@ -250,13 +224,13 @@ class Snapshot:
         except OSError as error:
             raise BundleError(
                 f"the files of a filter cannot be written ({error}); make room in "
-                f"{self._index.folder.parent}, or search without it"
+                f"{self._bundle.folder.parent}, or search without it"
             ) from error
 
     def _filter(self, kind: Kind, wanted: Filter) -> Side | None:
         added = {n: item for n, item in self.added.items() if wanted.matches(item.metadata)}
-        walk = self._index.walks.get(kind)
-        listed, live = self._index.passing(wanted), None
+        walk = self._bundle.walks.get(kind)
+        listed, live = self._bundle.passing(wanted), None
         if self._listed is not None:
             listed = listed & self._listed
         if walk is not None:
@@ -270,10 +244,10 @@ class Snapshot:
         live: NDArray[np.bool_] | None,
         added: Mapping[int, Item],
     ) -> Side | None:
-        folder = self._index.folder
+        folder = self._bundle.folder
         stem = folder / f"{kind}.+{self._number}.{next(_numbers)}"
         layers, files, written = [], [], []
-        walk = self._index.walks.get(kind)
+        walk = self._bundle.walks.get(kind)
         try:
             if walk is not None and (live is None or live.any()):
                 path = ""
@@ -287,7 +261,7 @@ class Snapshot:
             if mine:
                 identifiers = [(item.identifier, number) for number, item in mine.items()]
                 trie = Trie.build(identifier for identifier, _ in identifiers)
-                more = trie_walk(trie, self._index.spelling, identifiers)
+                more = trie_walk(trie, self._bundle.spelling, identifiers)
                 written += [folder / name for name in file_names(stem.name)]
                 more.save(stem)
                 layers.append(Layer(more))
@@ -300,18 +274,6 @@ class Snapshot:
         side = Side(Layers(layers), tuple(files))
         finalize(side, _remove, written)
         return side
-
-
-def set_size(items: BitMap | None) -> int:
-    """Bytes of a set of items."""
-    if items is None:
-        return 0
-    told = items.get_statistics()
-    return (
-        told["n_bytes_array_containers"]
-        + told["n_bytes_run_containers"]
-        + told["n_bytes_bitset_containers"]
-    )
 
 
 def _key(kind: Kind, wanted: Filter) -> str:

@@ -23,14 +23,14 @@ async def watch_bundle(lifecycle: Lifecycle, seconds: float) -> None:
         await asyncio.sleep(seconds)
         current = lifecycle.current
         try:
-            version = (await asyncio.to_thread(read_manifest, current.bundle)).version
-            if version in (current.version, refused):
+            version = (await asyncio.to_thread(read_manifest, current.bundle.path)).version
+            if version in (current.bundle.version, refused):
                 continue
             refused = version
             await lifecycle.reload(None)
         except BundleError as error:  # it may be replaced at this moment
-            _log.warning("watching %s: %s", current.bundle, error)
+            _log.warning("watching %s: %s", current.bundle.path, error)
         except ReloadError:
             continue  # the lifecycle has said why
         except Exception:  # nobody reads what a task ends with
-            _log.exception("watching %s", current.bundle)
+            _log.exception("watching %s", current.bundle.path)

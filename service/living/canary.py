@@ -7,7 +7,8 @@ import logging
 
 from semcore.bundle.canary import CanaryQuery
 from semcore.bundle.item import Item
-from semcore.model.prompt import DIRECTIONS, Direction, excerpt
+from semcore.kind import DIRECTIONS, Direction
+from semcore.model.prompt import excerpt
 from service.errors import InvalidQueryError
 from service.index.index import Index
 from service.index.lookup import look_up
@@ -40,18 +41,18 @@ async def canary_recall(
                 snapshot, query.direction, asked, parameters, patient=True
             )
         except InvalidQueryError as error:  # the bundle serves all others
-            _log.warning("a canary query of %s is left out: %s", index.version, error)
+            _log.warning("a canary query of %s is left out: %s", index.bundle.version, error)
             return None
         ids = [item.id for item in answer.items]
         items = await look_up(lambda: [snapshot.get(item_id) for item_id in ids])
         return any(item is not None and item.pair == query.pair for item in items)
 
-    found = await asyncio.gather(*(finds(query) for query in index.canary))
+    found = await asyncio.gather(*(finds(query) for query in index.bundle.canary))
     recall: dict[Direction, float] = {}
     for direction in DIRECTIONS:
         hits = [
             hit
-            for query, hit in zip(index.canary, found, strict=True)
+            for query, hit in zip(index.bundle.canary, found, strict=True)
             if query.direction == direction and hit is not None
         ]
         if hits:

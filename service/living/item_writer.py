@@ -95,7 +95,7 @@ class Writer:
             following = index.following(changes)
         except OSError as error:
             raise JournalError(
-                f"the changes cannot be shown: {error}; make room in {index.folder.parent}"
+                f"the changes cannot be shown: {error}; make room in {index.bundle.folder.parent}"
             ) from error
         for change in changes:
             if change.id in following.set_aside:
@@ -140,7 +140,7 @@ class Writer:
 
 def _addition(index: Index, item: NewItem, suffix: str) -> Change:
     try:
-        identifier = index.namer.name(item.kind, item.captions)
+        identifier = index.bundle.namer.name(item.kind, item.captions)
     except BundleError as error:
         raise InvalidQueryError(str(error)) from error
     return Change(
@@ -153,6 +153,6 @@ def _addition(index: Index, item: NewItem, suffix: str) -> Change:
             image="" if item.image is None else PictureFolder.name(item.image, suffix),
             metadata=item.metadata,
             identifier=identifier.text,
-            clusters=index.manifest.clusters,
+            clusters=index.bundle.manifest.clusters,
         ),
     )

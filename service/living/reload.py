@@ -16,7 +16,7 @@ from semcore.bundle.bundle import read_manifest
 from semcore.clock import Clock, seconds_of
 from semcore.errors import BundleError, JournalError, SemcoreError
 from semcore.journal.journal import Journal
-from semcore.model.prompt import DIRECTIONS, Direction
+from semcore.kind import DIRECTIONS, Direction
 from service.engine.protocol import Picture
 from service.errors import InvalidQueryError, ReloadError
 from service.index.index import Index, IndexSlot
@@ -80,13 +80,13 @@ class Lifecycle:
         Raises :class:`ReloadError` and keeps the old one on any fault.
         """
         async with self._changing:
-            path = bundle or self.current.bundle
+            path = bundle or self.current.bundle.path
             index: Index | None = None
             self._stage(path, "checking")
             opening = asyncio.ensure_future(asyncio.to_thread(self._open, path))
             try:
                 index = await asyncio.shield(opening)
-                if index.model_fingerprint != self.current.model_fingerprint:
+                if index.bundle.model_fingerprint != self.current.bundle.model_fingerprint:
                     raise ReloadError(
                         f"{path} was made for another model than the one that serves; build it "
                         "with --like the current bundle, or restart the service on it"
@@ -132,7 +132,7 @@ class Lifecycle:
         Raises :class:`ReloadError` if that is impossible, or another index lies there by now.
         """
         previous = self._slot.previous
-        if previous is not None and previous.version == version:
+        if previous is not None and previous.bundle.version == version:
             await self.rollback()
             return
         try:
@@ -173,13 +173,15 @@ class Lifecycle:
             self._slot.replace(index)
             metrics.RELOADS.labels("done").inc()
             self._tell()
-            _log.info("the index %s serves in place of %s", index.version, before.version)
+            _log.info(
+                "the index %s serves in place of %s", index.bundle.version, before.bundle.version
+            )
             await self._prune(before.held, index.held)
         return ReloadAnswer(
             index_version=index.snapshot.version,
             previous_version=before.snapshot.version,
-            counts=index.manifest.counts,
-            canary=self._recall.get(index.version, {}),
+            counts=index.bundle.manifest.counts,
+            canary=self._recall.get(index.bundle.version, {}),
         )
 
     def _adopt(self, index: Index) -> None:
@@ -214,27 +216,28 @@ class Lifecycle:
             )
         for told in await asyncio.gather(*searches, return_exceptions=True):
             if isinstance(told, InvalidQueryError):  # the other direction serves
-                _log.warning("the warm-up of %s was refused: %s", index.version, told)
+                _log.warning("the warm-up of %s was refused: %s", index.bundle.version, told)
             elif isinstance(told, BaseException):
                 raise told
 
     async def _ask_canary(self, index: Index) -> None:
         assert self._searcher is not None
-        kept = {self.current.version, getattr(self._slot.previous, "version", "")}
+        indexes = filter(None, (self.current, self._slot.previous))
+        kept = {one.bundle.version for one in indexes}
         self._recall = {name: known for name, known in self._recall.items() if name in kept}
-        if index.version not in self._recall:  # else it holds the same, for the same model
+        if index.bundle.version not in self._recall:  # else it holds the same, for the same model
             width = self._settings.beam_width
-            self._recall[index.version] = await canary_recall(self._searcher, index, width)
+            self._recall[index.bundle.version] = await canary_recall(self._searcher, index, width)
 
     def _compare(self, index: Index) -> None:
         """Raises :class:`ReloadError` if an index finds its canaries worse than the current one."""
         margin = self._settings.canary_margin
-        known = self._recall.get(self.current.version, {})
-        for direction, recall in self._recall[index.version].items():
+        known = self._recall.get(self.current.bundle.version, {})
+        for direction, recall in self._recall[index.bundle.version].items():
             before = known.get(direction)
             if before is not None and recall < before - margin:
                 raise ReloadError(
-                    f"{index.bundle} finds {100 * recall:.0f} % of its canary queries "
+                    f"{index.bundle.path} finds {100 * recall:.0f} % of its canary queries "
                     f"{direction}, where the current index finds {100 * before:.0f} %; look into "
                     "it, or raise SEMCORE_CANARY_MARGIN"
                 )
@@ -248,11 +251,11 @@ class Lifecycle:
     def _report(self, index: Index) -> IndexReport:
         return IndexReport(
             version=index.snapshot.version,
-            bundle=str(index.bundle),
-            bundle_version=index.version,
-            created=index.manifest.created,
-            corpus=index.manifest.corpus.name,
-            counts=index.manifest.counts,
+            bundle=str(index.bundle.path),
+            bundle_version=index.bundle.version,
+            created=index.bundle.manifest.created,
+            corpus=index.bundle.manifest.corpus.name,
+            counts=index.bundle.manifest.counts,
             added=len(index.snapshot.added),
             deleted=index.snapshot.deleted,
             holds=index.held,
@@ -261,7 +264,7 @@ class Lifecycle:
                 for item_id, reason in list(index.set_aside.items())[:_TOLD]
             ],
             set_aside_count=len(index.set_aside),
-            canary=self._recall.get(index.version),
+            canary=self._recall.get(index.bundle.version),
         )
 
     def tell_changes(self, index: Index) -> None:
@@ -275,8 +278,8 @@ class Lifecycle:
 
     def _tell(self) -> None:
         metrics.INDEX.clear()
-        metrics.INDEX.labels(self.current.version).set(1)
-        for direction, recall in self._recall.get(self.current.version, {}).items():
+        metrics.INDEX.labels(self.current.bundle.version).set(1)
+        for direction, recall in self._recall.get(self.current.bundle.version, {}).items():
             metrics.CANARY.labels(direction).set(recall)
 
 

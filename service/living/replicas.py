@@ -112,14 +112,16 @@ class Replicas:
         index = self._lifecycle.current
         self._due = Announcement(
             origin=self.name,
-            bundle=str(index.bundle.resolve()),
-            version=index.version,
-            created=index.manifest.created,
+            bundle=str(index.bundle.path.resolve()),
+            version=index.bundle.version,
+            created=index.bundle.manifest.created,
         )
         try:
             await self._announce()
         except (redis.exceptions.RedisError, OSError) as error:
-            _log.warning("the other replicas were not told of %s yet: %s", index.version, error)
+            _log.warning(
+                "the other replicas were not told of %s yet: %s", index.bundle.version, error
+            )
 
     async def reports(self) -> list[ReplicaReport]:
         """All replicas that were there a moment ago; none if Redis is away."""
@@ -177,7 +179,7 @@ class Replicas:
             if told.origin == self.name:
                 return
             # Not where an operator has started this one on a newer bundle.
-            if before is None and told.created <= self._lifecycle.current.manifest.created:
+            if before is None and told.created <= self._lifecycle.current.bundle.manifest.created:
                 return
             self._due = None
         try:
@@ -191,7 +193,7 @@ class Replicas:
             raise
 
     async def _serve(self, told: Announcement) -> None:
-        if told.version == self._lifecycle.current.version:
+        if told.version == self._lifecycle.current.bundle.version:
             return
         try:
             await self._lifecycle.serve(Path(told.bundle), told.version)
@@ -206,7 +208,7 @@ class Replicas:
             report = ReplicaReport(
                 name=self.name,
                 index_version=index.snapshot.version,
-                bundle=str(index.bundle),
+                bundle=str(index.bundle.path),
                 journal=await asyncio.to_thread(lambda: self._journal.last),
                 holds=held[0].common(*held[1:]),
                 read=await asyncio.to_thread(lambda: self._journal.read),

@@ -17,7 +17,7 @@ from pydantic import (
 
 from semcore.bundle.filter import MetadataFields
 from semcore.clock import Clock
-from semcore.model.prompt import Direction
+from semcore.kind import Direction
 from semcore.text import composed
 from service.schemas.answer import EXAMPLE_PICTURE
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from semcore.bundle.item import Item
-from semcore.identifiers.identifier import Identifier
 from semcore.trie.layers import Layers
 from service.beams.beam_search import Beam, Choice
+from service.beams.side import Side
 from service.index.lookup import look_up
-from service.index.snapshot import Side, Snapshot
+from service.index.snapshot import Snapshot
 from service.schemas.answer import (
     BeatenAnswer,
-    IdentifierAnswer,
-    ItemAnswer,
     RankedItem,
     StepAnswer,
 )
+from service.schemas.item_answer import item_answer
 from service.search.gsv import Verdict
 
 
@@ -107,23 +105,6 @@ def ranked(
         )
         for rank, place in list(enumerate(order, start=1))[shown]
     ]
-
-
-def item_answer(item: Item) -> ItemAnswer:
-    """An item as it is shown over HTTP."""
-    identifier = Identifier.parse(item.identifier)
-    return ItemAnswer(
-        id=item.id,
-        kind=item.kind,
-        identifier=IdentifierAnswer(
-            global_id=identifier.global_id,
-            keywords=list(identifier.lexical_id),
-            text=identifier.text,
-        ),
-        image=f"/items/{quote(item.id, safe='')}/image" if item.kind == "image" else None,
-        text=item.caption if item.kind == "text" else None,
-        metadata=dict(item.metadata),
-    )
 
 
 def _judged(verdict: Verdict | None) -> dict[str, float | None]:

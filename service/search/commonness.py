@@ -11,7 +11,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from semcore.bundle.item import Kind
+from semcore.kind import Kind
 from semcore.model.prompt import blank_prompt, description_prompt, normalise_query
 from service.engine.protocol import Engine
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 
-from semcore.model.prompt import PROMPT_VERSION, Direction, normalise_query
+from semcore.kind import Direction
+from semcore.model.prompt import PROMPT_VERSION, normalise_query
 from service.errors import InvalidQueryError
 from service.schemas.answer import SearchOptions
 from service.search.query_image import content_key

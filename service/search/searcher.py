@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 
 from semcore.bundle.calibration import Calibration
 from semcore.bundle.filter import Filter
-from semcore.bundle.item import Kind
-from semcore.model.prompt import Direction, identifier_prompt, target_kind
+from semcore.kind import Direction, Kind, target_kind
+from semcore.model.prompt import identifier_prompt
+from service.beams.side import Side
 from service.engine.protocol import Engine, Found, Picture, prompt_aside
 from service.errors import DeadlineError
 from service.index.filtered_sides import THREADS
-from service.index.snapshot import Side, Snapshot
+from service.index.snapshot import Snapshot
 from service.schemas.answer import (
     Degraded,
     SearchAnswer,

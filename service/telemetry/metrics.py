@@ -4,7 +4,7 @@ from itertools import product
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from semcore.model.prompt import DIRECTIONS
+from semcore.kind import DIRECTIONS
 from service.telemetry.memory import resident_bytes
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

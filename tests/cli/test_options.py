@@ -20,8 +20,8 @@ from offline.corpus.reader import SPLITS
 from offline.reproduction.budgets import BUDGETS
 from offline.reproduction.experiments import recipes
 from offline.training.presets import PRESETS
-from semcore.bundle.item import Kind
 from semcore.client import URL
+from semcore.kind import Kind
 from service.schemas.answer import Verify
 
 PROGRAM = "from cli.main import app; app(prog_name='semcore')"

@@ -23,7 +23,7 @@ from offline.reproduction.results import write_results
 from offline.reproduction.runner import Reproduction
 from semcore.bundle.calibration import read_calibration
 from semcore.errors import SemcoreError
-from semcore.model.prompt import DIRECTIONS
+from semcore.kind import DIRECTIONS
 
 LIMIT = 6
 BUDGET = replace(

@@ -25,6 +25,7 @@ from semcore.identifiers.encoder import Encoder
 from semcore.identifiers.identifier import Identifier
 from semcore.journal.journal import Journal
 from service.index.index import Index
+from service.index.open_bundle import OpenBundle
 from service.living.item_writer import Writer
 from service.living.reload import Lifecycle
 from service.schemas.admin import NewItem
@@ -115,7 +116,7 @@ def check(bundle: Path, folder: Path, expected: set[str]) -> None:
     check_bundle(bundle)
     journal = Journal(folder)
     index = Index(bundle, journal)
-    known = {item.id for item in index.store} | {"new0", "new1"}
+    known = {item.id for item in index.bundle.store} | {"new0", "new1"}
     assert {one for one in known if index.snapshot.get(one) is not None} == expected
     picture = index.snapshot.get("new1")
     assert picture is not None
@@ -146,7 +147,7 @@ async def changed(bundle: Path, journal: Path) -> set[str]:
     """Two items are added and one is deleted; what can be found then."""
     async with running(bundle, journal) as retrieval:
         await retrieval.writer.add([a_text(0), a_picture(1)])
-        ids = {item.id for item in retrieval.lifecycle.current.store}
+        ids = {item.id for item in retrieval.lifecycle.current.bundle.store}
         await retrieval.writer.delete(min(ids))
         return (ids - {min(ids)}) | {"new0", "new1"}
 
@@ -159,7 +160,7 @@ class Life:
         self._folder = folder
         self.done = mmap.mmap(-1, 1)  # how many steps: shared with the child, which is killed
         index = Index(bundle)
-        ids = sorted(item.id for item in index.store)
+        ids = sorted(item.id for item in index.bundle.store)
         index.close()
         # Items are added, strings deleted; None compacts and loads the bundle, which prunes.
         self._steps: list[NewItem | str | None] = [
@@ -198,7 +199,7 @@ class Life:
         check_bundle(self._bundle)
         journal = Journal(self._folder)
         index = Index(self._bundle, journal)
-        known = {item.id for item in index.store} | {f"new{number}" for number in range(3)}
+        known = {item.id for item in index.bundle.store} | {f"new{number}" for number in range(3)}
         found = {one for one in known if index.snapshot.get(one) is not None}
         done = self.done[0]
         assert found in self.found[done : done + 2]
@@ -223,9 +224,13 @@ def test_a_service_that_changes_is_compacted_and_reloads(
     place, untouched = bundle.parent, tmp_path / "untouched"
     shutil.copytree(place, untouched)
     # The child is forked with the tokenizer, and needs no encoder.
-    monkeypatch.setattr(Index, "namer", _Namer())
+    monkeypatch.setattr(OpenBundle, "namer", _Namer())
     load = cache(tokens.load_tokenizer)
-    for module in ("service.index.index", "offline.bundle.compaction", "offline.bundle.binding"):
+    for module in (
+        "service.index.open_bundle",
+        "offline.bundle.compaction",
+        "offline.bundle.binding",
+    ):
         monkeypatch.setattr(f"{module}.load_tokenizer", load)
     life = Life(bundle, place / "journal")
     life.run()

@@ -70,7 +70,7 @@ async def test_a_damaged_bundle_changes_nothing(few: Path, tmp_path: Path) -> No
     bundle = copied(few, tmp_path / "bundle")
     async with running(bundle, tmp_path / "journal") as retrieval:
         current = retrieval.lifecycle.current
-        for name in current.manifest.files:
+        for name in current.bundle.manifest.files:
             other = tmp_path / "other"
             shutil.copytree(bundle, other)
             content = bytearray((other / name).read_bytes())
@@ -85,7 +85,7 @@ async def test_a_damaged_bundle_changes_nothing(few: Path, tmp_path: Path) -> No
             file.unlink()
         await retrieval.check()
         assert current.snapshot.side("image") is not None
-    assert not current.folder.exists()
+    assert not current.bundle.folder.exists()
 
 
 async def test_a_disk_that_is_full_refuses_changes_and_serves_on(

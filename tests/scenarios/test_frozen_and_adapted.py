@@ -22,8 +22,8 @@ from offline.training.stages import train_model
 from semcore.bundle.bundle import check_bundle
 from semcore.bundle.item import Item, ItemStore
 from semcore.bundle.picture_table import PICTURE_FILES
+from semcore.kind import DIRECTIONS, Direction, target_kind
 from semcore.model.adapter import adapter_of, adapter_rank
-from semcore.model.prompt import DIRECTIONS, Direction, target_kind
 from semcore.trie.walk import load_walk
 
 BEAM_WIDTH = 5

@@ -15,10 +15,9 @@ from living import new_item, running
 from PIL import Image
 
 from semcore.bundle.filter import Filter
-from semcore.bundle.item import Kind
 from semcore.errors import JournalError
 from semcore.journal.journal import Journal
-from semcore.model.prompt import DIRECTIONS, target_kind
+from semcore.kind import DIRECTIONS, Kind, target_kind
 from service.errors import InvalidQueryError, NotFoundError
 from service.retrieval import Retrieval
 from service.schemas.admin import NewItem
@@ -97,12 +96,12 @@ async def test_what_is_found_is_what_is_there(few: Path, tmp_path: Path, seed: i
     journal = tmp_path / "journal"
     model = Model()
     async with running(few, journal) as retrieval:
-        store = retrieval.lifecycle.current.store
+        store = retrieval.lifecycle.current.bundle.store
         model.items = {item.id: (item.kind, dict(item.metadata)) for item in store}
         for _ in range(12):
             await check(retrieval, model, rng)
             await change(retrieval, model, rng)
-        folder = retrieval.lifecycle.current.folder
+        folder = retrieval.lifecycle.current.bundle.folder
         await check(retrieval, model, rng)
         # Files of snapshots that nobody searches any more are gone: there is one side a kind.
         async with asyncio.timeout(60):

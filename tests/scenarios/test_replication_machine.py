@@ -32,15 +32,16 @@ from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.bundle.compaction import compact_bundle
 from offline.corpus.reader import Corpus
-from semcore.bundle.item import KINDS
 from semcore.errors import BundleError
 from semcore.identifiers import tokens
 from semcore.identifiers.identifier import Identifier
 from semcore.journal.journal import Journal
+from semcore.kind import KINDS
 from semcore.trie.layers import Leaves, Positions
 from service.errors import NotFoundError
-from service.index import index as index_module
+from service.index import open_bundle
 from service.index.index import Index
+from service.index.open_bundle import OpenBundle
 from service.living.item_writer import Writer
 from service.living.reload import Lifecycle
 from service.living.replication import Replication
@@ -166,8 +167,8 @@ class Machine(RuleBasedStateMachine):
         sound = [one for one in self._up() if not one.replication.lost]
         for one in sound:
             assert one.journal.count_untold() == 0
-        for version in {one.lifecycle.current.version for one in sound}:
-            same = [one for one in sound if one.lifecycle.current.version == version]
+        for version in {one.lifecycle.current.bundle.version for one in sound}:
+            same = [one for one in sound if one.lifecycle.current.bundle.version == version]
             assert len({one.lifecycle.current.snapshot.version for one in same}) == 1
             assert len({one.journal.read.position for one in same}) == 1
 
@@ -415,10 +416,10 @@ def built(
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is loaded twice, and no encoder at all."""
     load = cache(tokens.load_tokenizer)
-    for module in (index_module, compaction):
+    for module in (open_bundle, compaction):
         monkeypatch.setattr(module, "load_tokenizer", load)
     monkeypatch.setattr("offline.bundle.binding.load_tokenizer", load)
-    monkeypatch.setattr(Index, "namer", _Namer())
+    monkeypatch.setattr(OpenBundle, "namer", _Namer())
     monkeypatch.setattr("semcore.journal.journal_file.flush", lambda _: None)
 
 

@@ -44,7 +44,7 @@ def told(retrieval: Retrieval, item_id: str, identifier: str, number: int) -> To
         image="",
         metadata={},
         identifier=identifier,
-        clusters=retrieval.lifecycle.current.manifest.clusters,
+        clusters=retrieval.lifecycle.current.bundle.manifest.clusters,
     )
     at = position_of(1, f"{number}-0")
     return ToldChange("another", number, at, at, Change(item_id, entry))
@@ -130,7 +130,9 @@ async def test_one_bad_change_stops_nothing(
 ) -> None:
     bundle, journal = copied(few, tmp_path / "bundle"), tmp_path / "journal"
     async with running(bundle, journal, canary_margin=1.0) as retrieval:
-        first = next(item for item in retrieval.lifecycle.current.store if item.kind == "text")
+        first = next(
+            item for item in retrieval.lifecycle.current.bundle.store if item.kind == "text"
+        )
         bad = [told(retrieval, "bad", identifier, 1), told(retrieval, first.id, identifier, 3)]
         await follow(retrieval, bad[0], told(retrieval, "good", "<g1> boat", 2), bad[1])
         assert await retrieval.item("good") is not None
@@ -165,7 +167,7 @@ async def test_what_cannot_be_shown_is_not_acknowledged(
 ) -> None:
     async with running(few, tmp_path / "journal") as retrieval:
         index = retrieval.lifecycle.current
-        monkeypatch.setattr(index.namer, "name", lambda *_: Identifier(999, ("boat",)))
+        monkeypatch.setattr(index.bundle.namer, "name", lambda *_: Identifier(999, ("boat",)))
         with pytest.raises(InvalidQueryError, match=r"'odd' cannot be added: .* no token <g999>"):
             await retrieval.writer.add([a_text("odd")])
         monkeypatch.undo()

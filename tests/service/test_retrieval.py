@@ -139,7 +139,7 @@ async def test_keeps_the_old_index_when_the_new_one_is_none(
 
 
 async def test_a_reload_serves_the_other_bundle(retrieval: Retrieval, smaller: Path) -> None:
-    before = retrieval.lifecycle.current.version
+    before = retrieval.lifecycle.current.bundle.version
     answer = await retrieval.lifecycle.reload(smaller)
     assert answer.previous_version == before != answer.index_version
     found = await search(retrieval, "a boat")

@@ -1,6 +1,6 @@
 """Asks the service without HTTP."""
 
-from semcore.model.prompt import Direction
+from semcore.kind import Direction
 from service.retrieval import Retrieval
 from service.schemas.answer import SearchOptions
 

@@ -12,8 +12,8 @@ from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.tokens import IdentifierTokenizer, end_token, load_tokenizer
 from semcore.trie.layers import Layers
 from service.beams.beam_search import Answer, BeamSearch, Row
+from service.beams.side import Side
 from service.engine.protocol import Found, Picture, Prompt
-from service.index.snapshot import Side
 from service.settings import Settings
 
 

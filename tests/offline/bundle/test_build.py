@@ -10,9 +10,10 @@ import pytest
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.corpus.reader import Corpus, Picture
 from semcore.bundle.bundle import check_bundle
-from semcore.bundle.item import KINDS, ItemStore
+from semcore.bundle.item import ItemStore
 from semcore.errors import CorpusError
 from semcore.identifiers.identifier import Identifier
+from semcore.kind import KINDS
 from semcore.trie.trie import Trie
 
 

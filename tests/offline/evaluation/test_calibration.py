@@ -72,7 +72,7 @@ async def test_a_bundle_keeps_its_calibration(
     assert read_calibration(bundle) == {one.direction: one.calibration for one in found}
     assert check_bundle(bundle).version != before
     index = Index(bundle)
-    assert index.calibration == read_calibration(bundle)
+    assert index.bundle.calibration == read_calibration(bundle)
     index.close()
     with pytest.raises(SemcoreError, match="reload it"):
         await evaluate(service_url, bundle, limit=5, beam_width=5)

@@ -10,10 +10,11 @@ from offline.bundle.build import BuildSettings, build_bundle
 from offline.corpus.reader import Corpus, text_id
 from offline.identifiers.schemes import SCHEMES
 from semcore.bundle.bundle import TOKENS, check_bundle
-from semcore.bundle.item import KINDS, Item, ItemStore
+from semcore.bundle.item import Item, ItemStore
 from semcore.errors import CorpusError
 from semcore.identifiers.encoder import Encoder
 from semcore.identifiers.identifier import Identifier, is_token
+from semcore.kind import KINDS
 
 SHARED = {"sid", "sid-without-deduplication", "sid-without-cluster"}
 

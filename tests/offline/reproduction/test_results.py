@@ -13,7 +13,7 @@ from offline.reproduction.budgets import choose_budget
 from offline.reproduction.experiments import Line, Recipe, recipes
 from offline.reproduction.results import write_results
 from offline.reproduction.runner import Cost, Outcome
-from semcore.model.prompt import DIRECTIONS
+from semcore.kind import DIRECTIONS
 
 BUDGET = choose_budget("full", "tiny", ["test", "val"])
 RECIPES = [*recipes(BUDGET).values()]

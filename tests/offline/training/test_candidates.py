@@ -7,7 +7,7 @@ from offline.image_inputs import Pixels
 from offline.model.backbone import load_model
 from offline.training.candidates import CandidateDataset, Query, choose_queries, retrieve_candidates
 from semcore.bundle.item import Item
-from semcore.model.prompt import DIRECTIONS, target_kind
+from semcore.kind import DIRECTIONS, target_kind
 
 
 def test_sets_hold_what_the_beams_found(

@@ -12,11 +12,11 @@ from moment import SERVICE
 
 from semcore.errors import EngineError
 from semcore.model.prompt import identifier_prompt
+from service.beams.side import Side
 from service.engine.protocol import Found, Prompt
 from service.engine.vllm_engine import VllmEngine
 from service.errors import InvalidQueryError
 from service.index.index import Index
-from service.index.snapshot import Side
 from service.settings import Settings
 
 # The engine is started in this process: what it imports is deprecated in places, and what it opens
@@ -72,7 +72,7 @@ async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         monkeypatch.setenv(name, value)
     # Two searches at a time, and a step reads fewer tokens than their prompts have.
     started = VllmEngine.start(
-        index.model,
+        index.bundle.model,
         Settings(bundle=Path(), max_batch=ROWS, max_beam_width=ROWS, max_model_len=LONGEST),
         max_num_batched_tokens=ROWS,
         enable_chunked_prefill=True,

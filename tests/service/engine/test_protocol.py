@@ -19,15 +19,8 @@ from semcore.bundle.calibration import Calibration
 from semcore.bundle.item import ItemStore
 from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.tokens import IdentifierTokenizer, end_token, verdict_tokens
-from semcore.model.prompt import (
-    DIRECTIONS,
-    IMAGE,
-    Direction,
-    blank_prompt,
-    description_prompt,
-    identifier_prompt,
-    target_kind,
-)
+from semcore.kind import DIRECTIONS, Direction, target_kind
+from semcore.model.prompt import IMAGE, blank_prompt, description_prompt, identifier_prompt
 from semcore.trie.trie import Trie
 from semcore.trie.walk import load_walk
 

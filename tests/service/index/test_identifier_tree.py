@@ -12,7 +12,7 @@ import pytest
 from living import new_item, running
 
 from semcore.bundle.item import Item, ItemStore
-from semcore.model.prompt import DIRECTIONS
+from semcore.kind import DIRECTIONS
 from semcore.trie import branches, places
 from semcore.trie.branches import Gallery
 from service.retrieval import Retrieval
@@ -83,7 +83,7 @@ async def test_tells_what_a_walk_over_all_items_finds(
     monkeypatch.setattr(branches, "are_counted", lambda *_: False)
     rng = random.Random(few)
     async with running(trained / "bundle", tmp_path / "journal") as retrieval:
-        store = retrieval.lifecycle.current.store
+        store = retrieval.lifecycle.current.bundle.store
         ids = {item.id for item in store}
         for number in range(60):
             if rng.random() < 0.6:
@@ -130,7 +130,7 @@ async def test_no_look_at_the_items_is_made_on_the_loop(
 
     rng = random.Random(0)
     async with running(trained / "bundle", tmp_path / "journal", verify="always") as retrieval:
-        some = next(retrieval.lifecycle.current.store.of_split("test", "text"))
+        some = next(retrieval.lifecycle.current.bundle.store.of_split("test", "text"))
         for owner, name in (
             (ItemStore, "get"), (ItemStore, "number"), (ItemStore, "of_numbers"),
             (ItemStore, "listed"), (ItemStore, "identifiers"), (Gallery, "numbers"),

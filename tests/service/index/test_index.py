@@ -31,12 +31,12 @@ def test_a_lease_outlives_replacements(trained: Path, smaller: Path) -> None:
     slot = IndexSlot(Index(trained / "bundle"))
     with slot.lease() as old:
         slot.replace(Index(smaller))
-        assert slot.current.version != old.version
+        assert slot.current.bundle.version != old.bundle.version
         assert slot.previous is old
         slot.replace(Index(smaller))
-        assert next(old.store.of_split("test", "image")).id
+        assert next(old.bundle.store.of_split("test", "image")).id
     with pytest.raises(Exception, match="closed"):
-        next(old.store.of_split("test", "image"))
+        next(old.bundle.store.of_split("test", "image"))
     kept = slot.previous
     assert kept is not None
     slot.replace(kept)
@@ -52,7 +52,7 @@ def test_an_index_survives_its_bundle(trained: Path, tmp_path: Path) -> None:
     side = index.snapshot.side("image")
     assert side is not None
     (layer,) = side.layers
-    assert layer.walk.identifiers == index.manifest.counts["image_identifiers"]
+    assert layer.walk.identifiers == index.bundle.manifest.counts["image_identifiers"]
     ((stem, _),) = side.files
     assert Path(stem).parent.is_dir()
     index.close()
@@ -61,7 +61,7 @@ def test_an_index_survives_its_bundle(trained: Path, tmp_path: Path) -> None:
 
 def test_what_nobody_closes_goes_with_the_process(trained: Path, tmp_path: Path) -> None:
     opening = "import sys; from pathlib import Path; from service.index.index import Index\n"
-    opening += "index = Index(Path(sys.argv[1])); print(index.folder)"
+    opening += "index = Index(Path(sys.argv[1])); print(index.bundle.folder)"
     told = subprocess.run(
         [sys.executable, "-c", opening, str(trained / "bundle")],
         env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=True,
@@ -135,9 +135,9 @@ def test_any_name_of_folders(trained: Path, tmp_path: Path, name: str) -> None:
     journal = Journal(folder / "journal")
     journal.append([Change("none", None)])
     index = Index(folder / "bundle", journal, model=folder / "model")
-    item = next(index.store.of_split("test", "image"))
+    item = next(index.bundle.store.of_split("test", "image"))
     assert index.snapshot.get(item.id) == item
-    assert index.spelling.tokens(Identifier.parse(item.identifier))
+    assert index.bundle.spelling.tokens(Identifier.parse(item.identifier))
     index.close()
     journal.close()
     store = ItemStore(folder / "bundle" / ITEMS, ("test",))

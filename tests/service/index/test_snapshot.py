@@ -9,8 +9,8 @@ import pytest
 from semcore.bundle.filter import Filter
 from semcore.errors import BundleError
 from service.beams.layer_files import are_gone
+from service.beams.side import Side
 from service.index.index import Index
-from service.index.snapshot import Side
 
 
 def live_edges(side: Side) -> bytes:
@@ -61,7 +61,7 @@ async def test_a_filter_without_room_leaves_nothing(
 ) -> None:
     index = Index(few)
     wanted = Filter.model_validate({"field": "year", "gte": 1992})
-    before = sorted(index.folder.iterdir())
+    before = sorted(index.bundle.folder.iterdir())
 
     def full(path: str, *_: object, **__: object) -> None:
         Path(path).write_bytes(b"half")
@@ -71,6 +71,6 @@ async def test_a_filter_without_room_leaves_nothing(
         patch.setattr(np, "save", full)
         with pytest.raises(BundleError, match="make room in"):
             await index.snapshot.filtered("image", wanted)
-    assert sorted(index.folder.iterdir()) == before
+    assert sorted(index.bundle.folder.iterdir()) == before
     assert await index.snapshot.filtered("image", wanted) is not None
     index.close()

@@ -42,7 +42,7 @@ async def test_goes_on_where_there_was_no_room(
             replaced(bundle, smaller)
             await until(lambda: lifecycle.status().failed is not None)
         version = replaced(bundle, few)
-        await until(lambda: lifecycle.current.version == version)
+        await until(lambda: lifecycle.current.bundle.version == version)
 
 
 async def test_goes_on_after_a_fault_of_the_service(
@@ -62,4 +62,4 @@ async def test_goes_on_after_a_fault_of_the_service(
             replaced(bundle, smaller)
             await until(lambda: faults > 0)
         version = replaced(bundle, few)
-        await until(lambda: retrieval.lifecycle.current.version == version)
+        await until(lambda: retrieval.lifecycle.current.bundle.version == version)

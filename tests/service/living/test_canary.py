@@ -16,9 +16,9 @@ from offline.bundle.build import BuildSettings, build_bundle
 from offline.corpus.reader import Corpus
 from semcore.bundle.bundle import read_manifest, staged
 from semcore.model.prompt import TOLD_CHARACTERS
+from service.beams.side import Side
 from service.engine.protocol import Found, Prompt
 from service.errors import InvalidQueryError
-from service.index.snapshot import Side
 from service.retrieval import Retrieval
 from service.schemas.answer import SearchOptions
 from service.settings import Settings

@@ -165,7 +165,7 @@ async def version_found(retrieval: Retrieval) -> str:
 
 async def until_version(retrieval: Retrieval, version: str) -> None:
     for _ in range(1200):
-        if retrieval.lifecycle.current.version == version:
+        if retrieval.lifecycle.current.bundle.version == version:
             return
         await asyncio.sleep(0.1)
     raise AssertionError("it was not served")

@@ -127,13 +127,13 @@ async def test_an_index_is_announced(
     bundle = trained / "bundle"
     async with both(bundle, tmp_path, redis_url) as (one, two):
         await until(lambda: know_each_other(one))
-        first = one.lifecycle.current.version
+        first = one.lifecycle.current.bundle.version
         done = await one.lifecycle.reload(smaller)
         assert one.replicas is not None
         await one.replicas.announce()
 
         async def has(version: str) -> bool:
-            return two.lifecycle.current.version == version
+            return two.lifecycle.current.bundle.version == version
 
         await until(lambda: has(done.index_version))
         await until(lambda: know_each_other(one))
@@ -175,7 +175,7 @@ async def test_stops_though_a_cancellation_is_lost(
 
 
 async def serves(retrieval: Retrieval, version: str) -> bool:
-    return retrieval.lifecycle.current.version == version
+    return retrieval.lifecycle.current.bundle.version == version
 
 
 async def holds(retrieval: Retrieval, item_id: str) -> bool:
@@ -217,9 +217,9 @@ async def test_what_could_not_be_told_is_told_once_redis_is_back(
             assert one.replicas is not None
             await one.replicas.announce()
             await until(lambda: untold(1))
-            assert two.lifecycle.current.version != one.lifecycle.current.version
+            assert two.lifecycle.current.bundle.version != one.lifecycle.current.bundle.version
             with redis_server(port):
-                await until(lambda: serves(two, one.lifecycle.current.version))
+                await until(lambda: serves(two, one.lifecycle.current.bundle.version))
                 await until(lambda: holds(two, "told late"))
                 await until(lambda: untold(0))
 
@@ -243,7 +243,7 @@ async def test_a_connection_made_anew_asks_what_was_missed(
     async with both(bundle, tmp_path, redis_url) as (one, two):
         await until(listening)
         assert one.replicas is not None
-        first = one.lifecycle.current.version
+        first = one.lifecycle.current.bundle.version
         second = (await one.lifecycle.reload(smaller)).index_version
         await one.replicas.announce()
         await until(lambda: serves(two, second))
@@ -276,7 +276,7 @@ async def test_of_two_reloads_at_a_time_all_serve_the_one_announced_last(
         await until(lambda: know_each_other(one))
         assert one.replicas is not None
         assert two.replicas is not None
-        first, others = two.lifecycle.current.version, two.replicas
+        first, others = two.lifecycle.current.bundle.version, two.replicas
         serve = two.lifecycle.serve
         served: list[str] = []
 

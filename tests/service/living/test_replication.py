@@ -90,10 +90,10 @@ async def reload(bundle: Path, first: Retrieval, *others: Retrieval) -> None:
     await first.lifecycle.reload(bundle)
     assert first.replicas is not None
     await first.replicas.announce()
-    version = first.lifecycle.current.version
+    version = first.lifecycle.current.bundle.version
 
     async def follow() -> bool:
-        return all(one.lifecycle.current.version == version for one in others)
+        return all(one.lifecycle.current.bundle.version == version for one in others)
 
     await until(follow)
 
@@ -124,7 +124,7 @@ async def test_a_bundle_without_the_changes_gets_them(
     journal = tmp_path / "journal"
     older = copied(few, tmp_path / "older")
     async with replica(bundle, journal) as retrieval:
-        gone = next(iter(retrieval.lifecycle.current.store)).id
+        gone = next(iter(retrieval.lifecycle.current.bundle.store)).id
         await grow_and_prune(retrieval, bundle, journal, gone)
         assert await lost_nothing(retrieval, gone)
         if way == "older":
@@ -172,7 +172,7 @@ async def test_compaction_serves_all_replicas(
             for each in (one, two):
                 index = each.lifecycle.current
                 assert index.snapshot.added == {}  # the bundle holds them all
-                assert index.snapshot.version == index.version
+                assert index.snapshot.version == index.bundle.version
         held = one.lifecycle.current.held
         assert held.position == one._journal.read.position == two._journal.read.position
         status = two.lifecycle.status()
@@ -243,7 +243,7 @@ async def test_a_new_replica_that_lacks_changes_is_not_ready(
 ) -> None:
     client = redis.Redis.from_url(redis_url)
     async with replica(bundle, tmp_path / "one", redis_url) as one:
-        gone = next(iter(one.lifecycle.current.store)).id
+        gone = next(iter(one.lifecycle.current.bundle.store)).id
         await one.writer.delete(gone)
         for number in range(20):
             await one.writer.add([a_text(f"item {number}")])

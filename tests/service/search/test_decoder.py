@@ -94,7 +94,7 @@ async def test_a_picture_of_an_item_is_decoded_once(
         return open_picture(path, side)
 
     monkeypatch.setattr(module, "open_picture", counted)
-    items = list(index.store.of_split("test", "image"))[:5]
+    items = list(index.bundle.store.of_split("test", "image"))[:5]
     decoder = Decoder()
     for _ in range(3):  # the first time, four ask at the same time
         found = await asyncio.gather(

@@ -62,7 +62,7 @@ async def too_long(prompts: Sequence[Prompt]) -> list[float]:
 
 async def test_judges_pictures_by_a_text(trained: Path) -> None:
     index, engine = Index(trained / "bundle"), Judging()
-    items = list(index.store.of_split("test", "image"))[:3]
+    items = list(index.bundle.store.of_split("test", "image"))[:3]
     found = await verify(
         engine,
         index.snapshot,
@@ -85,7 +85,7 @@ async def test_judges_pictures_by_a_text(trained: Path) -> None:
 
 async def test_judges_texts_by_a_picture(trained: Path) -> None:
     index, engine = Index(trained / "bundle"), Judging()
-    items = list(index.store.of_split("test", "text"))[:3]
+    items = list(index.bundle.store.of_split("test", "text"))[:3]
     query = Picture(Image.new("RGB", (8, 8)), "query")
     assert await verify(
         engine, index.snapshot, query, items, [-1.0] * 3, WEIGHTS, Stopwatch(), KNOWN, SEEN
@@ -98,7 +98,7 @@ async def test_judges_texts_by_a_picture(trained: Path) -> None:
 
 async def test_needs_two_candidates_with_their_pictures(trained: Path, tmp_path: Path) -> None:
     async def verdicts(engine: Judging, index: Index, count: int) -> list[Verdict] | None:
-        items = list(index.store.of_split("test", "image"))[:count]
+        items = list(index.bundle.store.of_split("test", "image"))[:count]
         scores = [-1.0] * count
         return await verify(
             engine, index.snapshot, "a boat", items, scores, WEIGHTS, Stopwatch(), KNOWN, Decoder()
@@ -111,10 +111,10 @@ async def test_needs_two_candidates_with_their_pictures(trained: Path, tmp_path:
     assert await verdicts(Judging(), index, 1) is None
     assert await verdicts(short, index, 3) is None
     assert await verdicts(Judging(), bare, 3) is None
-    (item,) = list(index.store.of_split("test", "image"))[:1]
+    (item,) = list(index.bundle.store.of_split("test", "image"))[:1]
     damaged = tmp_path / item.image
     damaged.parent.mkdir(parents=True)
-    whole = bytearray((index.image_root / item.image).read_bytes())
+    whole = bytearray((index.bundle.image_root / item.image).read_bytes())
     damaged.write_bytes(whole[:20] + b"\xff" * 12 + whole[32:])
     assert await verdicts(Judging(), bare, 3) is None
     index.close()
@@ -123,7 +123,7 @@ async def test_needs_two_candidates_with_their_pictures(trained: Path, tmp_path:
 
 async def test_weighs_what_the_picture_adds_to_a_text(trained: Path) -> None:
     index, engine = Index(trained / "bundle"), Judging()
-    items = list(index.store.of_split("test", "text"))[:3]
+    items = list(index.bundle.store.of_split("test", "text"))[:3]
     query = Picture(Image.new("RGB", (8, 8)), "key")
     told = [float(len(item.caption.split())) for item in items]
     weights = Calibration(prior=0.5, evidence=0.0, description=0.25)

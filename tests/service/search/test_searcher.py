@@ -17,7 +17,7 @@ from service.engine.protocol import Found
 from service.errors import DeadlineError, OverloadedError
 from service.index.index import Index
 from service.schemas.answer import SearchAnswer, Verify
-from service.search.candidates import item_answer
+from service.schemas.item_answer import item_answer
 from service.search.searcher import Searcher, SearchParameters
 from service.settings import Settings
 from service.traffic.admission import Admission
@@ -46,7 +46,7 @@ async def test_ranks_by_score_without_verification(index: Index, searcher: Searc
     assert logprobs == sorted(logprobs, reverse=True)
     assert [item.rank for item in answer.items] == list(range(1, len(answer.items) + 1))
     assert all(item.kind == "image" and item.verification is None for item in answer.items)
-    assert answer.index_version == index.version
+    assert answer.index_version == index.bundle.version
     assert answer.illegal == 0
 
 
@@ -68,7 +68,7 @@ async def test_verification_orders_the_first_and_leaves_the_rest(
 async def test_a_lead_spares_verification(index: Index, searcher: Searcher) -> None:
     automatic = replace(PLAIN, verify="auto")
     assert (await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)).verified
-    index.calibration = {"text-to-image": Calibration(margin=0.0)}
+    index.bundle.calibration = {"text-to-image": Calibration(margin=0.0)}
     spared = await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)
     assert not spared.verified
     assert all(item.verification is None for item in spared.items)
@@ -77,7 +77,7 @@ async def test_a_lead_spares_verification(index: Index, searcher: Searcher) -> N
             index.snapshot, "text-to-image", "a boat", replace(PLAIN, verify="always")
         )
     ).verified
-    index.calibration = {"text-to-image": Calibration(margin=1e9)}
+    index.bundle.calibration = {"text-to-image": Calibration(margin=1e9)}
     assert (await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)).verified
 
 
@@ -88,7 +88,7 @@ async def test_what_is_common_counts_less(index: Index, searcher: Searcher) -> N
     told = await searcher.search(index.snapshot, "text-to-image", "a boat", asking)
     assert [item.id for item in told.items] == [item.id for item in plain.items]
     assert all(item.commonness is not None for item in told.items)
-    index.calibration = {"text-to-image": Calibration(commonness=0.5)}
+    index.bundle.calibration = {"text-to-image": Calibration(commonness=0.5)}
     corrected = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
     for item in corrected.items:
         assert item.score == pytest.approx(item.logprob - 0.5 * (item.commonness or 0.0))
@@ -124,7 +124,7 @@ async def test_says_where_there_was_no_time_for_commonness(
     trained: Path, index: Index, searcher: Searcher, verify: Verify
 ) -> None:
     plain = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
-    index.calibration = {"text-to-image": Calibration(commonness=0.5, margin=0.0)}
+    index.bundle.calibration = {"text-to-image": Calibration(commonness=0.5, margin=0.0)}
     engine = Late(trained / "model", Settings())
     engine.deadline = Deadline(3600)
     late = await Searcher(engine, VERIFIED, Admission(1, 0)).search(
@@ -156,7 +156,7 @@ def test_an_id_is_quoted_in_its_link() -> None:
 
 
 async def test_traces_items_through_the_beams(index: Index, searcher: Searcher) -> None:
-    ids = [item.id for item in index.store.of_split("test", "image")][:15]
+    ids = [item.id for item in index.bundle.store.of_split("test", "image")][:15]
     wide = replace(PLAIN, beam_width=100)
     lost: dict[int, list[int | None]] = {}
     for parameters in (replace(PLAIN, beam_width=2), wide):
@@ -177,7 +177,7 @@ async def test_traces_items_through_the_beams(index: Index, searcher: Searcher) 
 
 
 async def test_an_item_that_cannot_be_found_has_no_trace(index: Index, searcher: Searcher) -> None:
-    text = next(index.store.of_split("test", "text")).id
+    text = next(index.bundle.store.of_split("test", "text")).id
     answer = await searcher.search(
         index.snapshot, "text-to-image", "boat", PLAIN, trace=[text, "nothing"]
     )
@@ -208,14 +208,14 @@ async def test_a_filter_is_within_the_deadline_and_holds_up_nobody(
     known = replace(PLAIN, wanted=Filter.model_validate({"not": {"field": "a", "equals": 0}}))
     assert (await searcher.search(index.snapshot, "text-to-image", "a boat", known)).items
     may_end, begun = threading.Event(), threading.Event()
-    listed = index.store.listed
+    listed = index.bundle.store.listed
 
     def slow(wanted: Filter) -> object:
         begun.set()
         assert may_end.wait(60)
         return listed(wanted)
 
-    monkeypatch.setattr(index.store, "listed", slow)
+    monkeypatch.setattr(index.bundle.store, "listed", slow)
     new = [
         replace(PLAIN, wanted=Filter.model_validate({"not": {"field": "a", "equals": n}}))
         for n in range(1, 5)
