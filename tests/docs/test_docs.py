@@ -20,6 +20,7 @@ from live import fake_service, until_ready
 from markdown import Markdown
 from typer.testing import CliRunner
 
+from cli.exit_codes import ExitCode
 from cli.main import app
 from offline.corpus.reader import Corpus
 from service.settings import Settings
@@ -159,6 +160,12 @@ def test_the_table_of_routes_is_that_of_the_contract() -> None:
     assert set(told) == {
         f"{method.upper()} {path}" for path, methods in paths.items() for method in methods
     }
+
+
+def test_the_tables_of_commands_and_exit_codes_are_complete() -> None:
+    page = (ROOT / "docs/commands.md").read_text()
+    assert sorted(re.findall(r"^\| `semcore (\w+)", page, re.MULTILINE)) == sorted(_GROUP.commands)
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == [*ExitCode]
 
 
 def test_json_is_sound() -> None:
