@@ -17,7 +17,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address; default: SEMCORE_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; default: SEMCORE_PORT.")] = None,
 ) -> None:
-    """Serve a trained bundle over HTTP. All settings are environment variables; see docs/settings.md."""
+    """Serve a trained bundle over HTTP. Environment variables set it up; see docs/settings.md."""
     from cli.configuration import read_settings
     from semcore.bundle.bundle import check_bundle
     from semcore.journal.journal import Journal
