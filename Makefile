@@ -33,12 +33,14 @@ test: install
 	  { sudo apt-get update -qq && sudo apt-get install -y -qq $(SERVERS); }
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
 docs: install

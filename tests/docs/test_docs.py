@@ -218,6 +218,19 @@ def folder(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_files_that_are_named_exist(page: Path) -> None:
+    """By the end of their path: where the page has named the package, the rest is enough."""
+    files = [
+        str(file)
+        for top in ("service", "offline", "semcore", "cli", "benchmarks", "deploy", "tests")
+        for file in (ROOT / top).rglob("*.py")
+    ]
+    named = re.findall(r"`([\w/]+/\w+\.py)`", page.read_text())
+    assert [name for name in named if not any(f.endswith(f"/{name}") for f in files)] == []
+    assert named or page.name != "how-it-works.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_what_is_shown_runs(page: Path, folder: Path, request: pytest.FixtureRequest) -> None:
     """The readme's commands are those of the pages, so that only its Python is run."""
     languages = {"python"} if page == README else {"python", "sh"}
