@@ -3,24 +3,15 @@
 import asyncio
 import base64
 import io
-import shutil
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from fake_engine import FakeEngine
-from manifests import copied
-from models import another_model
 from PIL import Image
+from searching import assert_one_sentence, assert_serves, search, upload
 
-from semcore.errors import EngineError, ModelError
+from semcore.errors import EngineError
 from service.engine.protocol import Found, Prompt
-from service.index.index import Index
-from service.retrieval import Retrieval
-from service.settings import Settings
-
-KEY = {"X-API-Key": "a-key"}
 
 
 def picture(size: tuple[int, int] = (64, 64), kind: str = "PNG", frames: int = 1) -> bytes:
@@ -29,28 +20,6 @@ def picture(size: tuple[int, int] = (64, 64), kind: str = "PNG", frames: int = 1
     extra = {"save_all": True, "append_images": images[1:]} if frames > 1 else {}
     images[0].save(out, kind, **extra)
     return out.getvalue()
-
-
-async def search(client: httpx.AsyncClient, **body: object) -> httpx.Response:
-    return await client.post("/search/text-to-image", json={"query": "two red boats", **body})
-
-
-async def upload(client: httpx.AsyncClient, content: bytes, **fields: str) -> httpx.Response:
-    return await client.post("/search/image-to-text", files={"image": content}, data=fields)
-
-
-async def assert_serves(client: httpx.AsyncClient) -> None:
-    response = await search(client, top_k=3)
-    assert response.status_code == 200, response.text
-    assert len(response.json()["items"]) == 3
-
-
-def assert_one_sentence(response: httpx.Response, status: int) -> None:
-    assert response.status_code == status, response.text
-    body = response.json()
-    assert set(body) == {"error"}
-    assert body["error"]
-    assert "\n" not in body["error"]
 
 
 @pytest.mark.parametrize(
@@ -73,12 +42,6 @@ def assert_one_sentence(response: httpx.Response, status: int) -> None:
 async def test_refuses_bad_text_queries(client: httpx.AsyncClient, body: dict[str, object]) -> None:
     assert_one_sentence(await search(client, **body), 422)
     await assert_serves(client)
-
-
-async def test_refuses_a_body_that_is_no_json(client: httpx.AsyncClient) -> None:
-    headers = {"content-type": "application/json"}
-    response = await client.post("/search/text-to-image", content=b"{", headers=headers)
-    assert_one_sentence(response, 400)
 
 
 @pytest.mark.parametrize(
@@ -154,83 +117,6 @@ async def test_shows_items_and_their_pictures(client: httpx.AsyncClient) -> None
     assert_one_sentence(await client.get("/items/none"), 404)
     assert_one_sentence(await client.get(f"/items/{found['id']}%230/image"), 404)
     assert_one_sentence(await client.get("/nowhere"), 404)
-
-
-async def test_reload_needs_the_key_and_a_sound_bundle(
-    client: httpx.AsyncClient, trained: Path, smaller: Path, tmp_path: Path
-) -> None:
-    address = "/admin/index/reload"
-    assert_one_sentence(await client.post(address, json={}), 401)
-    assert_one_sentence(await client.post(address, json={}, headers={"X-API-Key": "b"}), 401)
-    before = (await client.get("/readyz")).json()["index_version"]
-
-    missing = await client.post(address, json={"bundle": str(tmp_path / "none")}, headers=KEY)
-    assert_one_sentence(missing, 422)
-    damaged = tmp_path / "damaged"
-    shutil.copytree(trained / "bundle", damaged)
-    (damaged / "image.marisa").write_bytes(b"damaged")
-    response = await client.post(address, json={"bundle": str(damaged)}, headers=KEY)
-    assert_one_sentence(response, 422)
-    assert "image.marisa" in response.json()["error"]
-    assert (await client.get("/readyz")).json()["index_version"] == before
-    await assert_serves(client)
-
-    done = await client.post(address, json={"bundle": str(smaller)}, headers=KEY)
-    assert done.status_code == 200, done.text
-    assert done.json()["previous_version"] == before
-    answer = (await search(client, top_k=3)).json()
-    assert answer["index_version"] == done.json()["index_version"] != before
-    assert not answer["cached"]
-
-
-async def test_a_bundle_for_another_model_is_refused(
-    client: httpx.AsyncClient, trained: Path, tmp_path: Path
-) -> None:
-    model = another_model(trained / "model", tmp_path / "model")
-    other = copied(trained / "bundle", tmp_path / "other", model)
-    response = await client.post("/admin/index/reload", json={"bundle": str(other)}, headers=KEY)
-    assert_one_sentence(response, 422)
-    assert "another model" in response.json()["error"]
-
-
-async def test_a_bundle_whose_model_was_replaced_is_refused(
-    client: httpx.AsyncClient, trained: Path, tmp_path: Path
-) -> None:
-    """By one that differs in nothing but its numbers."""
-    model = shutil.copytree(trained / "model", tmp_path / "model")
-    bundle = copied(trained / "bundle", tmp_path / "bundle", model)
-    ask = {"json": {"bundle": str(bundle)}, "headers": KEY}
-    assert (await client.post("/admin/index/reload", **ask)).status_code == 200  # type: ignore[arg-type]
-    shutil.rmtree(model)
-    another_model(trained / "model", model)
-    response = await client.post("/admin/index/reload", **ask)  # type: ignore[arg-type]
-    assert_one_sentence(response, 422)
-    assert f"{model} holds another model than {bundle}" in response.json()["error"]
-    with pytest.raises(ModelError, match="set SEMCORE_MODEL"):
-        Index(bundle)
-    with pytest.raises(ModelError, match="set SEMCORE_MODEL"):
-        Retrieval(Settings(bundle=trained / "bundle", model=model), FakeEngine)
-
-
-async def test_metrics_and_openapi(client: httpx.AsyncClient) -> None:
-    await search(client, query="counted once")
-    text = (await client.get("/metrics")).text
-    assert 'semcore_searches_total{direction="text-to-image",outcome="answered"}' in text
-    assert "semcore_illegal_identifiers_total 0.0" in text
-    schema = (await client.get("/openapi.json")).json()
-    assert schema["paths"]["/search/image-to-text"]["post"]["requestBody"]["content"].keys() == {
-        "application/json",
-        "multipart/form-data",
-    }
-    assert schema["components"]["schemas"]["TextQuery"]["examples"]
-
-
-async def test_a_dead_engine_shows(client: httpx.AsyncClient) -> None:
-    retrieval = client._transport.app.state.retrieval  # type: ignore[attr-defined]
-    retrieval._engine.engine.dead = True
-    assert_one_sentence(await search(client, query="unheard"), 503)
-    assert_one_sentence(await client.get("/healthz"), 503)
-    retrieval._engine.engine.dead = False
 
 
 async def test_pages_are_one_answer_in_parts(client: httpx.AsyncClient) -> None:
