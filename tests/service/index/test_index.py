@@ -41,7 +41,7 @@ def test_a_lease_outlives_replacements(trained: Path, smaller: Path) -> None:
     assert kept is not None
     slot.replace(kept)
     assert slot.current is kept
-    assert next(kept.store.of_split("train", "image")).id
+    assert next(kept.bundle.store.of_split("train", "image")).id
     slot.close()
 
 
@@ -98,8 +98,9 @@ def test_files_of_two_bundles_are_not_opened_together(
     monkeypatch.setattr(os, "link", replacing)
     opened = Index(bundle, model=trained / "model")
     assert links > 2
-    assert opened.version == read_manifest(smaller).version
-    assert opened.manifest.counts["image_identifiers"] == opened.walks["image"].identifiers
+    assert opened.bundle.version == read_manifest(smaller).version
+    counts = opened.bundle.manifest.counts
+    assert counts["image_identifiers"] == opened.bundle.walks["image"].identifiers
     opened.close()
     assert not list(temporary.iterdir())
 
