@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import redis
 from living import metadata
 from moment import MOMENT, SERVICE
 from redis_process import redis_server
@@ -78,3 +79,10 @@ def redis_url() -> Iterator[str]:
     port = free_port()
     with redis_server(port):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture
+def empty_redis(redis_url: str) -> None:
+    """Nothing is left in Redis by the tests before."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()

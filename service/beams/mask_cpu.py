@@ -18,7 +18,8 @@ Pairs = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
 
 
 def list_pairs(walk: Walk, positions: NDArray[np.int64]) -> Pairs:
-    """Rows, tokens and edges, each [pairs], in order of row; see ``trie_mask.Allowed``.
+    """Rows, tokens and edges, each [pairs], in order of row, as in
+    :class:`service.beams.mask.Allowed`.
 
     Args:
         positions: int64 [batch], positions of the walk before its end; ABSENT has no pairs.

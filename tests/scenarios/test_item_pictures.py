@@ -11,6 +11,7 @@ import httpx
 import pillow_heif
 import pytest
 from fake_engine import FakeEngine
+from noise import encoded
 from PIL import Image
 
 from offline.bundle.binding import bind_bundle
@@ -18,16 +19,9 @@ from offline.bundle.build import BuildSettings, build_bundle
 from offline.corpus.reader import Corpus, read_corpus
 from service.app import create_app
 from service.index import renditions
-from service.index.renditions import Renditions
 from service.settings import Settings
 
 HTML = b"<html><script>alert(document.domain)</script>"
-
-
-def encoded(form: str, size: tuple[int, int] = (300, 200), **options: object) -> bytes:
-    out = io.BytesIO()
-    Image.effect_noise(size, 60).convert("RGB").save(out, form, **options)
-    return out.getvalue()
 
 
 def heic() -> bytes:
@@ -138,20 +132,6 @@ async def test_thumbnails_are_small_and_made_once(
     assert (await odd.get("/items/tiny.png/image?size=64")).content == FILES["tiny.png"]
     for size in (0, -1, 5000, "x"):
         assert (await odd.get(f"/items/large.jpg/image?size={size}")).status_code == 422
-
-
-async def test_the_folder_of_thumbnails_is_bounded(tmp_path: Path) -> None:
-    renditions = Renditions(most_bytes=60_000)
-    folder = Path(renditions._folder.name)
-    for number in range(6):
-        path = tmp_path / f"{number}.bmp"
-        path.write_bytes(encoded("BMP"))
-        for _ in range(2):
-            assert (await renditions.of(path, 256)).content is not None
-            assert sum(file.stat().st_size for file in folder.iterdir()) <= 60_000
-    assert any(folder.iterdir())
-    renditions.close()
-    assert not folder.exists()
 
 
 async def test_all_formats_are_added_and_found(odd: httpx.AsyncClient) -> None:

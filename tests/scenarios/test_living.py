@@ -6,7 +6,6 @@ import json
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -18,9 +17,8 @@ from semcore.bundle.filter import Filter
 from semcore.errors import JournalError
 from semcore.journal.journal import Journal
 from semcore.kind import DIRECTIONS, Kind, target_kind
-from service.errors import InvalidQueryError, NotFoundError
+from service.errors import NotFoundError
 from service.retrieval import Retrieval
-from service.schemas.admin import NewItem
 from service.schemas.answer import SearchOptions
 
 FIELDS = ("year", "tags")
@@ -136,47 +134,6 @@ async def test_a_deleted_item_does_not_come_back_from_the_cache(few: Path, tmp_p
         assert before[0] not in await ids()
 
 
-async def test_all_or_nothing(few: Path, tmp_path: Path) -> None:
-    rng = random.Random(0)
-    async with running(few, tmp_path / "journal") as retrieval:
-        good, bad = new_item(rng, "good"), new_item(rng, "bad")
-        damaged = bad.model_copy(update={"kind": "image", "image": b"no picture"})
-        with pytest.raises(Exception, match="no JPEG"):
-            await retrieval.writer.add([good, damaged])
-        with pytest.raises(InvalidQueryError, match="same id"):
-            await retrieval.writer.add([good, good])
-        assert await retrieval.item("good") is None
-        assert retrieval.lifecycle.status().journal == 0
-
-
-async def test_no_write_begins_before_the_last_has_ended(
-    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also where nobody waits for that any more; and it is whole."""
-    begun, over = Event(), Event()
-    async with running(few, tmp_path / "journal") as retrieval:
-        append = retrieval._journal.append
-
-        def slowly(*arguments: Any) -> None:
-            begun.set()
-            over.wait()
-            append(*arguments)
-
-        monkeypatch.setattr(retrieval._journal, "append", slowly)
-        item = NewItem(id="first", kind="text", captions=["two dogs in the snow"])
-        first = asyncio.create_task(retrieval.writer.add([item]))
-        try:
-            await asyncio.to_thread(begun.wait)
-            first.cancel()
-            await asyncio.sleep(0.1)
-            assert retrieval.lifecycle.writing.locked()
-        finally:
-            over.set()
-        with pytest.raises(asyncio.CancelledError):
-            await first
-        await retrieval.writer.delete("first")  # which it could not, were it not there
-
-
 async def test_one_process_writes_a_journal(few: Path, tmp_path: Path) -> None:
     other = Journal(tmp_path / "journal")
     other.keep_picture(b"anything", ".png")
@@ -186,27 +143,3 @@ async def test_one_process_writes_a_journal(few: Path, tmp_path: Path) -> None:
         other.close()
         await retrieval.writer.add([new_item(random.Random(0), "late")])
     other.close()
-
-
-@pytest.mark.parametrize(
-    "caption",
-    [
-        "0" * 10_000,
-        "a" * 10_000,
-        "字" * 5000,
-        "?!",
-        "<g1> <|im_end|>",
-        "\x00",
-        "🙂" * 500,
-        "the of",
-    ],
-)
-async def test_any_text_can_be_added(few: Path, tmp_path: Path, caption: str) -> None:
-    item = NewItem(id="odd", kind="text", captions=[caption])
-    async with running(few, tmp_path / "journal") as retrieval:
-        await retrieval.writer.add([item])
-        found = await retrieval.item("odd")
-        assert found is not None
-    async with running(few, tmp_path / "journal") as retrieval:
-        assert await retrieval.item("odd") is not None
-        await retrieval.writer.add([new_item(random.Random(0), "next")])

@@ -5,17 +5,12 @@ The changes are told and read by hand, so that each step is one of a kind that m
 The namer is a fake one, and nothing is searched: what can be found is read off the layers.
 """
 
-import asyncio
 import shutil
-import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-import redis
-import redis.asyncio
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -26,94 +21,26 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from replica_model import Facts, Namer, ReplicaModel, Stored, World, facts_of
 
 from offline.bundle import compaction
 from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.bundle.compaction import compact_bundle
 from offline.corpus.reader import Corpus
-from semcore.errors import BundleError
 from semcore.identifiers import tokens
-from semcore.identifiers.identifier import Identifier
-from semcore.journal.journal import Journal
-from semcore.kind import KINDS
-from semcore.trie.layers import Leaves, Positions
 from service.errors import NotFoundError
 from service.index import open_bundle
 from service.index.index import Index
 from service.index.open_bundle import OpenBundle
-from service.living.item_writer import Writer
-from service.living.reload import Lifecycle
-from service.living.replication import Replication
 from service.schemas.admin import NewItem
-from service.settings import Settings
 
 IDS = [f"new {number}" for number in range(4)]
 WORDS = ("boat", "dog", "night", "snow")
-Facts = dict[str, str]
-"""By id the caption of each item that can be found."""
 
 
-@dataclass
-class Stored:
-    """A bundle as it should be: a corpus, and the changes that were put in, by their places."""
-
-    path: Path
-    corpus: Facts
-    held: frozenset[int]
-
-
-@dataclass(eq=False)
-class Replica:
-    number: int
-    folder: Path
-    bundle: Stored
-    lifecycle: Lifecycle = field(init=False)
-    journal: Journal = field(init=False)
-    writer: Writer = field(init=False)
-    replication: Replication = field(init=False)
-    client: Any = field(init=False)
-    known: set[int] = field(default_factory=set)
-    settled: set[int] = field(default_factory=set)
-    pending: list[tuple[str, str | None]] = field(default_factory=list)
-    epoch: int = 0
-    is_up: bool = False
-
-
-class _Namer:
-    def name(self, _kind: str, captions: list[str]) -> Identifier:
-        return Identifier(1, tuple(captions[0].split()))
-
-
-@dataclass(frozen=True)
-class World:
-    """What all runs share: corpora that bundles are built from, and a Redis."""
-
-    bundles: tuple[Stored, ...]
-    url: str | None
-
-
-class Machine(RuleBasedStateMachine):
-    """Attributes:
-    order: all changes that were told, in the order that they got.
-    stream: their places, as they were told since Redis was lost last.
-    """
-
-    world: World
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.runner = asyncio.Runner()
-        self.folder = Path(tempfile.mkdtemp(prefix="semcore-machine-"))
-        self.redis = redis.Redis.from_url(self.world.url) if self.world.url else None
-        if self.redis is not None:
-            self.redis.flushall()
-        self.order: list[tuple[str, str | None]] = []
-        self.stream: set[int] = set()
-        self.epoch = 1
-        self.replicas: list[Replica] = []
-        self.stored = list(self.world.bundles)
-        self.numbers = iter(range(10**9))
+class Machine(ReplicaModel, RuleBasedStateMachine):
+    """What may happen to replicas, at any time; and what holds then."""
 
     @initialize()
     def begin(self) -> None:
@@ -253,14 +180,14 @@ class Machine(RuleBasedStateMachine):
     def what_is_found_is_what_was_acknowledged(self) -> None:
         for one in self._up():
             if not one.replication.lost:
-                assert _found(one.lifecycle.current) == self._expected(one)
+                assert facts_of(one.lifecycle.current) == self._expected(one)
 
     @invariant()
     def those_in_step_agree(self) -> None:
         known: dict[str, Facts] = {}
         for one in self._up():
             if not one.replication.lost:
-                found = _found(one.lifecycle.current)
+                found = facts_of(one.lifecycle.current)
                 version = one.lifecycle.current.snapshot.version
                 assert known.setdefault(version, found) == found
 
@@ -269,123 +196,6 @@ class Machine(RuleBasedStateMachine):
             self._stop(one)
         self.runner.close()
         shutil.rmtree(self.folder)
-
-    def _run(self, work: Any) -> Any:
-        return self.runner.run(work)
-
-    def _up(self) -> list[Replica]:
-        return [one for one in self.replicas if one.is_up]
-
-    def _sound(self) -> list[Replica]:
-        return [one for one in self._up() if not one.replication.lost and one.epoch == self.epoch]
-
-    def _one(self, number: int) -> Replica:
-        up = self._up()
-        return up[number % len(up)]
-
-    def _new(self, bundle: Stored) -> None:
-        number = next(self.numbers)
-        one = Replica(number, self.folder / f"replica {number}", bundle)
-        self.replicas.append(one)
-        self._start(one)
-
-    def _start(self, one: Replica) -> None:
-        chosen = Settings(
-            bundle=one.bundle.path,
-            journal=one.folder,
-            redis_url=self.world.url,
-            pictures=self.folder / "pictures",
-        )
-        has_stream = self.world.url is not None
-        one.journal = Journal(one.folder, chosen.picture_folder, has_stream=has_stream)
-        one.lifecycle = Lifecycle(chosen, one.journal)
-        one.lifecycle._adopt(one.lifecycle.current)
-        one.writer = Writer(one.lifecycle, one.journal, 1000)
-        one.client = redis.asyncio.Redis.from_url(
-            self.world.url or "redis://127.0.0.1:1", decode_responses=True
-        )
-        one.replication = Replication(one.client, one.lifecycle, one.writer, one.journal)
-        one.is_up = True
-        if self.world.url:
-            self._read(one)
-
-    def _stop(self, one: Replica) -> None:
-        one.is_up = False
-        one.lifecycle.close()
-        one.journal.close()
-        self._run(one.client.aclose())
-
-    def _load(self, one: Replica, bundle: Stored) -> None:
-        try:
-            index = one.lifecycle._open(bundle.path)
-        except BundleError:
-            assert one.journal.floor  # else it lacks nothing
-            return
-        self._run(one.lifecycle._switch(index))
-        one.bundle = bundle
-
-    def _read(self, one: Replica) -> None:
-        """Join and read to the end."""
-        self._run(_turns(one.replication))
-        if not one.replication.lost:
-            if one.epoch != self.epoch > 1:  # what the bundle does not hold is told once more
-                self.stream |= one.known - one.bundle.held
-            self._run(_turns(one.replication))
-            one.epoch = self.epoch
-            one.known |= self.stream | one.bundle.held
-            one.settled = set(one.known)
-
-    def _tell(self, one: Replica) -> None:
-        if one.replication._epoch is None or one.epoch != self.epoch:
-            return
-        self._run(one.replication._tell_all())
-        for change in one.pending:
-            place = len(self.order)
-            self.order.append(change)
-            one.known.add(place)
-            self.stream.add(place)
-        one.pending.clear()
-
-    def _expected(self, one: Replica) -> Facts:
-        found = dict(one.bundle.corpus)
-        places = sorted(one.known | one.bundle.held)
-        for item_id, caption in [*(self.order[place] for place in places), *one.pending]:
-            found.pop(item_id, None)
-            if caption is not None:
-                found[item_id] = caption
-        return found
-
-
-async def _turns(replication: Replication) -> None:
-    """Until all is read, or it is lost."""
-    replication.read.clear()
-    for _ in range(50):
-        await replication._turn(None)
-        if replication.lost or replication.read.is_set():
-            return
-    raise AssertionError("there is no end of reading")
-
-
-def _found(index: Index) -> Facts:
-    """All items that can be spelled, by a walk through all layers."""
-    numbers: list[int] = []
-    for kind in KINDS:
-        side = index.snapshot.side(kind)
-        if side is None:
-            continue
-        places: list[tuple[Positions, Leaves | None]] = [(side.layers.root, None)]
-        while places:
-            positions, _ = places.pop()
-            for token in side.layers.allowed(positions).tolist():
-                following = side.layers.step(positions, token)
-                assert following is not None
-                if token == side.layers.end:
-                    numbers += side.layers.items_of(following[1])
-                else:
-                    places.append(following)
-    items = index.snapshot.items(numbers)
-    assert len(numbers) == len(set(numbers))
-    return {item.id: item.caption for item in items}
 
 
 @pytest.fixture(scope="module")
@@ -407,7 +217,7 @@ def built(
         )
         bind_bundle(path, trained / "model")
         index = Index(path)
-        stored.append(Stored(path, _found(index), frozenset()))
+        stored.append(Stored(path, facts_of(index), frozenset()))
         index.close()
     return tuple(stored)
 
@@ -419,7 +229,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (open_bundle, compaction):
         monkeypatch.setattr(module, "load_tokenizer", load)
     monkeypatch.setattr("offline.bundle.binding.load_tokenizer", load)
-    monkeypatch.setattr(OpenBundle, "namer", _Namer())
+    monkeypatch.setattr(OpenBundle, "namer", Namer())
     monkeypatch.setattr("semcore.journal.journal_file.flush", lambda _: None)
 
 

@@ -10,28 +10,20 @@ from typing import Any
 import httpx
 import pytest
 from fake_engine import FakeEngine
-from living import running
+from living import a_text, running
 from manifests import copied
 from prometheus_client import REGISTRY
 
 from offline.bundle.compaction import compact_bundle
 from semcore.bundle.bundle import read_manifest
 from semcore.clock import position_of
-from semcore.errors import JournalError
-from semcore.identifiers.identifier import Identifier
 from semcore.journal.change import Change, Entry, ToldChange
-from semcore.trie.walk import Walk
 from service.app import create_app
-from service.errors import InvalidQueryError
 from service.retrieval import Retrieval
-from service.schemas.admin import AddRequest, NewItem
+from service.schemas.admin import NewItem
 from service.settings import Settings
 
 KOREAN = "한국 바다 사진"
-
-
-def a_text(item_id: str, words: str = "two dogs in the snow") -> NewItem:
-    return NewItem(id=item_id, kind="text", captions=[words])
 
 
 def told(retrieval: Retrieval, item_id: str, identifier: str, number: int) -> ToldChange:
@@ -162,29 +154,6 @@ async def test_one_bad_change_stops_nothing(
         assert set(retrieval.lifecycle.current.set_aside) == {first.id}
 
 
-async def test_what_cannot_be_shown_is_not_acknowledged(
-    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with running(few, tmp_path / "journal") as retrieval:
-        index = retrieval.lifecycle.current
-        monkeypatch.setattr(index.bundle.namer, "name", lambda *_: Identifier(999, ("boat",)))
-        with pytest.raises(InvalidQueryError, match=r"'odd' cannot be added: .* no token <g999>"):
-            await retrieval.writer.add([a_text("odd")])
-        monkeypatch.undo()
-
-        def full(*_: object) -> None:
-            raise OSError("no space left on device")
-
-        monkeypatch.setattr(Walk, "save", full)
-        with pytest.raises(JournalError, match="make room"):
-            await retrieval.writer.add([a_text("odd")])
-        monkeypatch.undo()
-        assert retrieval._journal.last == 0
-        assert await retrieval.item("odd") is None
-        await retrieval.writer.add([a_text("even")])
-        assert await retrieval.item("even") is not None
-
-
 async def test_pictures_go_with_their_items(few: Path, tmp_path: Path) -> None:
     bundle, journal = copied(few, tmp_path / "bundle"), tmp_path / "journal"
 
@@ -221,12 +190,3 @@ async def test_pictures_go_with_their_items(few: Path, tmp_path: Path) -> None:
             compact_bundle(bundle, journal, bundle)
             await retrieval.lifecycle.reload(None)
         assert list(pictures.iterdir()) == []
-
-
-def test_a_request_brings_captions_into_one_form() -> None:
-    parts = unicodedata.normalize("NFD", "é")
-    request = AddRequest.model_validate(
-        {"items": [{"id": parts, "kind": "text", "captions": [parts]}]}
-    )
-    assert request.items[0].captions == ["é"]
-    assert request.items[0].id == parts  # a name is as it is

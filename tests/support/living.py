@@ -52,3 +52,15 @@ def new_item(rng: random.Random, item_id: str) -> NewItem:
         pair=None,
         metadata=metadata(rng),
     )
+
+
+def a_text(item_id: str, words: str = "two dogs in the snow") -> NewItem:
+    return NewItem(id=item_id, kind="text", captions=[words])
+
+
+async def holds(retrieval: Retrieval, item_id: str) -> bool:
+    return await retrieval.item(item_id) is not None
+
+
+async def lacks(retrieval: Retrieval, item_id: str) -> bool:
+    return not await holds(retrieval, item_id)

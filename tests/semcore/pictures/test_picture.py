@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
-from samples import tiff
+from tiff_samples import tiff
 
 from semcore.errors import LargePictureError, PictureError
 from semcore.pictures.picture import open_picture

@@ -29,12 +29,6 @@ async def test_keeps_no_more_bytes_than_allowed() -> None:
     assert cache._bytes == 0 == len(cache._kept)
 
 
-def test_lifetimes_differ_and_are_no_longer_than_said() -> None:
-    seconds = [Lifetime(100).seconds() for _ in range(1000)]
-    assert 80 <= min(seconds) < 85
-    assert 95 < max(seconds) <= 100
-
-
 def test_redis_serves_where_it_is_configured() -> None:
     assert isinstance(open_cache(Settings(redis_url="redis://127.0.0.1:1/0")), RedisCache)
     assert isinstance(open_cache(Settings(redis_url=None)), ProcessCache)

@@ -1,12 +1,7 @@
 """The slot lets searches finish on the version they began with."""
 
 import io
-import os
 import shutil
-import subprocess
-import sys
-import tempfile
-from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -18,9 +13,8 @@ from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.bundle.compaction import compact_bundle
 from offline.corpus.reader import Corpus, read_corpus
-from semcore.bundle.bundle import ITEMS, check_bundle, read_manifest
+from semcore.bundle.bundle import ITEMS, check_bundle
 from semcore.bundle.item import ItemStore
-from semcore.errors import BundleError
 from semcore.identifiers.identifier import Identifier
 from semcore.journal.journal import Change, Journal
 from service.index.index import Index, IndexSlot
@@ -41,7 +35,7 @@ def test_a_lease_outlives_replacements(trained: Path, smaller: Path) -> None:
     assert kept is not None
     slot.replace(kept)
     assert slot.current is kept
-    assert next(kept.store.of_split("train", "image")).id
+    assert next(kept.bundle.store.of_split("train", "image")).id
     slot.close()
 
 
@@ -57,73 +51,6 @@ def test_an_index_survives_its_bundle(trained: Path, tmp_path: Path) -> None:
     assert Path(stem).parent.is_dir()
     index.close()
     assert not Path(stem).parent.exists()
-
-
-def test_what_nobody_closes_goes_with_the_process(trained: Path, tmp_path: Path) -> None:
-    opening = "import sys; from pathlib import Path; from service.index.index import Index\n"
-    opening += "index = Index(Path(sys.argv[1])); print(index.bundle.folder)"
-    told = subprocess.run(
-        [sys.executable, "-c", opening, str(trained / "bundle")],
-        env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert Path(told.stdout.strip()).parent == tmp_path
-    assert not list(tmp_path.iterdir())
-
-
-def test_refuses_an_untrained_bundle(corpus: Corpus, tmp_path: Path) -> None:
-    build_bundle(corpus, tmp_path / "bundle", BuildSettings(clusters=4))
-    with pytest.raises(BundleError, match="semcore train"):
-        Index(tmp_path / "bundle")
-
-
-def test_files_of_two_bundles_are_not_opened_together(
-    trained: Path, smaller: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One takes the place of the other while its files are being linked."""
-    bundle, link = tmp_path / "bundle", os.link
-    shutil.copytree(trained / "bundle", bundle)
-    links = 0
-
-    def replacing(source: Path, target: Path) -> None:
-        nonlocal links
-        links += 1
-        if links == 2:
-            shutil.rmtree(bundle)
-            shutil.copytree(smaller, bundle)
-        link(source, target)
-
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    monkeypatch.setattr(os, "link", replacing)
-    opened = Index(bundle, model=trained / "model")
-    assert links > 2
-    assert opened.version == read_manifest(smaller).version
-    assert opened.manifest.counts["image_identifiers"] == opened.walks["image"].identifiers
-    opened.close()
-    assert not list(temporary.iterdir())
-
-
-def test_a_bundle_that_is_replaced_again_and_again_is_not_opened(
-    trained: Path, smaller: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bundle, link = tmp_path / "bundle", os.link
-    shutil.copytree(trained / "bundle", bundle)
-    sources = cycle((smaller, trained / "bundle"))
-
-    def replacing(source: Path, target: Path) -> None:
-        link(source, target)
-        if source.name == ITEMS:
-            shutil.rmtree(bundle)
-            shutil.copytree(next(sources), bundle)
-
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    monkeypatch.setattr(os, "link", replacing)
-    with pytest.raises(BundleError, match=f"{bundle} was replaced"):
-        Index(bundle)
-    assert not list(temporary.iterdir())
 
 
 @pytest.mark.parametrize("name", ["a#b", "a?b=c", "100%25", "two words", "Bücher 書", "a&b;c"])
@@ -185,11 +112,3 @@ async def test_finds_the_pictures_that_were_added_before_it_was_compacted(
         index.close()
     another.close()
     shutil.rmtree(trained / "compacted")
-
-
-def test_says_where_there_is_no_room(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    with pytest.raises(BundleError, match="make room for temporary files"):
-        Index(trained / "bundle")

@@ -52,7 +52,7 @@ async def test_filters_are_kept_within_their_budget(few: Path) -> None:
     assert await index.snapshot.filtered("image", wanted) is None
     assert index.snapshot.knows("image", wanted)  # that there is nothing is known, too
     assert 10_000 < index.snapshot._filtered._kept.size <= 20_000
-    assert index._passing.size <= 5_000
+    assert index.bundle._passing.size <= 5_000
     index.close()
 
 

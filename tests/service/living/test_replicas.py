@@ -3,57 +3,25 @@
 import asyncio
 import json
 import random
-import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import redis
 from asking import asked
-from living import new_item, running
+from living import a_text, holds, new_item, running
 from prometheus_client import REGISTRY
 from redis_process import redis_server
+from replicas import both, until
 
 from cli.service_process import free_port
-from semcore.clock import entry_of, position_of
-from semcore.journal.change import Change, ToldChange
+from semcore.clock import entry_of
 from service.retrieval import Retrieval
-from service.schemas.admin import NewItem
 from service.schemas.answer import SearchOptions
 
+pytestmark = pytest.mark.usefixtures("empty_redis")
 
-@pytest.fixture(autouse=True)
-def empty(redis_url: str) -> None:
-    redis.Redis.from_url(redis_url).flushall()
-
-
-@asynccontextmanager
-async def both(
-    bundle: Path, folder: Path, redis_url: str
-) -> AsyncIterator[tuple[Retrieval, Retrieval]]:
-    """Two replicas on a bundle, with journals of their own below ``folder``."""
-    pictures = folder / "pictures"
-    async with (
-        running(bundle, folder / "one", redis_url, pictures=pictures) as one,
-        running(bundle, folder / "two", redis_url, pictures=pictures) as two,
-    ):
-        yield one, two
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        if await condition():
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("that never came")
-
-
-def a_text(item_id: str) -> NewItem:
-    return NewItem(id=item_id, kind="text", captions=["two dogs in the snow"])
+STREAM = "semcore:changes"
 
 
 async def found(retrieval: Retrieval) -> set[str]:
@@ -96,9 +64,9 @@ async def test_items_reach_all_replicas(few: Path, tmp_path: Path, redis_url: st
         client = redis.Redis.from_url(redis_url)
 
         async def have_all_read() -> bool:
-            (last, _), *_ = client.xrevrange("semcore:changes", count=1)
+            (last, _), *_ = client.xrevrange(STREAM, count=1)
             read = {entry_of(retrieval._journal.read.position) for retrieval in (one, two)}
-            return client.xlen("semcore:changes") == 4 and read == {last.decode()}
+            return client.xlen(STREAM) == 4 and read == {last.decode()}
 
         async def agree() -> bool:
             mine, theirs = await one.item("shared"), await two.item("shared")
@@ -176,14 +144,6 @@ async def test_stops_though_a_cancellation_is_lost(
 
 async def serves(retrieval: Retrieval, version: str) -> bool:
     return retrieval.lifecycle.current.bundle.version == version
-
-
-async def holds(retrieval: Retrieval, item_id: str) -> bool:
-    return await retrieval.item(item_id) is not None
-
-
-async def lacks(retrieval: Retrieval, item_id: str) -> bool:
-    return not await holds(retrieval, item_id)
 
 
 async def know_each_other(one: Retrieval, number: int = 2) -> bool:
@@ -316,120 +276,3 @@ async def test_goes_on_after_an_unforeseen_error(
         await one.replicas.announce()
         await until(lambda: serves(two, second))
         assert not failures
-
-
-async def test_what_was_not_told_yet_is_not_undone(few: Path, tmp_path: Path) -> None:
-    async with running(few, tmp_path / "journal") as retrieval:
-        journal, follow = retrieval._journal, retrieval.writer.follow
-        at = [position_of(1, f"{number}-0") for number in range(5)]
-        await retrieval.writer.add([a_text("mine"), a_text("other")])
-        (_, mine), (_, other) = journal.untold(2)
-        await retrieval.writer.delete("mine")
-        theirs = Change("theirs", other.entry and other.entry.model_copy(update={"id": "theirs"}))
-        told = [
-            ToldChange(journal.name, 1, at[1], at[1], mine),
-            ToldChange(journal.name, 2, at[2], at[2], other),
-            ToldChange("another", 1, at[3], at[3], theirs),
-        ]
-        await follow(told, at[3])
-        assert await lacks(retrieval, "mine")
-        assert await holds(retrieval, "other")
-        assert await holds(retrieval, "theirs")
-        # Once it was told, what follows in the stream is later.
-        journal.tell(3, at[3])
-        await follow([ToldChange("another", 2, at[4], at[4], mine)], at[4])
-        assert await holds(retrieval, "mine")
-
-
-async def test_what_comes_after_a_change_on_its_way_is_not_left_out(
-    few: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client, noted = redis.Redis.from_url(redis_url), threading.Event()
-    async with both(few, tmp_path, redis_url) as (one, two):
-        tell = one._journal.tell
-
-        def late(number: int, position: str | None) -> None:
-            noted.wait(60)
-            tell(number, position)
-
-        async def told(number: int) -> bool:
-            return bool(client.xlen("semcore:changes") == number)
-
-        monkeypatch.setattr(one._journal, "tell", late)
-        await one.writer.add([a_text("short-lived")])
-        await until(lambda: holds(two, "short-lived"))
-        await two.writer.delete("short-lived")
-        await until(lambda: told(2))
-        await asyncio.sleep(0.5)  # for it to be read
-        noted.set()
-        await until(lambda: lacks(one, "short-lived"))
-        assert await lacks(two, "short-lived")
-    client.close()
-
-
-@asynccontextmanager
-async def losing_the_first_answer(
-    redis_url: str, meanwhile: Callable[[], Awaitable[None]]
-) -> AsyncIterator[str]:
-    """The URL of a way to Redis on which the answer to the first entry of the stream is lost, once
-    ``meanwhile`` is done."""
-    loses, serving = True, set()
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal loses
-        serving.add(asyncio.current_task())
-        answers, onward = await asyncio.open_connection("127.0.0.1", urlsplit(redis_url).port)
-
-        async def answer() -> None:
-            while content := await answers.read(2**16):
-                writer.write(content)
-
-        answering = asyncio.create_task(answer())
-        while content := await reader.read(2**16):
-            last = loses and b"EVALSHA" in content and b"short-lived" in content
-            if last:
-                loses = False
-                answering.cancel()
-            onward.write(content)
-            if last:
-                await meanwhile()
-                break
-        answering.cancel()
-        for end in (onward, writer):
-            end.close()
-            with suppress(ConnectionError):
-                await end.wait_closed()
-
-    server = await asyncio.start_server(connect, "127.0.0.1", 0)
-    yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
-    server.close()
-    await asyncio.gather(*serving)
-
-
-async def test_what_was_told_is_not_told_again_where_the_answer_was_lost(
-    few: Path, tmp_path: Path, redis_url: str
-) -> None:
-    client, lost = redis.Redis.from_url(redis_url), asyncio.Event()
-
-    async def told(number: int) -> bool:
-        return bool(client.xlen("semcore:changes") == number)
-
-    async def meanwhile() -> None:
-        await until(lambda: holds(two, "short-lived"))
-        await two.writer.delete("short-lived")
-        await until(lambda: told(2))
-        lost.set()
-
-    async with (
-        losing_the_first_answer(redis_url, meanwhile) as lossy,
-        running(few, tmp_path / "one", lossy) as one,
-        running(few, tmp_path / "two", redis_url) as two,
-    ):
-        await one.writer.add([a_text("short-lived")])
-        await asyncio.wait_for(lost.wait(), 60)
-        await one.writer.add([a_text("later")])
-        await until(lambda: holds(two, "later"))
-        assert await lacks(two, "short-lived")
-        await until(lambda: lacks(one, "short-lived"))
-        assert await told(3)
-    client.close()

@@ -12,12 +12,10 @@ from fake_engine import FakeEngine
 
 from semcore.bundle.calibration import Calibration
 from semcore.bundle.filter import Filter
-from semcore.bundle.item import Item
 from service.engine.protocol import Found
 from service.errors import DeadlineError, OverloadedError
 from service.index.index import Index
 from service.schemas.answer import SearchAnswer, Verify
-from service.schemas.item_answer import item_answer
 from service.search.searcher import Searcher, SearchParameters
 from service.settings import Settings
 from service.traffic.admission import Admission
@@ -146,13 +144,6 @@ async def test_gives_no_more_than_asked_for(index: Index, searcher: Searcher) ->
         len((await searcher.search(index.snapshot, "text-to-image", "a boat", parameters)).items)
         == 3
     )
-
-
-def test_an_id_is_quoted_in_its_link() -> None:
-    item = Item("boats/1 2.jpg", "image", "test", "boats/1 2.jpg", False, "", "1.jpg", "<g0> boat")
-    shown = item_answer(item)
-    assert shown.image == "/items/boats%2F1%202.jpg/image"
-    assert (shown.identifier.global_id, shown.identifier.keywords) == (0, ["boat"])
 
 
 async def test_traces_items_through_the_beams(index: Index, searcher: Searcher) -> None:

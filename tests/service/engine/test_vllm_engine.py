@@ -1,15 +1,14 @@
-"""The real service: vLLM, float32, over HTTP."""
+"""vLLM, float32, over HTTP: what it says of identifiers is what Hugging Face says."""
 
 import asyncio
-import base64
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 import httpx
 import pytest
 import torch
+from real_service import BEAM_WIDTH, QUERIES, ask, illegal_identifiers, queries_of
 
 from offline.image_inputs import Pixels
 from offline.model.backbone import IGNORED, Backbone, load_model
@@ -26,43 +25,7 @@ from semcore.model.prompt import IMAGE, blank_prompt, description_prompt, identi
 from semcore.trie.trie import Trie
 from semcore.trie.walk import load_walk
 
-BEAM_WIDTH = 20
 WEIGHTS = Calibration()
-QUERIES = 100  # of each direction
-RELOADS = 50
-CLIENTS = 8
-
-
-def queries_of(bundle: Path, direction: Direction) -> list[Query]:
-    store = ItemStore(bundle / "items.sqlite", ("train", "val", "test"))
-    kind = "text" if direction == "text-to-image" else "image"
-    found = [
-        Query(direction, item.caption if kind == "text" else item.image, item.pair)
-        for item in store
-        if item.kind == kind and (item.held_out or kind == "image")
-    ]
-    store.close()
-    return found[:QUERIES]
-
-
-async def ask(client: httpx.AsyncClient, query: Query, root: Path, **options: object) -> object:
-    fields = {"beam_width": BEAM_WIDTH, "top_k": BEAM_WIDTH, **options}
-    if query.direction == "text-to-image":
-        body = {"query": query.content, **fields}
-        response = await client.post("/search/text-to-image", json=body)
-    else:
-        files = {"image": (root / query.content).read_bytes()}
-        data = {name: str(value).lower() for name, value in fields.items()}
-        response = await client.post("/search/image-to-text", data=data, files=files)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-async def illegal_identifiers(client: httpx.AsyncClient) -> float:
-    """What the service has counted; only searches without the constraint may add to it."""
-    lines = (await client.get("/metrics")).text.splitlines()
-    name = "semcore_illegal_identifiers_total "
-    return float(next(line for line in lines if line.startswith(name)).removeprefix(name))
 
 
 @pytest.mark.parametrize(
@@ -156,56 +119,6 @@ def test_near_ties_are_told_from_faults() -> None:
     assert not are_same(tied, theirs, exact=tied.__getitem__)
     with pytest.raises(AssertionError):  # the service says more than the model
         are_same(tied, theirs, exact={**tied, "d": -2.5}.__getitem__)
-
-
-async def test_reloads_while_clients_search(service_url: str, trained: Path, smaller: Path) -> None:
-    bundles = [smaller, trained / "bundle"]
-    known: dict[str, set[str]] = {}
-    for bundle in bundles:
-        manifest = read_manifest(bundle)
-        store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
-        known[manifest.version] = {
-            item.id
-            for split in manifest.settings.gallery
-            for item in store.of_split(split, "image")
-        }
-        store.close()
-    queries = queries_of(trained / "bundle", "text-to-image")
-    done = asyncio.Event()
-    searches: list[str] = []
-
-    async def search(client: httpx.AsyncClient, number: int) -> None:
-        turn = number
-        while not done.is_set():
-            query = f"{queries[turn % QUERIES].content} {turn}"  # no cached answers
-            body = {"query": query, "beam_width": 5, "top_k": 20}
-            response = await client.post("/search/text-to-image", json=body)
-            assert response.status_code == 200, response.text
-            answer = response.json()
-            assert {item["id"] for item in answer["items"]} <= known[answer["index_version"]]
-            searches.append(answer["index_version"])
-            turn += CLIENTS
-
-    async def reload(client: httpx.AsyncClient) -> None:
-        for number in range(RELOADS):
-            bundle = bundles[number % 2]
-            response = await client.post(
-                "/admin/index/reload",
-                json={"bundle": str(bundle)},
-                headers={"X-API-Key": "secret"},
-            )
-            assert response.status_code == 200, response.text
-            assert response.json()["index_version"] == read_manifest(bundle).version
-        done.set()
-
-    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
-        before = await illegal_identifiers(client)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(reload(client))
-            for number in range(CLIENTS):
-                group.create_task(search(client, number))
-        assert set(searches) == set(known)
-        assert await illegal_identifiers(client) == before
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -312,49 +225,3 @@ async def test_verification_and_experiments_without_the_constraint(
             # A model trained for a moment spells what does not exist.
             assert free["illegal"] > 0
             assert await illegal_identifiers(client) - before == free["illegal"]
-
-
-async def test_items_come_and_go_and_searches_are_filtered(service_url: str, trained: Path) -> None:
-    """What the fake engine is tested with at length, once on the real one."""
-    key = {"X-API-Key": "secret"}
-    captions = ["zebras on a purple bridge", "three zebras cross a bridge", "a zebra and a kite"]
-    items = [
-        {"id": f"new {n}", "kind": "text", "captions": [caption], "metadata": {"number": n}}
-        for n, caption in enumerate(captions)
-    ]
-    picture = next((trained.parent).glob("corpus*/images/**/*.png")).read_bytes()
-
-    async def found(wanted: dict[str, object] | None = None) -> list[str]:
-        options = {"top_k": 60, "beam_width": 60, **({"filter": wanted} if wanted else {})}
-        body = {"image": base64.b64encode(picture).decode(), **options}
-        response = await client.post("/search/image-to-text", json=body)
-        assert response.status_code == 200, response.text
-        return [item["id"] for item in response.json()["items"]]
-
-    async with httpx.AsyncClient(base_url=service_url, timeout=120) as client:
-        before = await illegal_identifiers(client)
-        version = (await client.get("/admin/index", headers=key)).json()["current"]["version"]
-        response = await client.post("/admin/items", json={"items": items}, headers=key)
-        assert response.status_code == 200, response.text
-        assert set(response.json()["identifiers"]) == {"new 0", "new 1", "new 2"}
-        high = {"field": "number", "gte": 1}
-        assert set(await found(high)) == {"new 1", "new 2"}
-        others = await found({"not": {"field": "number", "gte": 0}})
-        assert len(others) == 60
-        assert not any(name.startswith("new") for name in others)
-        await client.delete("/admin/items/new%201", headers=key)
-        assert await found(high) == ["new 2"]
-        assert (await client.get("/items/new%201")).status_code == 404
-        gone = others[0]
-        response = await client.delete(f"/admin/items/{quote(gone, safe='')}", headers=key)
-        assert response.status_code == 200, response.text
-        assert gone not in await found()
-        for name in ("new 0", "new 2"):
-            await client.delete(f"/admin/items/{quote(name)}", headers=key)
-        assert await found(high) == []
-        assert await illegal_identifiers(client) == before
-        text = {"id": gone, "kind": "text", "captions": ["a boat"], "metadata": {}}
-        await client.post("/admin/items", json={"items": [text]}, headers=key)
-        after = (await client.get("/admin/index", headers=key)).json()["current"]
-        assert after["version"] != version
-        assert (after["added"], after["deleted"]) == (1, 1)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.service.pages.conftest import KEY, SIZES, House, Visit, picture_of, until, violations
+
+from tests.scenarios.pages.conftest import KEY, SIZES, House, Visit, picture_of, until, violations
 
 get = partial(httpx.get, timeout=60)
 

@@ -10,7 +10,8 @@ import pytest
 from key_file import write_keys
 from live import fake_service, until_ready
 from playwright.async_api import Browser, Page, Route
-from tests.service.pages.conftest import House, Visit, picture_of, results, until
+
+from tests.scenarios.pages.conftest import House, Visit, picture_of, results, until
 
 DROP = """({name, bytes, event}) => {
   const content = Uint8Array.from(atob(bytes), c => c.charCodeAt(0));

@@ -1,0 +1,94 @@
+"""The files of one bundle are opened together, checked, and kept in a folder of their own."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from offline.bundle.build import BuildSettings, build_bundle
+from offline.corpus.reader import Corpus
+from semcore.bundle.bundle import ITEMS, read_manifest
+from semcore.errors import BundleError
+from service.index.open_bundle import OpenBundle
+
+
+def test_what_nobody_closes_goes_with_the_process(trained: Path, tmp_path: Path) -> None:
+    opening = (
+        "import sys; from pathlib import Path; from service.index.open_bundle import OpenBundle\n"
+        "bundle = OpenBundle(Path(sys.argv[1])); print(bundle.folder)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", opening, str(trained / "bundle")],
+        env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert Path(told.stdout.strip()).parent == tmp_path
+    assert not list(tmp_path.iterdir())
+
+
+def test_refuses_an_untrained_bundle(corpus: Corpus, tmp_path: Path) -> None:
+    build_bundle(corpus, tmp_path / "bundle", BuildSettings(clusters=4))
+    with pytest.raises(BundleError, match="semcore train"):
+        OpenBundle(tmp_path / "bundle")
+
+
+def test_files_of_two_bundles_are_not_opened_together(
+    trained: Path, smaller: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One takes the place of the other while its files are being linked."""
+    bundle, link = tmp_path / "bundle", os.link
+    shutil.copytree(trained / "bundle", bundle)
+    links = 0
+
+    def replacing(source: Path, target: Path) -> None:
+        nonlocal links
+        links += 1
+        if links == 2:
+            shutil.rmtree(bundle)
+            shutil.copytree(smaller, bundle)
+        link(source, target)
+
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(os, "link", replacing)
+    opened = OpenBundle(bundle, model=trained / "model")
+    assert links > 2
+    assert opened.version == read_manifest(smaller).version
+    assert opened.manifest.counts["image_identifiers"] == opened.walks["image"].identifiers
+    opened.close()
+    assert not list(temporary.iterdir())
+
+
+def test_a_bundle_that_is_replaced_again_and_again_is_not_opened(
+    trained: Path, smaller: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, link = tmp_path / "bundle", os.link
+    shutil.copytree(trained / "bundle", bundle)
+    sources = cycle((smaller, trained / "bundle"))
+
+    def replacing(source: Path, target: Path) -> None:
+        link(source, target)
+        if source.name == ITEMS:
+            shutil.rmtree(bundle)
+            shutil.copytree(next(sources), bundle)
+
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(os, "link", replacing)
+    with pytest.raises(BundleError, match=f"{bundle} was replaced"):
+        OpenBundle(bundle)
+    assert not list(temporary.iterdir())
+
+
+def test_says_where_there_is_no_room(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(BundleError, match="make room for temporary files"):
+        OpenBundle(trained / "bundle")
