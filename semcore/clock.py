@@ -2,7 +2,9 @@
 
 Replicas put their changes into one order, that of a stream. A *position* is a place in that order:
 the generation of the stream, and the number that the stream gave to the entry. A stream that was
-lost is followed by another one of the next generation, so that positions go on growing.
+lost is followed by another one of a later generation, so that positions go on growing. Generations
+are the milliseconds since 1970 at which streams began, since two replicas that cannot know of each
+other may both begin one: no two streams have the same.
 
 Changes of a service that has no stream are known by the name of its journal and their number there.
 """
@@ -15,8 +17,9 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 Position = str
-"""``GGGGGG-MMMMMMMMMMMMMMM-SSSSSSSS``: generation, milliseconds and sequence of an entry, padded
-with zeros, so that positions compare as text. ``""`` comes before all of them."""
+"""``GGGGGGGGGGGGG-MMMMMMMMMMMMMMM-SSSSSSSS``: generation, milliseconds and sequence of an entry,
+padded with zeros, so that positions compare as text: also those of an earlier program, whose
+generations were counted from 1 and have six digits. ``""`` comes before all of them."""
 
 
 class Clock(BaseModel):

@@ -85,6 +85,11 @@ class Journal:
         """The name of the stream that it belongs to; "" without one."""
         return self._file.fact(schema.EPOCH)
 
+    @property
+    def has_joined(self) -> bool:
+        """Whether it has ever belonged to a stream."""
+        return self.epoch not in ("", _NO_EPOCH)
+
     def check(self, held: Clock) -> None:
         """Raises :class:`BundleError` if a bundle lacks changes that this journal lacks, too.
 

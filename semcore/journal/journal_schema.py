@@ -205,7 +205,7 @@ def _within(column: str, clock: Clock) -> Statement:
     conditions, values = [], []
     for position in clock.positions:
         conditions.append(f"({column} >= ? AND {column} <= ?)")
-        values += [position[:7], position]
+        values += [position.partition("-")[0] + "-", position]
     return f"coalesce({' OR '.join(conditions) or '0'}, 0)", values
 
 

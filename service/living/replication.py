@@ -53,6 +53,7 @@ class Replication:
         self._writer = writer
         self._journal = journal
         self._epoch: Epoch | None = None  # None where it has to be joined
+        self._checked: tuple[str, Clock] | None = None  # the stream and bundle that agree
         self._lacks_pictures = False
 
     async def catch_up(self) -> None:
@@ -128,6 +129,7 @@ class Replication:
         for recap in batch.recaps:
             await asyncio.to_thread(self._recall, epoch, recap)
         if batch.count < _BATCH:
+            await self._check_base(epoch)
             self.read.set()
 
     async def _join(self) -> Epoch:
@@ -138,8 +140,7 @@ class Replication:
         cursor = "" if epoch is None else self._cursor(epoch)
         rest = "all" if epoch is None else await self._stream.after(epoch, cursor)
         if epoch is None or self._is_behind(epoch, known) or rest == "rewound":
-            last = max(generation_of(known.position), 0 if epoch is None else epoch.generation)
-            epoch = await self._stream.begin(epoch, last + 1, index.held)
+            epoch = await self._begin(epoch, known, index.held)
             cursor = self._cursor(epoch)
             rest = await self._stream.after(epoch, cursor)
         at = index.held.within(epoch.generation)
@@ -155,6 +156,35 @@ class Replication:
                 await self._tell_again(epoch, index.held, known)
             await asyncio.to_thread(self._belong, epoch, index.held, bool(skips))
         return epoch
+
+    async def _begin(self, before: Epoch | None, known: Clock, held: Clock) -> Epoch:
+        last = max(generation_of(known.position), 0 if before is None else before.generation)
+        return await self._stream.begin(before, max(last + 1, int(1000 * time.time())), held)
+
+    async def _check_base(self, epoch: Epoch) -> None:
+        """Begin another stream where the bundle holds changes that this one cannot tell of: who
+        lacks them has to know.
+
+        Raises :class:`EpochEndedError` then.
+        """
+        held = self._lifecycle.current.held
+        if (epoch.text, held) == self._checked:
+            return
+        missing = await asyncio.to_thread(self._not_told, epoch, held)
+        if not epoch.base.covers(missing):
+            known = await asyncio.to_thread(self._known, held)
+            await self._begin(epoch, known, held)
+            raise EpochEndedError
+        self._checked = epoch.text, held
+
+    def _not_told(self, epoch: Epoch, held: Clock) -> Clock:
+        """What is held of earlier streams, and is not in the journal, so that only a bundle has
+        it."""
+        journal = self._journal
+        read = journal.read
+        only = [p for p in held.positions if not read.covers(Clock.at([p]))]
+        missing = journal.floor.merged(Clock.at(only))
+        return Clock.at(p for p in missing.positions if generation_of(p) < epoch.generation)
 
     def _belong(self, epoch: Epoch, held: Clock, skips: bool) -> None:
         # What came before the stream began, it cannot be asked for.
@@ -204,15 +234,17 @@ class Replication:
         await self.count_untold()
 
     async def _tell_again(self, epoch: Epoch, held: Clock, known: Clock) -> None:
-        """In a stream that follows a lost one, tell what no bundle holds."""
-        if epoch.generation == 1 or not self._journal.name:
+        """In a stream that follows a lost one, tell what the bundle of who began it lacks."""
+        if not self._journal.has_joined:
             return
+        missing = await asyncio.to_thread(self._not_told, epoch, held)
+        base = epoch.base if epoch.base.covers(missing) else held
         after = 0
-        while batch := await asyncio.to_thread(self._journal.told, held, after, _BATCH):
+        while batch := await asyncio.to_thread(self._journal.told, base, after, _BATCH):
             for _, told in batch:
                 await self._stream.tell_again(epoch, told)
             after = batch[-1][0]
-        await self._stream.recap(epoch, Recap(base=held, clock=Clock.at(known.positions)))
+        await self._stream.recap(epoch, Recap(base=base, clock=Clock.at(known.positions)))
 
     def _recall(self, epoch: Epoch, recap: Recap) -> None:
         """All that another replica knew is known here, too, unless its bundle holds more."""

@@ -59,11 +59,12 @@ async def test_a_stream_that_was_lost_is_followed_by_another(
             await two.writer.delete("short-lived")
             await two.writer.add([a_text("replaced", "a boat"), a_text("theirs")])
             await in_step(one, two)
+        first = one._journal.epoch
         client.flushall()
         await one.writer.add([a_text("after the loss")])
 
         async def goes_on() -> bool:
-            return one._journal.epoch.startswith("2:") and not one._journal.count_untold()
+            return one._journal.epoch != first and not one._journal.count_untold()
 
         await until(goes_on)
         async with (
@@ -96,12 +97,13 @@ async def test_what_came_before_a_stream_a_new_replica_cannot_give_to_a_bundle(
         await in_step(one)
         compact_bundle(bundle, tmp_path / "one", bundle)
         await one.lifecycle.reload(None)
+        first = one._journal.epoch
         with redis.Redis.from_url(redis_url) as client:
             client.flushall()
         await one.writer.add([a_text("late")])
 
         async def goes_on() -> bool:
-            return one._journal.epoch.startswith("2:") and not one._journal.count_untold()
+            return one._journal.epoch != first and not one._journal.count_untold()
 
         await until(goes_on)
         async with replica(bundle, tmp_path / "two", redis_url) as two:
@@ -116,6 +118,89 @@ async def test_what_came_before_a_stream_a_new_replica_cannot_give_to_a_bundle(
                 await three.check_ready()
 
 
+async def test_what_newer_bundles_hold_is_told_where_an_older_one_begins(
+    few: Path, bundle: Path, tmp_path: Path, redis_url: str
+) -> None:
+    older = copied(few, tmp_path / "older")
+    async with (
+        replica(older, tmp_path / "one", redis_url) as one,
+        replica(bundle, tmp_path / "two", redis_url) as two,
+    ):
+        await one.writer.add([a_text("early")])
+        await in_step(one, two)
+    async with replica(bundle, tmp_path / "two", redis_url) as two:
+        await two.writer.add([a_text("late")])
+        await in_step(two)
+        compact_bundle(bundle, tmp_path / "two", bundle)
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    async with (
+        replica(older, tmp_path / "one", redis_url) as one,
+        replica(bundle, tmp_path / "two", redis_url) as two,
+    ):
+        await until(lambda: holds(one, "late"))
+        await one.check_ready()
+        assert await texts(one) == await texts(two)
+
+
+async def test_who_lacks_what_only_a_bundle_holds_is_not_ready(
+    few: Path, bundle: Path, tmp_path: Path, redis_url: str
+) -> None:
+    older = copied(few, tmp_path / "older")
+    async with replica(bundle, tmp_path / "gone for good", redis_url) as gone:
+        await gone.writer.add([a_text("compacted")])
+        await in_step(gone)
+        compact_bundle(bundle, tmp_path / "gone for good", bundle)
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    async with replica(older, tmp_path / "one", redis_url) as one:
+        await one.check_ready()  # nobody could tell it
+        async with replica(bundle, tmp_path / "two", redis_url) as two:
+            assert await holds(two, "compacted")
+
+            async def is_lost() -> bool:
+                assert one.replicas is not None
+                return bool(one.replicas.replication.lost)
+
+            await until(is_lost)
+            await two.check_ready()
+            await one.lifecycle.reload(bundle)
+
+            async def is_ready() -> bool:
+                return not await is_lost()
+
+            await until(is_ready)
+            assert await texts(one) == await texts(two)
+
+
+async def test_streams_that_do_not_know_of_each_other_are_not_mixed_up(
+    bundle: Path, tmp_path: Path, redis_url: str
+) -> None:
+    """Both replicas have begun a stream after the first one, without the other."""
+    client = redis.Redis.from_url(redis_url)
+    async with (
+        replica(bundle, tmp_path / "one", redis_url) as one,
+        replica(bundle, tmp_path / "two", redis_url) as two,
+    ):
+        await one.writer.add([a_text("shared")])
+        await in_step(one, two)
+    for name in ("one", "two"):
+        client.flushall()
+        async with replica(bundle, tmp_path / name, redis_url) as alone:
+            await alone.writer.add([a_text(f"only {name}")])
+            await in_step(alone)
+    compact_bundle(bundle, tmp_path / "two", bundle)
+    async with (
+        replica(bundle, tmp_path / "one", redis_url) as one,
+        replica(bundle, tmp_path / "two", redis_url) as two,
+    ):
+        await until(lambda: holds(two, "only one"))
+        await until(lambda: holds(one, "only two"))
+        assert await holds(one, "only one")
+        assert await texts(one) == await texts(two)
+    client.close()
+
+
 async def test_an_older_dump_is_no_way_back(bundle: Path, tmp_path: Path) -> None:
     """Redis comes back from a dump that lacks what was told since."""
     port, folder = free_port(), tmp_path / "redis"
@@ -126,6 +211,7 @@ async def test_an_older_dump_is_no_way_back(bundle: Path, tmp_path: Path) -> Non
             await one.writer.add([a_text("in the dump"), a_text("dropped")])
             await in_step(one)
             redis.Redis.from_url(url).save()
+            before = one._journal.epoch
             await one.writer.delete("dropped")
             await one.writer.add([a_text("later than the dump")])
             await in_step(one)
@@ -137,7 +223,7 @@ async def test_an_older_dump_is_no_way_back(bundle: Path, tmp_path: Path) -> Non
 
                     async def goes_on() -> bool:
                         epochs = {each._journal.epoch for each in (one, two)}
-                        return len(epochs) == 1 and epochs.pop().startswith("2:")
+                        return len(epochs) == 1 and epochs.pop() != before
 
                     await until(goes_on)
                     await in_step(one, two)

@@ -15,6 +15,7 @@ from semcore.journal.journal import Journal
 from semcore.kind import KINDS
 from semcore.trie.layers import Leaves, Positions
 from service.index.index import Index
+from service.living.change_stream import Epoch
 from service.living.item_writer import Writer
 from service.living.reload import Lifecycle
 from service.living.replication import Replication
@@ -40,6 +41,7 @@ class Replica:
     Attributes:
         settled: those that it has read in the stream, or had from its bundle.
         pending: what it has changed and not told yet.
+        epoch: the name of the stream that it has read last.
     """
 
     number: int
@@ -53,7 +55,7 @@ class Replica:
     known: set[int] = field(default_factory=set)
     settled: set[int] = field(default_factory=set)
     pending: list[tuple[str, str | None]] = field(default_factory=list)
-    epoch: int = 0
+    epoch: str = ""
     is_up: bool = False
 
 
@@ -77,7 +79,9 @@ class ReplicaModel:
 
     Attributes:
         order: all changes that were told, in the order that they got.
-        stream: their places, as they were told since Redis was lost last.
+        streams: their places, as they were told in each stream, by its name.
+        bases: of each stream the places that the bundle held of the replica that began it.
+        losses: how often Redis was lost.
     """
 
     world: World
@@ -90,8 +94,9 @@ class ReplicaModel:
         if self.redis is not None:
             self.redis.flushall()
         self.order: list[tuple[str, str | None]] = []
-        self.stream: set[int] = set()
-        self.epoch = 1
+        self.streams: dict[str, set[int]] = {}
+        self.bases: dict[str, frozenset[int]] = {}
+        self.losses = 0
         self.replicas: list[Replica] = []
         self.stored = list(self.world.bundles)
         self.numbers = iter(range(10**9))
@@ -103,7 +108,13 @@ class ReplicaModel:
         return [one for one in self.replicas if one.is_up]
 
     def _sound(self) -> list[Replica]:
-        return [one for one in self._up() if not one.replication.lost and one.epoch == self.epoch]
+        current = self._current()
+        return [one for one in self._up() if not one.replication.lost and one.epoch == current]
+
+    def _current(self) -> str:
+        """The name of the stream in Redis."""
+        found: Any = self.redis.get("semcore:epoch") if self.redis is not None else None
+        return Epoch.model_validate_json(found).text if found else "none"
 
     def _one(self, number: int) -> Replica:
         up = self._up()
@@ -153,23 +164,27 @@ class ReplicaModel:
     def _read(self, one: Replica) -> None:
         """Join and read to the end."""
         self._run(_turns(one.replication))
-        if not one.replication.lost:
-            if one.epoch != self.epoch > 1:  # what the bundle does not hold is told once more
-                self.stream |= one.known - one.bundle.held
-            self._run(_turns(one.replication))
-            one.epoch = self.epoch
-            one.known |= self.stream | one.bundle.held
-            one.settled = set(one.known)
+        if one.replication.lost:
+            return
+        assert one.replication._epoch is not None
+        name = one.replication._epoch.text
+        stream = self.streams.setdefault(name, set())
+        base = self.bases.setdefault(name, one.bundle.held)
+        if one.epoch and one.epoch != name:  # what its base lacks is told once more
+            stream |= one.known - base
+        one.epoch = name
+        one.known |= stream | one.bundle.held
+        one.settled = set(one.known)
 
     def _tell(self, one: Replica) -> None:
-        if one.replication._epoch is None or one.epoch != self.epoch:
+        if one.replication._epoch is None or one.epoch != self._current():
             return
         self._run(one.replication._tell_all())
         for change in one.pending:
             place = len(self.order)
             self.order.append(change)
             one.known.add(place)
-            self.stream.add(place)
+            self.streams[one.epoch].add(place)
         one.pending.clear()
 
     def _expected(self, one: Replica) -> Facts:
