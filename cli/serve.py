@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cli.extras import require_engine
 from semcore.errors import BundleError, SemcoreError
 
 
@@ -18,6 +19,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port; default: SEMCORE_PORT.")] = None,
 ) -> None:
     """Serve a trained bundle over HTTP. All settings are environment variables; see README."""
+    require_engine("serve")
     from cli.configuration import read_settings
     from semcore.bundle import check_bundle
     from semcore.journal import Journal
