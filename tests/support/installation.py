@@ -8,17 +8,18 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = "semcore"
 PACKAGES = ("cli", "offline", "semcore", "service")
 
 
-def closure(extras: Iterable[str] = ()) -> dict[str, Distribution]:
-    """The distributions that installing the product with its extras brings, by name; what other
-    kinds of machines need is not among them."""
+def closure(extras: Iterable[str] = (), of: str = PRODUCT) -> dict[str, Distribution]:
+    """The distributions that installing the product, or another package, with its extras brings, by
+    name; what other kinds of machines need is not among them."""
     found: dict[str, Distribution] = {}
-    todo = [(PRODUCT, frozenset(extras))]
+    todo = [(of, frozenset(extras))]
     done: set[tuple[str, frozenset[str]]] = set()
     while todo:
         name, chosen = todo.pop()
@@ -29,7 +30,7 @@ def closure(extras: Iterable[str] = ()) -> dict[str, Distribution]:
             one = distribution(name)
         except PackageNotFoundError:
             continue
-        found[one.name.lower().replace("_", "-")] = one
+        found[canonicalize_name(one.name)] = one
         for line in one.requires or ():
             needed = Requirement(line)
             contexts = [{"extra": extra} for extra in ("", *chosen)]
