@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from semcore.adapter import adapter_of, adapter_rank
+from semcore.bars import has_bars
 from semcore.errors import EngineError
 from semcore.frozen_vision import has_frozen_vision
 from semcore.identifier import Identifier
@@ -100,6 +101,7 @@ class VllmEngine:
             "distributed_executor_backend": "uni" if settings.one_process else None,
             "enable_prefix_caching": True,
             "enforce_eager": settings.enforce_eager,
+            "use_tqdm_on_load": has_bars(),
             "disable_log_stats": False,  # they are metrics of Prometheus; nothing is logged
         }
         if adapter is not None:
