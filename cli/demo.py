@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from cli.cache_folder import cache_folder
+from cli.extras import require_engine
 from cli.service_process import serving
 
 _PICTURES = 2000
@@ -43,6 +44,7 @@ def demo(
     What was made is kept below the user's cache folder, and used again as long as the program
     stays the same.
     """
+    require_engine("demo")
     from semcore.bundle.bundle import read_manifest
     from semcore.bundle.calibration import read_calibration
     from semcore.flush import write_whole

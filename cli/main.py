@@ -23,6 +23,8 @@ from cli import (
     serve,
 )
 from cli.exit_codes import EPILOG, foreseen
+from cli.extras import missing_extra
+from semcore.extras import Extra
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -37,15 +39,20 @@ app = typer.Typer(
 )
 
 
-def _plain_errors(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Print an error that was foreseen as its one sentence, and exit with its code."""
+def _plain_errors(command: Callable[_P, _R], extra: Extra | None) -> Callable[_P, _R]:
+    """Print an error that was foreseen as its one sentence, and exit with its code.
+
+    Args:
+        extra: what the command needs beside a plain install.
+    """
 
     @wraps(command)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return command(*args, **kwargs)
         except Exception as error:
-            if (found := foreseen(error)) is None:
+            name = getattr(command, "__name__", "")
+            if (found := foreseen(missing_extra(error, name, extra) or error)) is None:
                 raise
             code, said = found
             print(f"semcore: {said}", file=sys.stderr)
@@ -54,20 +61,21 @@ def _plain_errors(command: Callable[_P, _R]) -> Callable[_P, _R]:
     return run
 
 
-for _command in (
-    offline_job.corpus,
-    offline_job.build,
-    offline_job.train,
-    offline_job.compact,
-    measuring.evaluate,
-    measuring.calibrate,
-    serve.serve,
-    search.search,
-    inspection.inspect,
-    key.key,
-    doctor.doctor,
-    profile.profile,
-    demo.demo,
-    reproduce.reproduce,
-):
-    app.command()(_plain_errors(_command))
+_COMMANDS: tuple[tuple[Callable[..., None], Extra | None], ...] = (
+    (offline_job.corpus, "offline"),
+    (offline_job.build, "offline"),
+    (offline_job.train, "offline"),
+    (offline_job.compact, "offline"),
+    (measuring.evaluate, "offline"),
+    (measuring.calibrate, "offline"),
+    (serve.serve, "cpu"),
+    (search.search, None),
+    (inspection.inspect, None),
+    (key.key, None),
+    (doctor.doctor, "cpu"),
+    (profile.profile, "offline"),
+    (demo.demo, "cpu"),
+    (reproduce.reproduce, "cpu"),
+)
+for _command, _extra in _COMMANDS:
+    app.command()(_plain_errors(_command, _extra))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.extras import require_engine
 from cli.options import bases_like
 
 _Bundle = Annotated[Path, typer.Argument(help="Folder of the index bundle.")]
@@ -77,6 +78,8 @@ def build(
     ] = 0,
 ) -> None:
     """Give every item an identifier and write the index bundle."""
+    if captioner is not None:
+        require_engine("build --captioner")
     from offline.bundle.binding import bind_bundle, bound_model
     from offline.bundle.build import BuildSettings, build_bundle
     from offline.corpus.captioner import caption_corpus

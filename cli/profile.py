@@ -51,6 +51,9 @@ def profile(
     """Print where searches of a running service spend their time, as a table and a plot."""
     from cli.connection import Connection
 
+    if plot is not None:
+        import matplotlib  # noqa: F401  # else its absence shows after the searches
+
     options: dict[str, Any] = {"verify": verify, "profile": True}
     if beam_width is not None:
         options["beam_width"] = beam_width

@@ -15,6 +15,7 @@ import typer
 
 from cli.cache_folder import cache_folder
 from cli.demo import SERVICE
+from cli.extras import require_engine
 from cli.options import BudgetValue, RecipeValue, SmallBase
 from cli.service_process import serving
 from semcore.errors import SemcoreError
@@ -53,6 +54,7 @@ def reproduce(
 
     Run again after an interruption, it goes on where it stopped.
     """
+    require_engine("reproduce")
     from offline.corpus.reader import CAPTIONS_FILE, Corpus, read_corpus
     from offline.demo.demo_corpus import write_demo_corpus, write_warm_up_corpus
     from offline.reproduction.budgets import choose_budget

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cli.extras import require_engine
 from semcore.errors import BundleError, SemcoreError
 
 
@@ -18,6 +19,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port; default: SEMCORE_PORT.")] = None,
 ) -> None:
     """Serve a trained bundle over HTTP. Environment variables set it up; see docs/settings.md."""
+    require_engine("serve")
     from cli.configuration import read_settings
     from semcore.bundle.bundle import check_bundle
     from semcore.journal.journal import Journal

@@ -18,6 +18,7 @@ import numpy as np
 
 from offline.progress import progress
 from semcore.errors import SemcoreError
+from semcore.extras import MissingExtraError
 from semcore.identifiers.encoder import Encoder, Vectors
 from semcore.identifiers.keywords import KeywordRanker, Keywords
 
@@ -66,11 +67,11 @@ class RayWorkers(Workers):
     """Processes of Ray, each with a CPU; what is dear to make has a GPU where there are some."""
 
     def __init__(self, count: int) -> None:
-        """Raises :class:`SemcoreError` if Ray is not installed."""
+        """Raises :class:`MissingExtraError` if Ray is not installed."""
         try:
             import ray
         except ImportError as error:
-            raise SemcoreError("--workers needs Ray: pip install 'semcore[ray]'") from error
+            raise MissingExtraError("--workers", "ray") from error
         if os.environ.get("RAY_ADDRESS"):
             ray.init(log_to_driver=False)
         else:

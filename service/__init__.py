@@ -1,3 +1,7 @@
 """The online side: queries to ranked items, over HTTP."""
 
-import semcore.model.torchvision_shim  # noqa: F401  (before whatever imports transformers or vLLM)
+from semcore.bars import quieten_libraries
+
+quieten_libraries()
+
+import semcore.model.torchvision_shim  # noqa: E402, F401  (before whatever imports transformers or vLLM)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from offline.corpus.reader import Corpus, Picture
 from offline.workers import Here, Workers
+from semcore.bars import has_bars
 from semcore.errors import ModelError
 from semcore.model.eyesight import LARGEST
 from semcore.model.prompt import description_prompt
@@ -94,6 +95,7 @@ class _Captioner:
                 limit_mm_per_prompt={"image": 1, "video": 0},
                 block_size=32 if current_platform.is_cpu() else None,
                 max_num_seqs=_BATCH,
+                use_tqdm_on_load=has_bars(),
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelError(f"vLLM cannot load the captioner {model}: {error}") from error

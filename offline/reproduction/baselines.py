@@ -54,7 +54,7 @@ def make_towers(
         Seconds that the training took.
 
     Raises:
-        ModelError: faiss is not installed.
+        MissingExtraError: faiss is not installed.
     """
     root = _root(bundle)
 

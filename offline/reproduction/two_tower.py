@@ -26,7 +26,7 @@ from offline.progress import progress
 from offline.training.collator import image_text, left_padded
 from offline.training.schedule import warm_cosine
 from semcore.bundle.item import Item
-from semcore.errors import ModelError
+from semcore.extras import MissingExtraError
 from semcore.identifiers.encoder import Vectors
 from semcore.model.prompt import IMAGE, identifier_prompt
 
@@ -174,12 +174,12 @@ def exact_search(
         Places int64 and likenesses float32, both [queries, top_k], best first.
 
     Raises:
-        ModelError: faiss is not installed.
+        MissingExtraError: faiss is not installed.
     """
     try:
         import faiss
     except ImportError as error:
-        raise ModelError("the two-tower rival needs faiss: install 'semcore[rivals]'") from error
+        raise MissingExtraError("exact search for the two towers", "rivals") from error
     index = faiss.IndexFlatIP(gallery.shape[1])
     index.add(gallery)
     likeness, places = index.search(queries, min(top_k, len(gallery)))

@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import ConcatDataset, Dataset, Sampler
 from transformers import (
     PreTrainedModel,
+    PrinterCallback,
     ProcessorMixin,
     Trainer,
     TrainerCallback,
@@ -29,10 +30,12 @@ from offline.image_inputs import PictureReader
 from offline.model.backbone import Backbone, save_model
 from offline.model.lora import merged, split_adapter, with_adapter
 from offline.model.precision import choose_attention, is_half
+from offline.progress import Lines
 from offline.training.collator import Collator
 from offline.training.pairs import Sample, SampleDataset
 from offline.training.presets import TrainSettings
 from offline.training.sampler import BlockSampler
+from semcore.bars import has_bars
 from semcore.errors import ModelError
 from semcore.flush import write_whole
 from semcore.model.adapter import ADAPTER
@@ -118,7 +121,7 @@ def fit(
         remove_unused_columns=False,
         report_to=[],
         seed=settings.seed,
-        disable_tqdm=False,
+        disable_tqdm=not has_bars(),
     )
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1  # on several it is trained by as many processes; see deploy/training
@@ -138,6 +141,9 @@ def fit(
         data_collator=Collator(processor, pictures),
         callbacks=[_LossLog(to.with_suffix(f".{LOSS_LOG}")), _Epochs(data, sampler)],
     )
+    if not has_bars():  # the trainer would print its losses, which are logged
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(_Lines(to.stem))
     trainer.train(resume_from_checkpoint=_last_of(checkpoints))
     weights = None
     if divided:  # each process holds a part of them
@@ -184,6 +190,28 @@ class _Epochs(TrainerCallback):  # type: ignore[misc]
                 data.epoch = epoch
         if isinstance(self._sampler, BlockSampler):
             self._sampler.set_epoch(epoch)
+
+
+class _Lines(TrainerCallback):  # type: ignore[misc]
+    """The first and the last line of a stage, in place of a bar, of the first process."""
+
+    def __init__(self, stage: str) -> None:
+        self._title = f"training {stage}"
+        self._lines: Lines | None = None
+        self._first = 0
+
+    def on_train_begin(
+        self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: object
+    ) -> None:
+        self._first = state.global_step
+        if state.is_world_process_zero:
+            self._lines = Lines(self._title)
+
+    def on_train_end(
+        self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: object
+    ) -> None:
+        if self._lines is not None:
+            self._lines.end(state.global_step - self._first)
 
 
 class _LossLog(TrainerCallback):  # type: ignore[misc]

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
+from semcore.bars import has_bars
+
 Vectors = NDArray[np.float32]
+_MANY = 2000  # texts, which take long enough for a bar
 
 
 class Encoder:
@@ -47,7 +50,10 @@ class Encoder:
     def _encode(self, texts: list[str]) -> Vectors:
         unique = sorted(dict.fromkeys(texts), key=len)
         vectors = self.model.encode(
-            unique, batch_size=128, normalize_embeddings=True, show_progress_bar=len(unique) > 2000
+            unique,
+            batch_size=128,
+            normalize_embeddings=True,
+            show_progress_bar=len(unique) > _MANY and has_bars(),
         )
         row = {text: index for index, text in enumerate(unique)}
         return np.asarray(vectors, dtype=np.float32)[[row[text] for text in texts]]

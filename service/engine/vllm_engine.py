@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from semcore.bars import has_bars
 from semcore.errors import EngineError
 from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.tokens import (
@@ -105,6 +106,7 @@ class VllmEngine:
             "distributed_executor_backend": "uni" if settings.one_process else None,
             "enable_prefix_caching": True,
             "enforce_eager": settings.enforce_eager,
+            "use_tqdm_on_load": has_bars(),
             "disable_log_stats": False,  # they are metrics of Prometheus; nothing is logged
         }
         if adapter is not None:

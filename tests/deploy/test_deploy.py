@@ -65,6 +65,8 @@ def test_images_are_pinned_and_run_without_root() -> None:
         assert "latest" not in stage.split()[0]
         assert "\nUSER semcore" in stage
         assert "\nHEALTHCHECK" in stage
+        # A change of the sources installs no dependency anew.
+        assert stage.index("--require-hashes") < stage.index("COPY cli")
     allowed = (ROOT / ".dockerignore").read_text()
     for source in re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE):
         for name in source.split():

@@ -14,7 +14,8 @@ from offline.bundle.build import BuildSettings, build_bundle
 from offline.corpus.reader import Corpus
 from offline.workers import Here, RayWorkers, SpreadEncoder, SpreadRanking, Workers
 from semcore.bundle.item import ItemStore
-from semcore.errors import ModelError, SemcoreError
+from semcore.errors import ModelError
+from semcore.extras import MissingExtraError
 from semcore.identifiers.encoder import Encoder
 from semcore.identifiers.keywords import KeywordRanker
 
@@ -75,7 +76,7 @@ def test_a_bundle_built_on_ray_is_the_same(
 
 def test_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(SemcoreError, match=r"semcore\[ray\]"):
+    with pytest.raises(MissingExtraError, match=r"semcore\[ray\]"):
         RayWorkers(1)
 
 

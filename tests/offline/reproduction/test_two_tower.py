@@ -1,5 +1,6 @@
 """Two towers learn, and no pair that says the same is a negative."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from offline.image_inputs import Pixels
 from offline.model.backbone import load_model
 from offline.reproduction.two_tower import TwoTower, contrastive_loss, exact_search
 from semcore.bundle.item import Item
+from semcore.extras import MissingExtraError
 from semcore.identifiers.encoder import Encoder
 
 
@@ -28,6 +30,13 @@ def test_exact_search_finds_the_nearest() -> None:
     assert places[:, 0].tolist() == [2, 0]
     assert likeness[:, 0].tolist() == [1.0, 1.0]
     assert places.shape == (2, 4)
+
+
+def test_exact_search_without_faiss_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    gallery = np.eye(4, dtype=np.float32)
+    with pytest.raises(MissingExtraError, match=r"semcore\[rivals\]"):
+        exact_search(gallery, gallery, top_k=1)
 
 
 @pytest.mark.slow

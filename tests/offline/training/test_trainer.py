@@ -1,6 +1,7 @@
 """A run that was stopped ends where one that was not would have."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,15 @@ def test_goes_on_exactly(
     corpus: Corpus,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    capfd.readouterr()
     expected = fitted(trained / "model", training_items, corpus.image_root, tmp_path / "whole")
+    printed, said = capfd.readouterr()
+    assert printed == ""
+    told = re.fullmatch(r"training whole: begins\ntraining whole: (\d+) in \d+\.\d s\n", said)
+    assert told is not None, said
+    assert int(told[1]) > STOPPED
     log = fitting._LossLog
     with monkeypatch.context() as patch:
         patch.setattr(fitting, "_LossLog", lambda path: Stop())

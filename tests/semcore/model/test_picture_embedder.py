@@ -1,5 +1,6 @@
 """The service's projector and the trained model's make the same visual tokens."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from offline.corpus.reader import Corpus
 from offline.image_inputs import Features, write_features
 from offline.model.backbone import load_model
 from semcore.errors import ModelError
+from semcore.extras import MissingExtraError
 from semcore.model.frozen_vision import CHANNELS, TOKENS, FrozenVision, has_frozen_vision
 from semcore.model.picture_embedder import PictureEmbedder
 
@@ -26,6 +28,12 @@ def test_is_known_by_its_configuration(model: Path, trained: Path, tmp_path: Pat
     assert has_frozen_vision(model)
     assert not has_frozen_vision(trained / "model")
     assert not has_frozen_vision(tmp_path)
+
+
+def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    with pytest.raises(MissingExtraError, match=r"semcore\[small\]"):
+        FrozenVision()
 
 
 def test_agrees_with_the_model(model: Path, corpus: Corpus) -> None:
