@@ -73,9 +73,10 @@ def test_levels_are_as_wide_and_deep_as_the_widest_and_deepest() -> None:
     assert alone.follow((1, END)) == (DONE, 0)
 
 
-def test_names_the_file_it_cannot_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"not an array"])
+def test_names_the_file_it_cannot_read(tmp_path: Path, content: bytes) -> None:
     walk_of([(1, END)]).save(tmp_path / "text")
     damaged = tmp_path / file_names("text")[1]
-    damaged.write_bytes(b"not an array")
+    damaged.write_bytes(content)
     with pytest.raises(BundleError, match=damaged.name):
         load_walk(tmp_path / "text")
