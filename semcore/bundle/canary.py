@@ -63,7 +63,7 @@ def write_canary(folder: Path, queries: Sequence[CanaryQuery]) -> None:
 
 
 def read_canary(folder: Path) -> list[CanaryQuery]:
-    """None for a bundle that carries none. Raises :class:`BundleError` if they are damaged."""
+    """Empty for a bundle that carries none. Raises :class:`BundleError` if they are damaged."""
     path = folder / CANARY
     if not path.exists():
         return []

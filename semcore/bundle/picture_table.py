@@ -29,7 +29,7 @@ class PictureTable:
         try:
             self._tokens = np.load(folder / TOKENS_FILE, mmap_mode="r", allow_pickle=False)
             self._ids = np.load(folder / IDS_FILE, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise BundleError(
                 f"the pictures of {folder} cannot be read ({error}); train the bundle again"
             ) from error

@@ -45,7 +45,7 @@ class Clusters:
             centroids = np.load(folder / _CENTROIDS, allow_pickle=False)
             words = json.loads((folder / _WORDS).read_text())
             frequencies = json.loads((folder / _FREQUENCIES).read_text())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise BundleError(f"the clusters of {folder} cannot be read ({error})") from error
         return cls(np.asarray(centroids, dtype=np.float32), words, frequencies)
 

@@ -21,5 +21,5 @@ def adapter_rank(adapter: Path) -> int:
     """Raises :class:`ModelError` if the adapter cannot be read."""
     try:
         return int(json.loads((adapter / _CONFIG).read_text())["r"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{adapter} is no adapter ({error}); train the model again") from error

@@ -34,9 +34,9 @@ def has_frozen_vision(model: Path) -> bool:
     """Whether a model's pictures are seen by the frozen encoder and not by its own vision tower."""
     try:
         config = json.loads((model / "config.json").read_text())
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError):
         return False
-    return CONFIG_KEY in config
+    return isinstance(config, dict) and CONFIG_KEY in config
 
 
 class FrozenVision:

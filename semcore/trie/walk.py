@@ -213,6 +213,6 @@ def load_walk(stem: Path) -> Walk:
         try:
             # Copy on write, because torch shares no memory that it may not write; nobody writes.
             arrays[name] = np.load(path, mmap_mode="c", allow_pickle=False).view(np.ndarray)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise BundleError(f"{path} cannot be read ({error}); train the bundle again") from error
     return Walk(**{**arrays, _END: int(arrays[_END])})

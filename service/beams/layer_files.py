@@ -57,7 +57,7 @@ def _open_live(path: str) -> NDArray[np.bool_] | None:
     try:
         # Copy on write, because torch shares no memory that it may not write; nobody writes.
         return np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise BundleError(f"{path} cannot be read ({error}); load the index again") from error
 
 

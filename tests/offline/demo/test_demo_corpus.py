@@ -9,7 +9,7 @@ import pytest
 from offline.corpus.reader import read_corpus
 from offline.demo import demo_corpus
 from offline.demo.demo_corpus import demo_captions, write_demo_corpus, write_warm_up_corpus
-from offline.demo.scene import BACKGROUNDS, KINDS, Scene, families
+from offline.demo.scene import Scene, families
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -34,22 +34,6 @@ def test_has_all_splits_and_five_captions(tmp_path: Path) -> None:
     assert len(corpus.pictures) == 60
     assert {picture.split for picture in corpus.pictures} == {"train", "val", "test"}
     assert all(len(set(picture.captions)) == 5 for picture in corpus.pictures)
-
-
-def test_no_combination_is_in_two_families() -> None:
-    seen: set[frozenset[tuple[str, str]]] = set()
-    kinds, backgrounds, twins = set(), set(), 0
-    for family in islice(families(0), 400):
-        combinations = {scene.combination for scene in family}
-        assert seen.isdisjoint(combinations)
-        seen |= combinations
-        twins += len(family) > 1
-        kinds |= {group.kind for scene in family for group in scene.groups}
-        backgrounds |= {scene.background for scene in family}
-    assert kinds == set(KINDS)
-    assert len(kinds) >= 16
-    assert backgrounds == set(BACKGROUNDS)
-    assert twins > 100
 
 
 def test_warm_up_pictures_are_all_for_training(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from semcore.bundle.picture_table import PictureTable, write_picture_table
+from semcore.bundle.picture_table import PICTURE_FILES, PictureTable, write_picture_table
 from semcore.errors import BundleError
 
 
@@ -27,3 +27,8 @@ def test_each_picture_has_its_own_row(tmp_path: Path) -> None:
 def test_says_what_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="train the bundle again"):
         PictureTable(tmp_path)
+    for name in PICTURE_FILES:
+        write_picture_table(tmp_path, ["a"], [torch.randn(1, 3, 8)])
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(BundleError, match="train the bundle again"):
+            PictureTable(tmp_path)

@@ -4,36 +4,19 @@ import os
 import random
 import resource
 import signal
-import sqlite3
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from threading import Event
 
 import pytest
+from changes import addition
 
 from semcore.bundle.item import ADDED
 from semcore.clock import Clock, position_of
 from semcore.errors import BundleError, JournalError
-from semcore.journal.change import Change, Entry, ToldChange
+from semcore.journal.change import Change, ToldChange
 from semcore.journal.journal import Journal
 
 ROUNDS = 200
-
-
-def addition(item_id: str, caption: str = "a boat") -> Change:
-    entry = Entry(
-        id=item_id,
-        kind="text",
-        pair=item_id,
-        captions=(caption,),
-        image="",
-        metadata={"year": 1990, "tags": ["a", "b"]},
-        identifier="<g1> boat",
-        clusters="c",
-    )
-    return Change(item_id, entry)
 
 
 def position(entry: str, generation: int = 1) -> str:
@@ -162,42 +145,6 @@ def test_what_a_bundle_holds_is_told_to_nobody(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_opens_a_journal_of_an_earlier_program(tmp_path: Path) -> None:
-    (tmp_path / "journal").mkdir()
-    entry = addition("b").entry
-    assert entry is not None
-    connection = sqlite3.connect(tmp_path / "journal" / "journal.sqlite")
-    connection.executescript(
-        """
-        CREATE TABLE changes (
-            number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, entry TEXT,
-            told INTEGER NOT NULL
-        );
-        CREATE INDEX by_id ON changes (id, number);
-        CREATE INDEX untold ON changes (number) WHERE NOT told;
-        CREATE TABLE own (name TEXT NOT NULL, place TEXT NOT NULL);
-        INSERT INTO own VALUES ('abcd', '7-0');
-        """
-    )
-    rows = [("a", None, 1), ("gone", None, 1), ("b", entry.model_dump_json(), 1), ("c", None, 0)]
-    for row in rows:
-        connection.execute("INSERT INTO changes (id, entry, told) VALUES (?, ?, ?)", row)
-    connection.execute("DELETE FROM changes WHERE number < 3")
-    connection.commit()
-    connection.close()
-    journal = Journal(tmp_path / "journal")
-    assert (journal.name, journal.last) == ("abcd", 4)
-    held = Clock(journals={"abcd": 2})
-    assert journal.changes(held) == [addition("b"), Change("c", None)]
-    assert journal.untold(9) == [(4, Change("c", None))]
-    journal.check(held)
-    with pytest.raises(BundleError, match="lacks changes"):
-        journal.check(Clock())  # the first two are nowhere else
-    journal.append([Change("d", None)])
-    assert journal.last == 5
-    journal.close()
-
-
 def test_keeps_pictures_by_content(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal", tmp_path / "shared")
     name = journal.keep_picture(b"one", ".png")
@@ -227,12 +174,6 @@ def test_pictures_of_no_item_go(tmp_path: Path) -> None:
     journal.prune([Clock(journals={journal.name: 2})])
     assert {file.name for file in journal.pictures.path.iterdir()} == {second}
     journal.close()
-
-
-def test_refuses_what_is_no_journal(tmp_path: Path) -> None:
-    (tmp_path / "journal.sqlite").write_bytes(b"no database, surely" * 100)
-    with pytest.raises(JournalError, match="cannot be read"):
-        Journal(tmp_path)
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
@@ -297,34 +238,3 @@ def _write_until_killed(folder: Path, number: int, told: int) -> None:
             os.write(told, f"{name}\n".encode())
     finally:
         os._exit(1)
-
-
-class _Breaking(list[Change]):
-    """Changes of which the last cannot be read, once somebody else has had his time."""
-
-    def __init__(self, *changes: Change) -> None:
-        super().__init__(changes)
-        self.half, self.going_on = Event(), Event()
-
-    def __iter__(self) -> Iterator[Change]:
-        yield from super().__iter__()
-        self.half.set()
-        self.going_on.wait(30)
-        raise OSError("disk full")
-
-
-def test_what_is_half_written_is_seen_by_no_other_thread(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal")
-    journal.append([addition("a")])
-    breaking = _Breaking(addition("b"))
-    with ThreadPoolExecutor(2) as threads:
-        writing = threads.submit(journal.append, breaking)
-        assert breaking.half.wait(30)
-        reading = threads.submit(journal.untold, 10)
-        wait([reading], timeout=0.5)  # it cannot end yet, unless it sees what is half written
-        breaking.going_on.set()
-        with pytest.raises(JournalError, match="cannot be written"):
-            writing.result()
-        assert reading.result() == [(1, addition("a"))]
-    assert journal.changes(Clock()) == [addition("a")]
-    journal.close()

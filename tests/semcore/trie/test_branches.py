@@ -1,10 +1,8 @@
 """The tree of identifiers counts what a walk over all items counts."""
 
 import random
-import threading
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
@@ -138,22 +136,3 @@ def test_identifiers_in_order(seed: int) -> None:
         here = below(known, beginning)
         assert [ordered.identifiers[place] for place in ordered.below(beginning)] == sorted(here)
         assert dict(ordered.following(beginning)) == children(here, beginning)
-
-
-def test_threads_share_no_connection(tmp_path: Path) -> None:
-    write_items(tmp_path / "items.sqlite", items(0), SPLITS)
-    store = ItemStore(tmp_path / "items.sqlite", SPLITS)
-    with ThreadPoolExecutor(4) as threads:
-        barrier = threading.Barrier(4)
-
-        def own(_: int) -> object:
-            barrier.wait()
-            return store._connection
-
-        assert len(set(threads.map(own, range(4)))) == 4
-        rows = iter(store)
-        next(rows)
-        store.close()
-        assert len(list(rows)) == 199  # what is being read is read to its end
-        with pytest.raises(ValueError, match="closed"):
-            store.get("1")

@@ -11,7 +11,6 @@ import pytest
 from fake_engine import FakeEngine
 from PIL import Image
 
-from semcore.model.eyesight import LARGEST, side_of, side_seen
 from semcore.pictures.picture import open_picture
 from service.app import create_app
 from service.errors import DeadlineError, OverloadedError
@@ -144,12 +143,3 @@ async def test_uploads_beyond_the_budget_are_sent_away(trained: Path) -> None:
             engine.held.set()
             assert {one.status_code for one in await asyncio.gather(*waiting, text)} == {200}
             assert (await search(5)).status_code == 200
-
-
-def test_what_a_model_sees_is_told_by_its_processor(trained: Path, tmp_path: Path) -> None:
-    assert side_seen(trained / "model") == 2 * 96
-    assert side_seen(tmp_path) == LARGEST
-    one = {"size": {"height": 448, "width": 448}, "crop_to_patches": False, "max_patches": 12}
-    assert side_of(one) == 2 * 448
-    assert side_of({**one, "crop_to_patches": True}) == 4 * 448
-    assert side_of({}) == LARGEST
