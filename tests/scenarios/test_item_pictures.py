@@ -10,14 +10,13 @@ from pathlib import Path
 import httpx
 import pillow_heif
 import pytest
-from fake_engine import FakeEngine
 from noise import encoded
 from PIL import Image
+from searching import client_of
 
 from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.corpus.reader import Corpus, read_corpus
-from service.app import create_app
 from service.index import renditions
 from service.settings import Settings
 
@@ -58,15 +57,8 @@ def bundle(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def odd(bundle: Path, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(bundle=bundle, journal=tmp_path / "journal", admin_key="a-key")
-    app = create_app(settings, FakeEngine)
-    async with app.router.lifespan_context(app):
-        await app.state.retrieval.ready.wait()
-        transport = httpx.ASGITransport(app)
-        headers = {"X-API-Key": "a-key"}
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://test", headers=headers
-        ) as opened:
-            yield opened
+    async with client_of(settings, "a-key") as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(

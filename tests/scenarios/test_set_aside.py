@@ -7,18 +7,16 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from fake_engine import FakeEngine
 from living import a_text, running
 from manifests import copied
 from prometheus_client import REGISTRY
+from searching import client_of
 
 from offline.bundle.compaction import compact_bundle
 from semcore.bundle.bundle import read_manifest
 from semcore.clock import position_of
 from semcore.journal.change import Change, Entry, ToldChange
-from service.app import create_app
 from service.retrieval import Retrieval
 from service.schemas.admin import NewItem
 from service.settings import Settings
@@ -62,30 +60,23 @@ async def test_texts_have_one_spelling(few: Path, tmp_path: Path) -> None:
     composed, parts = (unicodedata.normalize(form, KOREAN) for form in ("NFC", "NFD"))
     assert composed != parts
     settings = Settings(bundle=few, journal=tmp_path / "journal", admin_key="k")
-    app = create_app(settings, FakeEngine)
-    async with app.router.lifespan_context(app):
-        await app.state.retrieval.ready.wait()
-        transport = httpx.ASGITransport(app)
-        headers = {"X-API-Key": "k"}
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://test", headers=headers
-        ) as client:
-            items: list[dict[str, Any]] = [
-                {"id": name, "kind": "text", "captions": [text], "metadata": {"in": text}}
-                for name, text in (("composed", composed), ("parts", parts))
-            ]
-            answer = await client.post("/admin/items", json={"items": items})
-            assert answer.status_code == 200
-            spelled = answer.json()["identifiers"]
-            assert spelled["composed"] == spelled["parts"]
-            for name in ("composed", "parts"):
-                shown = (await client.get(f"/items/{name}")).json()
-                assert (shown["text"], shown["metadata"]) == (composed, {"in": composed})
-            answers = [
-                await client.post("/search/text-to-image", json={"query": text, "verify": "never"})
-                for text in (composed, parts)
-            ]
-            assert answers[1].json()["cached"]
+    async with client_of(settings, "k") as client:
+        items: list[dict[str, Any]] = [
+            {"id": name, "kind": "text", "captions": [text], "metadata": {"in": text}}
+            for name, text in (("composed", composed), ("parts", parts))
+        ]
+        answer = await client.post("/admin/items", json={"items": items})
+        assert answer.status_code == 200
+        spelled = answer.json()["identifiers"]
+        assert spelled["composed"] == spelled["parts"]
+        for name in ("composed", "parts"):
+            shown = (await client.get(f"/items/{name}")).json()
+            assert (shown["text"], shown["metadata"]) == (composed, {"in": composed})
+        answers = [
+            await client.post("/search/text-to-image", json={"query": text, "verify": "never"})
+            for text in (composed, parts)
+        ]
+        assert answers[1].json()["cached"]
 
 
 async def test_identifiers_that_are_one_to_the_tokenizer_are_shared(

@@ -6,11 +6,10 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from fake_engine import FakeEngine
 from key_file import write_keys
 from limits.storage import memory
+from searching import client_of
 
-from service.app import create_app
 from service.settings import Settings
 
 KEY = "a-key"
@@ -21,13 +20,8 @@ async def client(trained: Path) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(
         bundle=trained / "bundle", admin_key=KEY, max_image_pixels=1_000_000, queued_searches=20
     )
-    app = create_app(settings, FakeEngine)
-    async with app.router.lifespan_context(app):
-        await app.state.retrieval.ready.wait()
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
-            opened.app = app  # type: ignore[attr-defined]
-            yield opened
+    async with client_of(settings) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -39,9 +33,5 @@ def within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def guarded(trained: Path, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     keys = write_keys(tmp_path / "keys.json")
-    app = create_app(Settings(bundle=trained / "bundle", keys=keys), FakeEngine)
-    async with app.router.lifespan_context(app):
-        await app.state.retrieval.ready.wait()
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
-            yield opened
+    async with client_of(Settings(bundle=trained / "bundle", keys=keys)) as opened:
+        yield opened

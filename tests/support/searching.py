@@ -1,6 +1,28 @@
-"""Searches over HTTP, and what is expected of every answer."""
+"""The application on the fake engine, searches over HTTP, and what is expected of every answer."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
+from fake_engine import FakeEngine
+
+from service.app import create_app
+from service.settings import Settings
+
+
+@asynccontextmanager
+async def client_of(settings: Settings, key: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that sends a key, with the application as ``app``, once that is ready."""
+    app = create_app(settings, FakeEngine)
+    async with app.router.lifespan_context(app):
+        await app.state.retrieval.ready.wait()
+        headers = {} if key is None else {"X-API-Key": key}
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://test", headers=headers
+        ) as opened:
+            opened.app = app  # type: ignore[attr-defined]
+            yield opened
 
 
 async def search(client: httpx.AsyncClient, **body: object) -> httpx.Response:

@@ -6,35 +6,13 @@ import numpy as np
 import pytest
 import torch
 from pyroaring import BitMap
-from walks import walk_of
+from walks import END, VOCABULARY, random_positions, random_walk
 
 from semcore.trie.layers import Layer, Layers, Positions, live_edges
-from semcore.trie.walk import ABSENT, ROOT, Walk
+from semcore.trie.walk import ABSENT, ROOT
 from service.beams.mask import MaskLayer, WalkTensors, allowed_pairs, mask_logits
 
 CPU = torch.device("cpu")
-END = 1
-VOCABULARY = 20
-
-
-def random_walk(seed: int) -> Walk:
-    rng = np.random.default_rng(seed)
-    bodies = {tuple(rng.integers(2, VOCABULARY, rng.integers(0, 7)).tolist()) for _ in range(300)}
-    return walk_of([(*body, END) for body in sorted(bodies)])
-
-
-def random_positions(walk: Walk, seed: int) -> list[int]:
-    """Positions met on the way, of nodes and in tails."""
-    rng = np.random.default_rng(seed)
-    met = []
-    for _ in range(30):
-        position = ROOT
-        while position >= 0:
-            met.append(position)
-            step = walk.step(position, int(rng.choice(walk.allowed(position))))
-            assert step is not None
-            position = step[0]
-    return rng.permutation(met).tolist()
 
 
 @pytest.mark.parametrize("seed", range(4))

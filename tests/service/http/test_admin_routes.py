@@ -1,6 +1,7 @@
 """Who has the key changes what can be found, and a bundle that is not sound changes nothing."""
 
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -8,7 +9,7 @@ import pytest
 from fake_engine import FakeEngine
 from manifests import copied
 from models import another_model
-from searching import assert_one_sentence, assert_serves, search
+from searching import assert_one_sentence, assert_serves, client_of, search
 
 from semcore.errors import ModelError
 from service.index.index import Index
@@ -16,6 +17,14 @@ from service.retrieval import Retrieval
 from service.settings import Settings
 
 KEY = {"X-API-Key": "a-key"}
+
+
+@pytest.fixture
+async def living(few: Path, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an administrator, of a service with a journal of its own."""
+    settings = Settings(bundle=few, journal=tmp_path / "journal", admin_key="a-key")
+    async with client_of(settings, "a-key") as opened:
+        yield opened
 
 
 async def test_reload_needs_the_key_and_a_sound_bundle(
@@ -72,3 +81,54 @@ async def test_a_bundle_whose_model_was_replaced_is_refused(
         Index(bundle)
     with pytest.raises(ModelError, match="set SEMCORE_MODEL"):
         Retrieval(Settings(bundle=trained / "bundle", model=model), FakeEngine)
+
+
+async def test_the_status_tells_what_serves_and_what_was_refused(
+    living: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    version = (await living.get("/readyz")).json()["index_version"]
+    before = (await living.get("/admin/index")).json()
+    assert before["current"]["version"] == version
+    assert (before["previous"], before["loading"], before["failed"]) == (None, None, None)
+    assert before["replicas"] == []
+    assert_one_sentence(await living.post("/admin/index/rollback"), 422)
+    body = {"bundle": str(tmp_path / "none")}
+    assert_one_sentence(await living.post("/admin/index/reload", json=body), 422)
+    failed = (await living.get("/admin/index")).json()["failed"]
+    assert (failed["bundle"], failed["stage"]) == (str(tmp_path / "none"), "refused")
+
+
+async def test_items_are_added_and_deleted(living: httpx.AsyncClient) -> None:
+    name = "a new/text"
+    item = {"id": name, "kind": "text", "captions": ["two red boats at night"]}
+    added = await living.post("/admin/items", json={"items": [item]})
+    assert added.status_code == 200, added.text
+    found = (await living.get("/items/a%20new%2Ftext")).json()
+    assert found["identifier"]["text"] == added.json()["identifiers"][name]
+    version = (await living.get("/readyz")).json()["index_version"]
+    assert version == added.json()["index_version"]
+    deleted = await living.delete("/admin/items/a%20new%2Ftext")
+    assert deleted.json()["identifiers"] == {}
+    assert_one_sentence(await living.get("/items/a%20new%2Ftext"), 404)
+    assert_one_sentence(await living.delete("/admin/items/a%20new%2Ftext"), 404)
+    assert_one_sentence(await living.post("/admin/items", json={"items": []}), 422)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/admin/index/reload", {}),
+        ("POST", "/admin/index/rollback", None),
+        ("POST", "/admin/items", {"items": [{"id": "a", "kind": "text", "captions": ["a"]}]}),
+        ("DELETE", "/admin/items/a", None),
+    ],
+)
+async def test_nothing_is_changed_with_an_engine_that_is_lost(
+    living: httpx.AsyncClient, method: str, path: str, body: object
+) -> None:
+    engine = living.app.state.retrieval._engine.engine  # type: ignore[attr-defined]
+    engine.dead = True
+    refused = await living.request(method, path, json=body)
+    assert_one_sentence(refused, 503)
+    engine.dead = False
+    assert (await living.get("/admin/index")).json()["journal"] == 0

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fake_engine import FakeEngine
+from searching import client_of
 
-from service.app import create_app
 from service.settings import Settings
 
 
@@ -25,20 +24,16 @@ async def test_the_search_page_asks_within_the_limits(
     few: Path, limits: dict[str, int], top_k: tuple[str, str], beam_width: tuple[str, str]
 ) -> None:
     settings = Settings(bundle=few, **{f"max_{name}": most for name, most in limits.items()})
-    app = create_app(settings, FakeEngine)
-    async with app.router.lifespan_context(app):
-        await app.state.retrieval.ready.wait()
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            html = (await client.get("/")).text
-            offered = {
-                "top_k": int(attribute(html, "top-k", "value")),
-                "beam_width": int(attribute(html, "beam-width", "value")),
-            }
-            query = {"query": "two boats", **offered}
-            assert (await client.post("/search/text-to-image", json=query)).status_code == 200
-            plain = await client.post("/search/text-to-image", json={"query": "two boats"})
-            assert plain.status_code == 200
+    async with client_of(settings) as client:
+        html = (await client.get("/")).text
+        offered = {
+            "top_k": int(attribute(html, "top-k", "value")),
+            "beam_width": int(attribute(html, "beam-width", "value")),
+        }
+        query = {"query": "two boats", **offered}
+        assert (await client.post("/search/text-to-image", json=query)).status_code == 200
+        plain = await client.post("/search/text-to-image", json={"query": "two boats"})
+        assert plain.status_code == 200
     assert (attribute(html, "top-k", "value"), attribute(html, "top-k", "max")) == top_k
     found = attribute(html, "beam-width", "value"), attribute(html, "beam-width", "max")
     assert found == beam_width

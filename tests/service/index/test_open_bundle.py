@@ -1,5 +1,6 @@
 """The files of one bundle are opened together, checked, and kept in a folder of their own."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -9,10 +10,12 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
+from manifests import copied
 
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.corpus.reader import Corpus
 from semcore.bundle.bundle import ITEMS, read_manifest
+from semcore.bundle.filter import Filter
 from semcore.errors import BundleError
 from service.index.open_bundle import OpenBundle
 
@@ -92,3 +95,51 @@ def test_says_where_there_is_no_room(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
     with pytest.raises(BundleError, match="make room for temporary files"):
         OpenBundle(trained / "bundle")
+
+
+def test_files_are_copied_where_they_cannot_be_linked(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where temporary files lie in another file system."""
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EXDEV, "cross-device link")
+
+    bundle = copied(few, tmp_path / "bundle")
+    monkeypatch.setattr(os, "link", refused)
+    opened = OpenBundle(bundle)
+    shutil.rmtree(bundle)
+    assert opened.folder != opened.path == bundle
+    assert len(list(opened.store)) == opened.count
+    assert opened.walks["image"].identifiers == opened.manifest.counts["image_identifiers"]
+    opened.close()
+    assert not opened.folder.exists()
+
+
+def test_says_which_file_is_damaged_and_leaves_nothing(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, temporary = copied(few, tmp_path / "bundle"), tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    (bundle / ITEMS).unlink()
+    with pytest.raises(BundleError, match=ITEMS):
+        OpenBundle(bundle)
+    (bundle / ITEMS).write_bytes(b"damaged")
+    with pytest.raises(BundleError, match=ITEMS):
+        OpenBundle(bundle)
+    with pytest.raises(BundleError, match="none"):
+        OpenBundle(tmp_path / "none")
+    assert not list(temporary.iterdir())
+
+
+def test_what_passes_a_filter_is_worked_out_once(few: Path) -> None:
+    opened = OpenBundle(few)
+    wanted = Filter.model_validate({"field": "year", "gte": 1992})
+    found = opened.passing(wanted)
+    items = opened.store.of_numbers(range(opened.count))
+    expected = [number for number, item in enumerate(items) if wanted.matches(item.metadata)]
+    assert 0 < len(expected) < opened.count
+    assert list(found) == expected
+    assert opened.passing(wanted.model_copy()) is found
+    opened.close()

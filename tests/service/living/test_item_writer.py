@@ -14,7 +14,7 @@ from semcore.errors import JournalError
 from semcore.identifiers.identifier import Identifier
 from semcore.journal.change import Change, ToldChange
 from semcore.trie.walk import Walk
-from service.errors import InvalidQueryError
+from service.errors import InvalidQueryError, NotFoundError
 from service.schemas.admin import NewItem
 
 
@@ -127,3 +127,31 @@ async def test_what_was_not_told_yet_is_not_undone(few: Path, tmp_path: Path) ->
         journal.tell(3, at[3])
         await follow([ToldChange("another", 2, at[4], at[4], mine)], at[4])
         assert await holds(retrieval, "mine")
+
+
+async def test_who_tells_others_hears_of_own_changes_only(few: Path, tmp_path: Path) -> None:
+    async with running(few, tmp_path / "journal") as retrieval:
+        writer = retrieval.writer
+        at = position_of(1, "1-0")
+        await writer.follow([ToldChange("another", 1, at, at, Change("gone", None))], at)
+        assert not writer.written.is_set()
+        with pytest.raises(NotFoundError, match="no item 'gone'"):
+            await writer.delete("gone")
+        writer.written.clear()
+        await writer.add([a_text("mine")])
+        assert writer.written.is_set()
+
+
+async def test_changes_that_others_follow_are_shown_at_the_end(few: Path, tmp_path: Path) -> None:
+    async with running(few, tmp_path / "journal") as retrieval:
+        await retrieval.writer.add([a_text("mine")])
+        ((_, mine),) = retrieval._journal.untold(1)
+        assert mine.entry is not None
+        at = [position_of(1, f"{number}-0") for number in range(3)]
+        for number, shown in ((1, False), (2, True)):
+            entry = mine.entry.model_copy(update={"id": f"theirs {number}"})
+            change = Change(entry.id, entry)
+            told = ToldChange("another", number, at[number], at[number], change)
+            await retrieval.writer.follow([told], at[number], show=shown)
+            assert await holds(retrieval, entry.id) == shown
+        assert await holds(retrieval, "theirs 1")
