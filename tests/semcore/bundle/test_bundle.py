@@ -6,26 +6,17 @@ import threading
 from pathlib import Path
 
 import pytest
+from bundles import BLANK
 
 from semcore.bundle.bundle import (
     FORMAT_VERSION,
     MANIFEST,
-    CorpusRecord,
     Manifest,
-    SettingsRecord,
     check_bundle,
     read_manifest,
     staged,
 )
 from semcore.errors import BundleError
-
-BLANK = Manifest(
-    corpus=CorpusRecord(name="c", fingerprint="f", image_root="/images", held_out_rule="none"),
-    settings=SettingsRecord(
-        clusters=2, keywords=4, cluster_words=5, encoder="e", seed=0, gallery=("test",)
-    ),
-    counts={"image": 1},
-)
 
 
 def make(path: Path, content: str) -> Manifest:

@@ -54,3 +54,20 @@ def test_queries_agree_with_matching_one_by_one(
     found = listed(connection, wanted, len(everything))
     connection.close()
     assert list(found) == [n for n, one in enumerate(everything) if wanted.matches(one)]
+
+
+def test_an_item_is_listed_once_by_any_of_its_values() -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(SCHEMA)
+    write_metadata(connection, [(0, {"tags": ["a", "b", "a"]}), (2, {"tags": "b", "year": 1990})])
+    write_metadata(connection, [(3, {"year": "1990"})])
+
+    def found(**condition: Any) -> list[int]:
+        return list(listed(connection, Filter.model_validate(condition), 5))
+
+    assert found(field="tags", **{"in": ["a", "b"]}) == [0, 2]
+    assert found(**{"not": {"field": "tags", "equals": "a"}}) == [1, 2, 3, 4]
+    # A number and a text are never compared.
+    assert found(field="year", gte=0) == [2]
+    assert found(field="year", gte="") == [3]
+    connection.close()

@@ -1,0 +1,51 @@
+"""Candidates are judged by the weights that a bundle carries, or by the usual ones."""
+
+from pathlib import Path
+
+import pytest
+from bundles import bundle_of
+
+from semcore.bundle.bundle import CALIBRATION, ITEMS, check_bundle
+from semcore.bundle.calibration import Calibration, read_calibration, write_calibration
+from semcore.errors import BundleError
+
+FOUND = Calibration(0.25, 2.0, 0.5, 0.75, margin=3.5)
+
+
+def test_what_is_common_without_a_query_counts_less() -> None:
+    assert FOUND.score(-4.0, -2.0) == -4.0 + 0.75 * 2.0
+    assert FOUND.score(-4.0, None) == -4.0
+    assert Calibration().score(-4.0, -2.0) == -4.0
+
+
+def test_verified_candidates_are_ranked_by_all_that_was_asked() -> None:
+    assert FOUND.weighed(-4.0, 3.0, 5.0) == 0.25 * -4.0 + 2.0 * 3.0 + 0.5 * 5.0
+    assert FOUND.weighed(-4.0, 3.0, None) == 0.25 * -4.0 + 2.0 * 3.0
+    assert FOUND.weighed(-4.0, None, 5.0) == 0.25 * -4.0 + 0.5 * 5.0
+    assert Calibration().weighed(-4.0, 3.0, 5.0) == -2.0 + 3.0
+
+
+def test_a_bundle_is_replaced_by_one_that_holds_them(tmp_path: Path) -> None:
+    bundle = bundle_of([], tmp_path / "bundle")
+    before = check_bundle(bundle)
+    assert read_calibration(bundle) == {}
+    write_calibration(bundle, {"text-to-image": FOUND})
+    assert read_calibration(bundle) == {"text-to-image": FOUND}
+    first = check_bundle(bundle)
+    assert first.files.keys() == {ITEMS, CALIBRATION}
+    assert first.files[ITEMS] == before.files[ITEMS]
+    assert first.version != before.version
+    write_calibration(bundle, {"image-to-text": Calibration()})
+    assert read_calibration(bundle) == {"image-to-text": Calibration()}
+    assert check_bundle(bundle).version != first.version
+    assert list(tmp_path.iterdir()) == [bundle]
+
+
+def test_a_damaged_bundle_is_not_replaced(tmp_path: Path) -> None:
+    bundle = bundle_of([], tmp_path / "bundle")
+    (bundle / ITEMS).write_bytes(b"other")
+    with pytest.raises(BundleError, match=ITEMS):
+        write_calibration(bundle, {})
+    assert (bundle / ITEMS).read_bytes() == b"other"
+    with pytest.raises(BundleError, match="is no bundle"):
+        write_calibration(tmp_path / "none", {})
