@@ -4,22 +4,25 @@ This checks the machinery, not the figures.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from moment import MOMENT, SERVICE
 
 from cli.service_process import serving
-from offline.corpus.reader import Corpus
+from offline.corpus.reader import Corpus, Picture
+from offline.evaluation.evaluation import ANSWERS_LOG
+from offline.evaluation.query_runner import Answered
+from offline.provenance import claim
 from offline.reproduction.budgets import BUDGETS
 from offline.reproduction.experiments import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.reproduction.results import write_results
-from offline.reproduction.runner import Reproduction
+from offline.reproduction.runner import Cost, Reproduction
 from semcore.bundle.calibration import read_calibration
-from semcore.errors import SemcoreError
+from semcore.errors import CorpusError, SemcoreError
 from semcore.kind import DIRECTIONS
 
 LIMIT = 6
@@ -100,3 +103,76 @@ def test_reproduces_and_goes_on(corpus: Corpus, tmp_path: Path) -> None:
     for other, budget in ((fewer, BUDGET), (corpus, replace(BUDGET, clusters=5))):
         with pytest.raises(SemcoreError, match="another corpus or budget"):
             Reproduction(other, None, tmp_path, budget, real_service).run([RECIPE])
+
+
+def photos(*captions: str) -> Corpus:
+    picture = Picture("a", "a.png", "test", captions)
+    return Corpus("photos", Path("/pictures"), [picture], [])
+
+
+def test_a_corpus_without_queries_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    single = Reproduction(photos("a boat"), None, tmp_path, BUDGET, real_service, print)
+    with pytest.raises(CorpusError, match="the split 'test' has no caption that no picture's"):
+        single.run([RECIPE])
+    assert [path.name for path in tmp_path.iterdir()] == ["made-of.json"]
+    # The folder is taken from then on.
+    other = Reproduction(photos("a boat", "a ship"), None, tmp_path, BUDGET, real_service, print)
+    with pytest.raises(SemcoreError, match="another corpus or budget; name another folder"):
+        other.run([RECIPE])
+
+
+def test_a_folder_that_says_nothing_of_its_systems_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "0" / "semcore").mkdir(parents=True)
+    (tmp_path / "0" / "semcore" / "system.json").write_text("{}")
+    run = Reproduction(photos("a boat", "a ship"), None, tmp_path, BUDGET, real_service, print)
+    with pytest.raises(SemcoreError, match="another corpus or budget"):
+        run.run([RECIPE])
+
+
+COST = Cost(parameters=7, samples=8, seconds=9.0, program="commit 0")
+RE_RANKED = System("re-ranked", family="re-ranker")
+
+
+def answered(folder: Path, seed: int, system: System) -> list[Answered]:
+    """A system that was trained and asked before, with an answer that tells it from others."""
+    made = folder / str(seed) / system.name
+    made.mkdir(parents=True)
+    claim(made / "made-of.json", asdict(system), in_use=False, other=SemcoreError())
+    (made / "system.json").write_text(json.dumps(asdict(COST)))
+    found = [Answered(f"{system.name} {seed}", 1, 2, 0.5, True, 0.0)]
+    rows = {direction: [asdict(one) for one in found] for direction in DIRECTIONS}
+    (made / ANSWERS_LOG).write_text(json.dumps(rows))
+    return found
+
+
+def test_lines_of_a_table_are_compared_over_as_many_seeds(tmp_path: Path) -> None:
+    """And what is trained and answered needs no service."""
+    said: list[str] = []
+    budget = replace(BUDGET, runs=2)
+    corpus = photos("a boat", "a ship")
+
+    def run(recipes: Sequence[Recipe]) -> dict[str, list[dict[str, list[list[Answered]]]]]:
+        made = Reproduction(corpus, None, tmp_path, budget, no_service, said.append)  # type: ignore[arg-type]
+        outcomes = made.run(recipes)
+        assert {one.cost for found in outcomes.values() for one in found} <= {COST}
+        return {name: [dict(one.answers) for one in found] for name, found in outcomes.items()}
+
+    run([])  # which takes the folder
+    towers, re_ranked = (
+        [answered(tmp_path, seed, system) for seed in (0, 1)] for system in (TWO_TOWERS, RE_RANKED)
+    )
+    for seed in (0, 1):
+        answered(tmp_path, seed, SEMCORE)
+    first = Line("two towers", TWO_TOWERS, View(verified=False))
+    second = Line("two towers, re-ranked", RE_RANKED)
+    often = Recipe("often", "Often", [first], repeated=True)
+    once = Recipe("once", "Once", [first, second])
+    found = run([often, once])
+    assert found == {
+        "often": [dict.fromkeys(DIRECTIONS, towers)],
+        "once": [dict.fromkeys(DIRECTIONS, one[:1]) for one in (towers, re_ranked)],
+    }
+    assert said == ["two-towers, seed 0", "two-towers, seed 1", "re-ranked, seed 0"]
+    changed = replace(once, lines=[Line("towers", replace(TWO_TOWERS, train={"samples": 1}))])
+    with pytest.raises(SemcoreError, match="another version of its recipe had it; delete it"):
+        run([changed])

@@ -1,51 +1,109 @@
 """A journal's file is written whole, by one process, and nobody sees half of it."""
 
-from collections.abc import Iterator
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event
 
 import pytest
-from changes import addition
 
 from semcore.clock import Clock
 from semcore.errors import JournalError
-from semcore.journal.change import Change
-from semcore.journal.journal import Journal
+from semcore.journal.journal_file import JournalFile
+
+FACTS = "SELECT name, value FROM facts WHERE name <> 'name' ORDER BY name"
+
+
+def test_a_folder_is_made_with_the_first_write(tmp_path: Path) -> None:
+    file = JournalFile(tmp_path / "a" / "journal")
+    assert (file.read(FACTS), file.fact("name"), file.is_locked) == ([], "", False)
+    assert list(tmp_path.iterdir()) == []
+    with file.writing():
+        file.set_fact("epoch", "one")
+        file.set_fact("read", Clock(journals={"a": 1}))
+    with file.writing():
+        file.set_fact("epoch", "two")
+    assert file.is_locked
+    again = JournalFile(tmp_path / "a" / "journal")
+    for one in (file, again):
+        assert Clock.model_validate_json(one.fact("read")) == Clock(journals={"a": 1})
+        assert (one.fact("epoch"), one.fact("none")) == ("two", "")
+        assert len(one.fact("name")) == 8
+    assert not again.is_locked
+    again.close()
+    file.close()
+    assert (file.is_locked, file.read(FACTS)) == (False, [])
+
+
+def test_one_process_writes_and_others_read(tmp_path: Path) -> None:
+    first, second = JournalFile(tmp_path), JournalFile(tmp_path)
+    with first.writing():
+        first.set_fact("epoch", "one")
+    opened = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(JournalError, match="give each its own SEMCORE_JOURNAL"), second.writing():
+        second.set_fact("epoch", "two")
+    assert not second.is_locked
+    assert len(list(Path("/proc/self/fd").iterdir())) == opened
+    reader = JournalFile(tmp_path)
+    assert reader.fact("epoch") == "one"
+    reader.close()
+    first.close()
+    with second.writing():
+        second.set_fact("epoch", "two")
+    assert second.fact("epoch") == "two"
+    second.close()
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), sqlite3.Error("odd"), KeyError("ours")])
+def test_a_block_that_fails_writes_nothing(tmp_path: Path, error: Exception) -> None:
+    file = JournalFile(tmp_path)
+    with file.writing():
+        file.set_fact("epoch", "one")
+    with pytest.raises((JournalError, KeyError)) as raised, file.writing():
+        file.set_fact("epoch", "two")
+        file.set_fact("floor", "two")
+        raise error
+    if not isinstance(error, KeyError):
+        assert f"the journal {tmp_path} cannot be written: {error}" in str(raised.value)
+    assert file.read(FACTS) == [("epoch", "one")]
+    with file.writing():
+        file.set_fact("floor", "three")
+    assert file.read(FACTS) == [("epoch", "one"), ("floor", "three")]
+    file.close()
+
+
+def test_what_is_half_written_is_seen_by_no_other_thread(tmp_path: Path) -> None:
+    file = JournalFile(tmp_path)
+    with file.writing():
+        file.set_fact("epoch", "one")
+    half, going_on = Event(), Event()
+
+    def write() -> None:
+        with file.writing():
+            file.set_fact("epoch", "two")
+            half.set()
+            going_on.wait(30)
+            raise OSError("disk full")
+
+    with ThreadPoolExecutor(2) as threads:
+        writing = threads.submit(write)
+        assert half.wait(30)
+        reading = threads.submit(file.fact, "epoch")
+        wait([reading], timeout=0.5)  # it cannot end yet, unless it sees what is half written
+        going_on.set()
+        with pytest.raises(JournalError, match="cannot be written"):
+            writing.result()
+        assert reading.result() == "one"
+    file.close()
 
 
 def test_refuses_what_is_no_journal(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").write_bytes(b"no database, surely" * 100)
-    with pytest.raises(JournalError, match="cannot be read"):
-        Journal(tmp_path)
-
-
-class _Breaking(list[Change]):
-    """Changes of which the last cannot be read, once somebody else has had his time."""
-
-    def __init__(self, *changes: Change) -> None:
-        super().__init__(changes)
-        self.half, self.going_on = Event(), Event()
-
-    def __iter__(self) -> Iterator[Change]:
-        yield from super().__iter__()
-        self.half.set()
-        self.going_on.wait(30)
-        raise OSError("disk full")
-
-
-def test_what_is_half_written_is_seen_by_no_other_thread(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal")
-    journal.append([addition("a")])
-    breaking = _Breaking(addition("b"))
-    with ThreadPoolExecutor(2) as threads:
-        writing = threads.submit(journal.append, breaking)
-        assert breaking.half.wait(30)
-        reading = threads.submit(journal.untold, 10)
-        wait([reading], timeout=0.5)  # it cannot end yet, unless it sees what is half written
-        breaking.going_on.set()
-        with pytest.raises(JournalError, match="cannot be written"):
-            writing.result()
-        assert reading.result() == [(1, addition("a"))]
-    assert journal.changes(Clock()) == [addition("a")]
-    journal.close()
+    with pytest.raises(JournalError, match=f"the journal {tmp_path} cannot be read"):
+        JournalFile(tmp_path)
+    (tmp_path / "taken").write_text("a file")
+    with (
+        pytest.raises(JournalError, match="cannot be written"),
+        JournalFile(tmp_path / "taken").writing(),
+    ):
+        pass
