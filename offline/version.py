@@ -9,13 +9,13 @@ from pathlib import Path
 
 def commit() -> str:
     """The commit of the checkout that runs, or the version of the package."""
-    here = Path(__file__).parent
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    file = Path(__file__)
     try:
-        found = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
+        # A package may lie in an environment within another project's checkout.
+        _git(file.parent, "ls-files", "--error-unmatch", file.name)
+        return f"commit {_git(file.parent, 'describe', '--always', '--dirty', '--abbrev=12')}"
     except (OSError, subprocess.CalledProcessError):
         return f"semcore {package_version('semcore')}"
-    return f"commit {found.stdout.strip()}"
 
 
 def package_version(package: str) -> str:
@@ -26,3 +26,9 @@ def package_version(package: str) -> str:
         except PackageNotFoundError:
             continue
     return "absent"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

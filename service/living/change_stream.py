@@ -175,7 +175,8 @@ class ChangeStream:
     ) -> Batch:
         """The entries after a position; waits for the first one at most ``wait`` milliseconds.
 
-        Raises :class:`EpochEndedError` also where the entry at the position is gone.
+        Raises :class:`EpochEndedError` also where the entry at the position is gone, or before all
+        of them where any was cut off.
         """
         cursor = entry_of(after)
         found: Any = await self._redis.xread({_STREAM: cursor}, count=most, block=wait)
@@ -183,8 +184,11 @@ class ChangeStream:
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.get(_EPOCH)
             pipeline.xrange(_STREAM, min=cursor, max=cursor, count=1)
-            current, there = await pipeline.execute()
-        if _epoch(current) != epoch or (cursor != "0-0" and not there):
+            pipeline.hget(_TOLD, _ENTRIES)
+            pipeline.xlen(_STREAM)
+            current, there, added, length = await pipeline.execute()
+        follows = length >= int(added or 0) if cursor == "0-0" else bool(there)
+        if _epoch(current) != epoch or not follows:
             raise EpochEndedError
         return _batch(epoch, after, found[0][1] if found else [])
 

@@ -118,6 +118,30 @@ async def test_what_came_before_a_stream_a_new_replica_cannot_give_to_a_bundle(
                 await three.check_ready()
 
 
+async def test_who_has_read_nothing_yet_notices_that_the_first_changes_are_gone(
+    bundle: Path, tmp_path: Path, redis_url: str
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    async with (
+        replica(bundle, tmp_path / "one", redis_url) as one,
+        replica(bundle, tmp_path / "two", redis_url) as two,
+    ):
+        assert two.replicas is not None
+        await two.replicas.stop()  # it has joined the stream before anything was told
+        await one.writer.add([a_text("first"), a_text("second")])
+        await in_step(one)
+        client.xtrim(STREAM, maxlen=1, approximate=False)
+        two.replicas.start()
+        replication = two.replicas.replication
+
+        async def is_lost() -> bool:
+            return bool(replication.lost)
+
+        await until(is_lost)
+        assert not await holds(two, "first")
+    client.close()
+
+
 async def test_what_newer_bundles_hold_is_told_where_an_older_one_begins(
     few: Path, bundle: Path, tmp_path: Path, redis_url: str
 ) -> None:

@@ -76,7 +76,8 @@ def test_more_bars_make_a_higher_chart(tmp_path: Path) -> None:
     for count in (2, 12):
         bars = [(f"system {number}", _estimate(50)) for number in range(count)]
         draw_recall(bars, "R@1", tmp_path / "a.png")
-        heights.append(Image.open(tmp_path / "a.png").height)
+        with Image.open(tmp_path / "a.png") as image:
+            heights.append(image.height)
     assert heights[1] > 2 * heights[0]
 
 
