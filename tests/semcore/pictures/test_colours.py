@@ -88,6 +88,13 @@ def pixels(*samples: int) -> Samples:
     return np.full((6, 8, len(samples)), samples, dtype=np.int64)
 
 
+def test_alpha_that_samples_were_multiplied_with_is_divided_out() -> None:
+    for mode, samples in (("La", (50, 128)), ("RGBa", (50, 50, 50, 128))):
+        part = Image.new(mode, (4, 4), samples)
+        painted = plain(part)(part)
+        assert (painted.mode, painted.getpixel((0, 0))) == ("RGBA", (99, 99, 99, 128))
+
+
 def test_white_is_zero_where_a_tiff_says_so() -> None:
     assert shown(tiff(pixels(65_535), 1, 16)) == (255, 255, 255, 255)
     assert shown(tiff(pixels(65_535), 0, 16)) == (0, 0, 0, 255)
