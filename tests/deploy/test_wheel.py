@@ -12,7 +12,7 @@ BUILD = "import sys; from setuptools.build_meta import build_wheel; print(build_
 
 
 def test_the_wheel_has_all_files_of_the_packages(tmp_path: Path) -> None:
-    source, deep = tmp_path / "source", "service/pages/deeper/page.html"
+    source, deep = tmp_path / "source", "service/http/pages/deeper/page.html"
     unwanted = shutil.ignore_patterns("__pycache__")
     for package in PACKAGES:
         shutil.copytree(ROOT / package, source / package, ignore=unwanted)
