@@ -2,7 +2,7 @@
 
 An *epoch* is the life of one stream. Where Redis has lost entries that were read already (it came
 back empty, or from an older dump), a replica begins the next epoch with an empty stream, and all of
-them tell once more what bundles do not hold, each change with its place in the order of before.
+them tell once more what its bundle lacks, each change with its place in the order of before.
 """
 
 from __future__ import annotations
