@@ -10,12 +10,14 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from transformers import ProcessorMixin
 
 from offline.progress import progress
 from semcore.model.eyesight import FROZEN, side_of
 from semcore.model.frozen_vision import CHANNELS, TOKENS, FrozenVision, has_frozen_vision
+from semcore.model.vision_side import VisionSide
 from semcore.pictures.picture import open_picture
 
 _CACHE_PIXELS = 96 * 96
@@ -101,9 +103,26 @@ def write_features(paths: Sequence[Path], folder: Path) -> None:
     (folder / _PATHS).write_text(json.dumps([str(path) for path in paths]))
 
 
-def see_pictures(paths: Sequence[Path]) -> Iterator[Tensor]:
-    """What the frozen encoder sees, a chunk of pictures at a time, in order: float32
-    [pictures of the chunk, tokens, channels]."""
-    encoder = FrozenVision()
+def see_pictures(
+    paths: Sequence[Path], vision: VisionSide | None = None, side: int = FROZEN
+) -> Iterator[Tensor]:
+    """What the vision side of a model sees, a chunk of pictures at a time, in order: float32
+    [pictures of the chunk, tokens, channels].
+
+    Args:
+        vision: of the model; the frozen encoder if left out.
+        side: what it needs of a picture's shorter side, in pixels.
+    """
+    vision = vision or FrozenVision()
+    for pictures in opened_pictures(paths, side):
+        yield vision(pictures)
+
+
+def opened_pictures(paths: Sequence[Path], side: int) -> Iterator[list[Image.Image]]:
+    """Pictures, made as small as what sees them allows, a chunk at a time, in order.
+
+    Args:
+        side: what is needed of the shorter side, in pixels.
+    """
     for start in progress(range(0, len(paths), _CHUNK), "looking at pictures"):
-        yield encoder([open_picture(path, FROZEN) for path in paths[start : start + _CHUNK]])
+        yield [open_picture(path, side) for path in paths[start : start + _CHUNK]]

@@ -34,12 +34,29 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 @pytest.fixture(scope="session")
 def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ``bundle`` (all splits can be found) and ``model``."""
+    """A folder with ``model`` and ``bundle``, which has no guide and shows all splits."""
     folder = tmp_path_factory.mktemp("trained")
-    build_bundle(corpus, folder / "bundle", BuildSettings(clusters=8))
-    train_model(folder / "bundle", "tiny", folder / "model", MOMENT, report=lambda _: None)
+    with_guide = folder / "guided"
+    build_bundle(corpus, with_guide, BuildSettings(clusters=8))
+    train_model(with_guide, "tiny", folder / "model", MOMENT, report=lambda _: None)
+    bind_bundle(with_guide, folder / "model")
+    build_bundle(corpus, folder / "bundle", BuildSettings(clusters=8), guide=None)
     bind_bundle(folder / "bundle", folder / "model")
     return folder
+
+
+@pytest.fixture(scope="session")
+def guided(trained: Path) -> Path:
+    """The same bundle with a guide, whose vectors have the looks of pictures, too."""
+    return trained / "guided"
+
+
+@pytest.fixture(scope="session")
+def untrained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that has no model yet."""
+    path = tmp_path_factory.mktemp("untrained") / "bundle"
+    build_bundle(corpus, path, BuildSettings(clusters=8))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
 from offline.image_inputs import see_pictures
 from semcore.bundle.bundle import (
     CALIBRATION,
     ITEMS,
     MANIFEST,
+    GuideRecord,
     Manifest,
     ModelRecord,
     check_bundle,
@@ -20,13 +27,28 @@ from semcore.bundle.bundle import (
 from semcore.bundle.canary import CANARY, choose_canary, write_canary
 from semcore.bundle.item import ItemStore
 from semcore.bundle.picture_table import PICTURE_FILES, write_picture_table
+from semcore.guide.guide import open_guide
+from semcore.guide.projection import Projection
+from semcore.guide.vectors import (
+    CAPTIONS,
+    VECTORS,
+    caption_table,
+    combined,
+    quantised,
+    unit,
+)
+from semcore.identifiers.encoder import Vectors
 from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer, trie_walk
 from semcore.kind import KINDS
+from semcore.model.eyesight import side_seen
 from semcore.model.fingerprint import model_sample, note_fingerprint
 from semcore.model.frozen_vision import has_frozen_vision
 from semcore.model.picture_embedder import PictureEmbedder
+from semcore.model.vision_side import open_vision_side
 from semcore.trie.trie import Trie
 from semcore.trie.walk import file_names
+
+_CHUNK = 65_536  # vectors
 
 
 def bind_bundle(bundle: Path, model: Path, like: Path | None = None) -> Manifest:
@@ -46,18 +68,38 @@ def bind_bundle(bundle: Path, model: Path, like: Path | None = None) -> Manifest
     )
     walks = {name for kind in KINDS for name in file_names(kind)}
     of_a_model = walks | {MANIFEST, CALIBRATION, CANARY, *PICTURE_FILES}
-    with staged(bundle, manifest.model_copy(update={"model": record})) as stage:
+    guide = bound_guide(manifest.guide, model)
+    bound = manifest.model_copy(update={"model": record, "guide": guide})
+    with staged(bundle, bound) as stage:
         for file in bundle.iterdir():
             if file.name not in of_a_model:
                 shutil.copy2(file, stage / file.name)
         if like is not None and (like / CALIBRATION).exists():
             shutil.copy2(like / CALIBRATION, stage / CALIBRATION)
-        write_model_files(stage, manifest, model)
+        write_model_files(stage, bound, model, vectors=True)
     return read_manifest(bundle)
 
 
-def write_model_files(stage: Path, manifest: Manifest, model: Path) -> None:
+def bound_guide(record: GuideRecord | None, model: Path) -> GuideRecord | None:
+    """The guide of a bundle that a model is bound to: if it reads texts only, that model's
+    projection belongs to it."""
+    if record is None:
+        return None
+    guide = open_guide(record.encoder, model, record.picture_weight)
+    return GuideRecord(
+        encoder=record.encoder,
+        fingerprint=guide.fingerprint,
+        picture_weight=guide.picture_weight,
+    )
+
+
+def write_model_files(
+    stage: Path, manifest: Manifest, model: Path, *, vectors: bool = False
+) -> None:
     """What a bundle needs for a model, beside the items and tries that are in ``stage`` already.
+
+    Args:
+        vectors: put what the model sees of pictures into the guide's vectors, too.
 
     Raises :class:`ModelError` if the model is missing or lacks the tokens of the clusters.
     """
@@ -69,20 +111,67 @@ def write_model_files(stage: Path, manifest: Manifest, model: Path) -> None:
         if len(trie):
             trie_walk(trie, spelling, store.identifiers(kind)).save(stage / kind)
     write_canary(stage, choose_canary(store, gallery, manifest.settings.seed))
-    if has_frozen_vision(model):
-        _write_pictures(stage, store, manifest, model)
+    projection = Projection.load(model) if vectors and manifest.guide else None
+    if projection is not None or has_frozen_vision(model):
+        _see(stage, store, manifest, model, projection)
+    elif vectors and manifest.guide:
+        _forget_looks(stage)
     store.close()
 
 
-def _write_pictures(stage: Path, store: ItemStore, manifest: Manifest, model: Path) -> None:
-    """The visual tokens of all pictures that can be found."""
+def _see(
+    stage: Path, store: ItemStore, manifest: Manifest, model: Path, projection: Projection | None
+) -> None:
+    """Look at all pictures that can be found, once: for the visual tokens of a model that sees by
+    the frozen encoder, and for the guide's vectors."""
     splits = manifest.settings.gallery
-    images = [item for split in splits for item in store.of_split(split, "image")]
-    images.sort(key=lambda item: item.id.encode())
-    embedder = PictureEmbedder(model)
-    seen = see_pictures([manifest.corpus.image_path(item) for item in images])
-    chunks = (embedder.project(features) for features in seen)
-    write_picture_table(stage, [item.id for item in images], chunks)
+    numbers = {
+        item.id: (number, item)
+        for split in splits
+        for number, item in zip(
+            store.numbers(split, "image"), store.of_split(split, "image"), strict=True
+        )
+    }
+    images = [numbers[item_id] for item_id in sorted(numbers, key=str.encode)]
+    looks: list[Vectors] = []
+
+    def seen() -> Iterator[Tensor]:
+        paths = [manifest.corpus.image_path(item) for _, item in images]
+        for features in see_pictures(paths, open_vision_side(model), side_seen(model)):
+            if projection is not None:
+                looks.append(projection(features).numpy())
+            yield features
+
+    if has_frozen_vision(model):
+        embedder = PictureEmbedder(model)
+        chunks = (embedder.project(features) for features in seen())
+        write_picture_table(stage, [item.id for _, item in images], chunks)
+    else:
+        deque(seen(), maxlen=0)
+    if projection is not None and looks:
+        places = np.array([number for number, _ in images])
+        _project(stage, places, np.concatenate(looks), projection)
+
+
+def _project(
+    stage: Path, places: NDArray[np.int64], looks: Vectors, projection: Projection
+) -> None:
+    """``places``: the numbers of the pictures that ``looks`` are of."""
+    captions = np.array(caption_table(stage).rows)
+    whole = np.empty_like(captions)
+    for start in range(0, len(captions), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        whole[rows] = quantised(projection.of_texts(unit(captions[rows])))
+    told = projection.of_texts(unit(captions[places]))
+    whole[places] = quantised(combined(told, looks, projection.picture_weight))
+    np.save(stage / CAPTIONS, captions, allow_pickle=False)
+    np.save(stage / VECTORS, whole, allow_pickle=False)
+
+
+def _forget_looks(stage: Path) -> None:
+    """A model without a projection knows the captions only, whichever model came before."""
+    np.save(stage / VECTORS, np.array(caption_table(stage).rows), allow_pickle=False)
+    (stage / CAPTIONS).unlink(missing_ok=True)
 
 
 def bound_model(bundle: Path) -> Path | None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 
+from offline.bundle.build_report import build_report
 from offline.corpus.reader import SPLITS, Corpus, Picture, held_out_rule, text_id
+from offline.guide.item_vectors import encoded_items
 from offline.identifiers.clusters import cluster_words, fit_clusters
 from offline.identifiers.schemes import SCHEMES, SID, Material, Scheme, Whole
 from offline.workers import Here, SpreadEncoder, SpreadRanking, Workers
@@ -45,8 +46,6 @@ from semcore.identifiers.keywords import (
 from semcore.kind import KINDS
 from semcore.trie.trie import Trie
 
-_WORST_COLLISIONS = 20
-
 
 @dataclass(frozen=True, slots=True)
 class BuildSettings:
@@ -74,6 +73,10 @@ class BuildSettings:
     text_order: Order = "commonest"
 
 
+SAME = ""
+"""As a guide: the sentence encoder that the identifiers are made with."""
+
+
 def build_bundle(
     corpus: Corpus,
     out: Path,
@@ -81,6 +84,7 @@ def build_bundle(
     like: Path | None = None,
     encoder: Encoder | None = None,
     workers: Workers | None = None,
+    guide: str | None = SAME,
 ) -> Manifest:
     """Give every item an identifier and write the bundle ``out``; it has no model yet.
 
@@ -88,6 +92,8 @@ def build_bundle(
         like: a bundle whose clusters are used again, so that its model fits this bundle too.
         encoder: in place of one loaded for this job.
         workers: who make vectors and keywords, in place of this process.
+        guide: path or hub name of the dual encoder whose vectors the items have, or
+            :data:`SAME`; None: they have none. A bundle that is like another one has its guide.
 
     Raises:
         CorpusError: a picture has no caption, none has a word, or there is no such split or scheme.
@@ -99,6 +105,8 @@ def build_bundle(
     if like is not None:
         older = read_manifest(like).settings
         settings = BuildSettings(**{**older.model_dump(), "gallery": settings.gallery})
+        record = read_manifest(like).guide
+        guide = None if record is None else record.encoder
     check_place(out)
     scheme = SCHEMES.get(settings.scheme)
     if scheme is None:
@@ -144,7 +152,20 @@ def build_bundle(
     clustered = _Clustered(vectors, learned, assignment, clusters)
     keywords = _Keywords(encoder, documents, clustered, vectorizer, settings.keywords, rank)
     items = _folded(_identified(entries, documents, clustered, keywords, scheme, settings, corpus))
-    # 4. Bundle.
+    # 4. Vectors of the guide.
+    items.sort(key=lambda item: item.id)
+    guided = None
+    if guide is not None:
+        rows = {entry.item.id: row for row, entry in enumerate(entries) if not entry.is_view}
+        own = [rows[item.id] for item in items]
+        if guide in (SAME, settings.encoder):
+            seer, sayings = encoder, vectors
+        else:
+            seer = Encoder(guide)
+            told = seer.encode([caption for entry in entries for caption in entry.sources])
+            sayings = mean_vectors(told, [len(entry.sources) for entry in entries])
+        guided = encoded_items(seer, items, sayings[own], corpus.image_root)
+    # 5. Bundle.
     manifest = Manifest(
         corpus=CorpusRecord(
             name=corpus.name,
@@ -157,13 +178,22 @@ def build_bundle(
             **{**asdict(settings), "clusters": len(clusters.centroids), "gallery": tuple(gallery)}
         ),
         counts=count_items(items, gallery),
+        guide=None if guided is None else guided.record,
     )
     with staged(out, manifest) as stage:
         write_item_files(stage, items, gallery)
+        if guided is not None:
+            guided.save(stage)
         clusters.save(stage)
         (stage / TOKENS).write_text(json.dumps(_new_tokens(items, clusters.words)))
-        (stage / REPORT).write_text(json.dumps(_report(corpus, items, gallery), indent=2))
+        (stage / REPORT).write_text(json.dumps(build_report(corpus, items, gallery), indent=2))
     return manifest
+
+
+def usual_clusters(pictures: int) -> int:
+    """The power of two that is nearest to the root of the number of pictures, by its logarithm; at
+    most the 128 of the paper."""
+    return min(128, 1 << round(math.log2(max(1, pictures)) / 2))
 
 
 def write_item_files(stage: Path, items: Sequence[Item], gallery: Sequence[str]) -> None:
@@ -309,28 +339,3 @@ def _new_tokens(items: Sequence[Item], said: Sequence[Sequence[str]]) -> dict[st
     if not clusters.keys() & set(codes):
         return dict.fromkeys(codes, ())
     return {**clusters, **{code: () for code in codes if code not in clusters}}
-
-
-def _report(corpus: Corpus, items: Sequence[Item], gallery: Sequence[str]) -> dict[str, Any]:
-    bad_rows = [asdict(row) for row in corpus.bad_rows]
-    long_rows = [asdict(row) for row in corpus.long_rows]
-    return {
-        "bad_rows": bad_rows,
-        "long_rows": long_rows,
-        "passed_over": corpus.passed_over,
-        "collisions": collisions(items, gallery),
-    }
-
-
-def collisions(items: Sequence[Item], gallery: Sequence[str]) -> dict[str, Any]:
-    """For each kind the share of gallery items that share their identifier, and the worst."""
-    found: dict[str, Any] = {}
-    for kind in KINDS:
-        shown = Counter(i.identifier for i in items if i.kind == kind and i.split in gallery)
-        sharing = sum(count for count in shown.values() if count > 1)
-        found[kind] = {
-            "rate": sharing / max(1, shown.total()),
-            "items": sharing,
-            "worst": [pair for pair in shown.most_common(_WORST_COLLISIONS) if pair[1] > 1],
-        }
-    return found

@@ -6,12 +6,17 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from offline.bundle.binding import write_model_files
-from offline.bundle.build import collisions, count_items, write_item_files
+from offline.bundle.build import count_items, write_item_files
+from offline.bundle.build_report import collisions
 from semcore.bundle.bundle import (
     CALIBRATION,
     CLUSTER_FILES,
@@ -19,19 +24,25 @@ from semcore.bundle.bundle import (
     ITEMS,
     REPORT,
     TOKENS,
+    GuideRecord,
     Manifest,
     check_bundle,
     read_manifest,
     staged,
 )
 from semcore.bundle.item import ADDED, Item, ItemStore
-from semcore.errors import BundleError, JournalError, SemcoreError
+from semcore.errors import JournalError, PictureError, SemcoreError
+from semcore.guide.guide import Guide, open_guide
+from semcore.guide.item_vector import item_vector
+from semcore.guide.vectors import CAPTIONS, VECTORS, Quantised, VectorTable
 from semcore.identifiers.naming import Namer
 from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
 from semcore.journal.change import Entry
 from semcore.journal.journal import Journal
 from semcore.journal.picture_folder import PictureFolder
+from semcore.model.eyesight import LARGEST, side_seen
 from semcore.model.fingerprint import check_model
+from semcore.pictures.picture import open_picture
 
 _KEPT = (*CLUSTER_FILES, TOKENS, CALIBRATION)
 
@@ -49,16 +60,16 @@ def compact_bundle(
         pictures: the folder of the pictures of added items, if not the one that the journal names.
 
     Raises:
-        BundleError: the bundle is missing, damaged or not trained, or lacks changes that the
-            journal does not have either.
+        BundleError: the bundle is missing or damaged, or lacks changes that the journal does not
+            have either.
         JournalError: there is no journal, or it cannot be read.
         ModelError: the model is missing, or another one lies in its place.
     """
     manifest = check_bundle(bundle)
-    if manifest.model is None:
-        raise BundleError(f"{bundle} has no model yet; run 'semcore train' on it")
-    model = manifest.model.folder(bundle)
-    check_model(model, bundle, manifest.model.fingerprint, manifest.model.sample)
+    model = None
+    if manifest.model is not None:
+        model = manifest.model.folder(bundle)
+        check_model(model, bundle, manifest.model.fingerprint, manifest.model.sample)
     changes = Journal(journal, pictures)
     try:
         if not changes.name:
@@ -93,11 +104,12 @@ def compact_bundle(
             "journal": None,
             "clock": clock,
             "set_aside": tuple(sorted(set_aside)),
-            "model": manifest.model.model_copy(
-                update={"path": os.path.relpath(model, out.resolve())}
-            ),
         }
     )
+    if manifest.model is not None and model is not None:
+        place = os.path.relpath(model, out.resolve())
+        moved = manifest.model.model_copy(update={"path": place})
+        compacted = compacted.model_copy(update={"model": moved})
     with staged(out, compacted) as stage:
         for name in _KEPT:
             if name in manifest.files:
@@ -107,12 +119,15 @@ def compact_bundle(
         report["set_aside"] = set_aside
         (stage / REPORT).write_text(json.dumps(report, indent=2))
         write_item_files(stage, items, gallery)
-        write_model_files(stage, compacted, model)
+        if compacted.guide is not None:
+            _carry_vectors(stage, bundle, compacted.guide, model, items, changed, folders)
+        if model is not None:
+            write_model_files(stage, compacted, model)
     return read_manifest(out)
 
 
 def _added(
-    bundle: Path, manifest: Manifest, model: Path, changed: Mapping[str, Entry | None]
+    bundle: Path, manifest: Manifest, model: Path | None, changed: Mapping[str, Entry | None]
 ) -> tuple[list[Item], dict[str, str]]:
     """The items of all entries, and by id why one cannot be put into the bundle."""
 
@@ -121,16 +136,66 @@ def _added(
         """Loaded for the first item that was named by other clusters."""
         return Namer(bundle, manifest.settings)
 
-    spelling = IdentifierTokenizer(load_tokenizer(model))
+    spelling = None if model is None else IdentifierTokenizer(load_tokenizer(model))
     added, set_aside = [], {}
     for entry in filter(None, changed.values()):
         try:
             item = entry.item_for(manifest.clusters, lambda *asked: namer().name(*asked))
-            spelling.check(item.identifier)
+            if spelling is not None:
+                spelling.check(item.identifier)
             added.append(item)
         except (SemcoreError, ValueError) as error:
             set_aside[entry.id] = str(error)
     return added, set_aside
+
+
+def _carry_vectors(
+    stage: Path,
+    bundle: Path,
+    record: GuideRecord,
+    model: Path | None,
+    items: Sequence[Item],
+    changed: Mapping[str, Entry | None],
+    folders: Sequence[Path],
+) -> None:
+    """The guide's vectors of all items: of those that stay as the bundle has them, of those that
+    came as the journal has them, or made anew where another guide made these."""
+    old = ItemStore(bundle / ITEMS, ())
+    numbers = {item.id: number for number, item in enumerate(old)}
+    old.close()
+
+    @cache
+    def guide() -> Guide:
+        """Loaded for the first item that another guide has made."""
+        return open_guide(record.encoder, model, record.picture_weight)
+
+    def whole(entry: Entry) -> Quantised:
+        return entry.vector_for(
+            record.fingerprint,
+            lambda one: item_vector(guide(), one.captions, _picture(one.image, folders, model)),
+        )
+
+    def told(entry: Entry) -> Quantised:
+        is_text = entry.kind == "text"
+        return whole(entry) if is_text else item_vector(guide(), entry.captions, None)
+
+    for name, of_entry in ((VECTORS, whole), (CAPTIONS, told)):
+        if not (bundle / name).exists():
+            continue
+        table = VectorTable(bundle, name).rows
+        rows = np.zeros((len(items), table.shape[1]), dtype=np.int8)
+        for place, item in enumerate(sorted(items, key=lambda item: item.id)):
+            entry = changed.get(item.id)
+            rows[place] = table[numbers[item.id]] if entry is None else of_entry(entry)
+        np.save(stage / name, rows, allow_pickle=False)
+
+
+def _picture(name: str, folders: Sequence[Path], model: Path | None) -> Image.Image | None:
+    side = LARGEST if model is None else side_seen(model)
+    for folder in folders if name else []:
+        with suppress(PictureError):
+            return open_picture(folder / name, side)
+    return None
 
 
 def _gather(items: Sequence[Item], folder: PictureFolder, others: Sequence[Path]) -> None:

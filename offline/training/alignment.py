@@ -21,7 +21,7 @@ from transformers import InternVLForConditionalGeneration, ProcessorMixin
 from offline.image_inputs import PictureReader
 from offline.model.attention_init import start_comparing
 from offline.progress import progress
-from offline.training.schedule import warm_cosine
+from offline.schedule import warm_cosine
 
 _BATCH = 32
 _SHARPNESS = 20.0

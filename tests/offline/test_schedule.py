@@ -2,7 +2,7 @@
 
 import pytest
 
-from offline.training.schedule import warm_cosine
+from offline.schedule import warm_cosine
 
 
 def test_rises_for_fifty_steps_and_falls_from_there_on() -> None:
