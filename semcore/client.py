@@ -31,6 +31,7 @@ class Options(TypedDict, total=False):
     top_k: int
     beam_width: int
     verify: Literal["auto", "always", "never"]
+    guide: Literal["auto", "none", "only"]
     timeout_ms: int
     cursor: str
     filter: Mapping[str, Any]
@@ -49,16 +50,18 @@ class FoundIdentifier(TypedDict):
 
 class FoundItem(TypedDict):
     """``logprob``, ``commonness``: of the identifier after the query and without it, in nats;
-    ``score``: what candidates are ordered by before verification; ``odds``: in nats, that it
-    matches; ``description``: by how much the picture makes the text likelier, in nats; ``image``:
-    path of the picture at the service."""
+    ``cosine``: between the guide's vectors of query and item; ``score``: what candidates are
+    ordered by before verification; ``odds``: in nats, that it matches; ``description``: by how
+    much the picture makes the text likelier, in nats; ``image``: path of the picture at the
+    service."""
 
     id: str
     rank: int
     beam_rank: int
     identifier: FoundIdentifier
-    logprob: float
+    logprob: float | None
     commonness: float | None
+    cosine: float | None
     score: float
     verification: float | None
     odds: float | None

@@ -16,9 +16,9 @@ from semcore.bundle.item import Item
 from semcore.errors import EngineError, SemcoreError
 from semcore.journal.journal import Journal
 from semcore.kind import Direction, Kind
-from semcore.model.eyesight import side_seen
 from service.cache.answer_cache import Cache, open_cache
 from service.cache.single_flight import SingleFlight
+from service.engine.no_engine import NoEngine
 from service.engine.protocol import Engine
 from service.engine.vllm_engine import VllmEngine
 from service.engine.watchdog import WatchedEngine
@@ -103,14 +103,14 @@ class Retrieval:
         """Load the model, warm it up, then be ready."""
         model = self.lifecycle.current.bundle.model
         try:
-            self._starting = asyncio.ensure_future(
-                asyncio.to_thread(self._start_engine, model, self.settings)
-            )
+            self._starting = asyncio.ensure_future(asyncio.to_thread(self._engine_of, model))
             engine = await asyncio.shield(self._starting)
             self._engine = WatchedEngine(engine, self.settings.stall_seconds, self._end)
             settings = self.settings
             decoder = Decoder(
-                side_seen(model), settings.max_image_pixels, settings.picture_cache_bytes
+                self.lifecycle.current.bundle.side,
+                settings.max_image_pixels,
+                settings.picture_cache_bytes,
             )
             admission = Admission(settings.concurrent_searches, settings.queued_searches)
             self._searcher = Searcher(self._engine, settings.verified, admission, decoder)
@@ -132,6 +132,10 @@ class Retrieval:
         if self.settings.watch_seconds:
             watch = watch_bundle(self.lifecycle, self.settings.watch_seconds)
             self._watch = asyncio.create_task(watch)
+
+    def _engine_of(self, model: Path | None) -> Engine:
+        """None is started for a bundle that was not trained."""
+        return NoEngine() if model is None else self._start_engine(model, self.settings)
 
     async def stop(self) -> None:
         metrics.READY.set(0)
@@ -189,7 +193,7 @@ class Retrieval:
         await self.check()
         index = self.lifecycle.current
         return await self._kept(
-            asked, asked.key(index.snapshot.version, index.bundle.model_fingerprint)
+            asked, asked.key(index.snapshot.version, *index.bundle.fingerprints)
         )
 
     async def search(
@@ -217,7 +221,7 @@ class Retrieval:
             search = partial(self._search, snapshot, asked, query)
             if not asked.is_common:
                 return await rendered_aside(await presence(search()))
-            key = asked.key(snapshot.version, index.bundle.model_fingerprint)
+            key = asked.key(snapshot.version, *index.bundle.fingerprints)
             kept = None if looked else await self._kept(asked, key)
             if kept is not None:
                 return kept

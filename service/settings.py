@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     verified: int = Field(
         default=10, ge=2, le=100, description="candidates that verification judges"
     )
+    guide: Literal["auto", "none", "only"] = Field(
+        default="auto",
+        description="what the guide's cosine is good for, unless a query says: evidence where the "
+        "index has a guide, nothing, or all there is",
+    )
     max_query_words: int = Field(default=256, ge=1, description="longest text query, in words")
     max_query_characters: int = Field(
         default=4_000, ge=1, description="longest text query, in characters"

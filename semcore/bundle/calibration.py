@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from semcore.bundle.bundle import CALIBRATION, check_bundle, read_manifest, staged
 from semcore.kind import Direction
+
+_GUIDED = "guided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,10 @@ class Calibration:
             pictures; where it is 0 that is not asked.
         commonness: weight of the identifier's log-probability without a query, which is subtracted
             from that after the query; where it is 0 the model is not asked for it.
-        margin: by how many nats the first candidate must lead for verification to be left out;
-            None as long as that has not been measured.
+        margin: by how much the score of the first candidate must lead for verification to be left
+            out; None as long as that has not been measured.
+        likelihood: weight of the log-probability, less its commonness, in the score.
+        cosine: weight of the guide's cosine in the score.
     """
 
     prior: float = 0.5
@@ -34,15 +39,27 @@ class Calibration:
     description: float = 0.0
     commonness: float = 0.0
     margin: float | None = None
+    likelihood: float = 1.0
+    cosine: float = 0.0
 
-    def score(self, logprob: float, commonness: float | None) -> float:
-        """What candidates are ranked by before they are verified.
+    def surplus(self, logprob: float, commonness: float | None) -> float:
+        """By how much a query makes an identifier likelier than it is anyhow, as far as that is
+        subtracted, in nats.
 
         Args:
             logprob: of the identifier after the query, in nats.
             commonness: that without a query; None where it is not known.
         """
         return logprob - self.commonness * (commonness or 0.0)
+
+    def score(self, surplus: float, cosine: float | None = None) -> float:
+        """What candidates are ranked by before they are verified.
+
+        Args:
+            surplus: see :meth:`surplus`.
+            cosine: between the guide's vectors of query and item; None where there are none.
+        """
+        return self.likelihood * surplus + self.cosine * (cosine or 0.0)
 
     def weighed(self, score: float, odds: float | None, description: float | None) -> float:
         """What verified candidates are ranked by.
@@ -58,7 +75,25 @@ class Calibration:
         )
 
 
-def write_calibration(bundle: Path, found: Mapping[Direction, Calibration]) -> None:
+GUIDED = Calibration(prior=1.0, evidence=0.5, likelihood=0.1, cosine=50.0)
+"""Where a guide's cosine is known and nothing was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrations:
+    """Of each direction, by the model alone and with the guide's cosine; the defaults where nothing
+    was measured."""
+
+    alone: Mapping[Direction, Calibration] = field(default_factory=dict)
+    guided: Mapping[Direction, Calibration] = field(default_factory=dict)
+
+    def of(self, direction: Direction, *, guided: bool = False) -> Calibration:
+        if guided:
+            return self.guided.get(direction, GUIDED)
+        return self.alone.get(direction, Calibration())
+
+
+def write_calibration(bundle: Path, found: Calibrations) -> None:
     """Replace the bundle by one that holds these.
 
     Raises :class:`semcore.errors.BundleError` if the bundle is missing or damaged.
@@ -67,13 +102,19 @@ def write_calibration(bundle: Path, found: Mapping[Direction, Calibration]) -> N
     with staged(bundle, manifest) as stage:
         for name in manifest.files:
             shutil.copy2(bundle / name, stage / name)
-        rows = {direction: asdict(one) for direction, one in found.items()}
+        rows: dict[str, Any] = {name: asdict(one) for name, one in found.alone.items()}
+        if found.guided:
+            rows[_GUIDED] = {name: asdict(one) for name, one in found.guided.items()}
         (stage / CALIBRATION).write_text(json.dumps(rows))
 
 
-def read_calibration(bundle: Path) -> dict[Direction, Calibration]:
-    """Of each direction; nothing for a bundle that was not calibrated."""
+def read_calibration(bundle: Path) -> Calibrations:
+    """Nothing for a bundle that was not calibrated."""
     if CALIBRATION not in read_manifest(bundle).files:
-        return {}
+        return Calibrations()
     rows = json.loads((bundle / CALIBRATION).read_text())
-    return {direction: Calibration(**one) for direction, one in rows.items()}
+    guided = rows.pop(_GUIDED, {})
+    return Calibrations(
+        {direction: Calibration(**one) for direction, one in rows.items()},
+        {direction: Calibration(**one) for direction, one in guided.items()},
+    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from semcore.bundle.filter import MetadataFields
@@ -25,6 +28,9 @@ class Entry(BaseModel):
         image: name of the picture's file in the folder of pictures; empty for a text.
         identifier: as text, made with the clusters of the bundle that served.
         clusters: fingerprint of these clusters.
+        vector: what the guide of the bundle that served made of it, int8 in base64; "" where there
+            was none.
+        guide: fingerprint of this guide.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +43,22 @@ class Entry(BaseModel):
     metadata: MetadataFields
     identifier: str
     clusters: str
+    vector: str = ""
+    guide: str = ""
+
+    def vector_for(
+        self, guide: str, encode: Callable[[Entry], NDArray[np.int8]]
+    ) -> NDArray[np.int8]:
+        """The guide's vector in an index, int8 [dimension], made anew where the guide is another
+        than it was.
+
+        Args:
+            guide: fingerprint of the index's guide.
+            encode: makes a vector by it.
+        """
+        if self.vector and self.guide == guide:
+            return np.frombuffer(base64.b64decode(self.vector), dtype=np.int8)
+        return encode(self)
 
     def item(self, identifier: str | None = None) -> Item:
         """The item, with another identifier where the clusters have become others."""

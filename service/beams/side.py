@@ -11,17 +11,22 @@ from service.beams.layer_files import LayerFiles, open_layers
 
 
 class Side:
-    """The identifiers of one kind of item, and the files by which the engine knows them."""
+    """The identifiers of one kind of item, and the files by which the engine knows them.
 
-    def __init__(self, layers: Layers, files: LayerFiles) -> None:
+    Attributes:
+        numbers: of the items, where they are few enough for an exact search by the guide.
+    """
+
+    def __init__(self, layers: Layers, files: LayerFiles, numbers: BitMap | None = None) -> None:
         self.layers = layers
         self.files = files
+        self.numbers = numbers
 
     @property
     def size(self) -> int:
         """Bytes of what belongs to it alone: of each layer the live edges, in memory and as a file,
         and the items."""
-        return sum(
+        return set_size(self.numbers) + sum(
             (0 if layer.live is None else 2 * layer.live.nbytes) + set_size(layer.listed)
             for layer in self.layers
         )

@@ -42,6 +42,7 @@ _EMBEDDED = 256  # pictures whose visual tokens are kept
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM knows
 _SAID = 64  # tokens of a text by which pictures are judged
 _CHARACTERS = 40  # of a token, more than most have
+_SHARE = 8  # of the batch, that one search may fill beside its beams
 _LONGEST = 300  # tokens of an identifier, more than any walk has
 
 
@@ -54,7 +55,9 @@ class VllmEngine:
         tokenizer: Any,
         embedder: PictureEmbedder | None = None,
         adapter: Path | None = None,
+        weighed: int = 64,
     ) -> None:
+        """``weighed``: sequences that are weighed at a time for one search."""
         from vllm import SamplingParams
         from vllm.lora.request import LoRARequest
         from vllm.sampling_params import RequestOutputKind
@@ -68,6 +71,7 @@ class VllmEngine:
         self._spelling = IdentifierTokenizer(tokenizer)
         self._adapter = None if adapter is None else LoRARequest(adapter.name, 1, str(adapter))
         self._embedder = embedder
+        self._weighed = weighed
         self._embedded: OrderedDict[str, Tensor] = OrderedDict()
 
     @classmethod
@@ -120,7 +124,7 @@ class VllmEngine:
             llm = AsyncLLM.from_engine_args(args)
         except (RuntimeError, TypeError, ValueError, OSError) as error:
             raise EngineError(f"vLLM cannot serve {model}: {error}") from error
-        return cls(llm, tokenizer, embedder, adapter)
+        return cls(llm, tokenizer, embedder, adapter, max(1, settings.max_batch // _SHARE))
 
     async def stop(self) -> None:
         self.llm.shutdown()
@@ -192,10 +196,15 @@ class VllmEngine:
         return [step[yes].logprob - step[no].logprob for (step,) in told]
 
     async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
-        # Step by step, since of tokens in a prompt the engine tells no probabilities.
-        told = await asyncio.gather(
-            *(self._chosen(prompt, [(token, token) for token in tokens]) for tokens in spelled)
-        )
+        # A few at a time: hundreds of one search would fill the batch that others' beams are in.
+        turns = asyncio.Semaphore(self._weighed)
+
+        async def weighed(tokens: Sequence[int]) -> Sequence[Any]:
+            async with turns:
+                # Step by step, since of tokens in a prompt the engine tells no probabilities.
+                return await self._chosen(prompt, [(token, token) for token in tokens])
+
+        told = await asyncio.gather(*map(weighed, spelled))
         return [
             sum(step[token].logprob for step, token in zip(steps, tokens, strict=True))
             for steps, tokens in zip(told, spelled, strict=True)

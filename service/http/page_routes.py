@@ -28,6 +28,11 @@ _HEADERS = {
     "Cache-Control": "no-cache",
 }
 
+_UNTRAINED = (
+    '<p class="notice" id="untrained">This index has no model yet: its guide alone ranks what is '
+    "found.</p>"
+)
+
 Report = Literal["results.json", "survival.png", "reliability.png"]
 
 router = APIRouter(tags=["report"], responses=ERRORS)
@@ -40,6 +45,7 @@ async def _page(page: Template, retrieval: Serving) -> Response:
         max_top_k=settings.max_top_k,
         beam_width=settings.beam_width,
         max_beam_width=settings.max_beam_width,
+        untrained=_UNTRAINED if retrieval.lifecycle.current.bundle.model is None else "",
     )
     return HTMLResponse(html, headers=_HEADERS)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from semcore.bundle.item import Item
 from semcore.clock import Clock, entry_of, short
 from semcore.errors import JournalError, SemcoreError
+from semcore.guide.vectors import Quantised
 from semcore.journal.change import Change, Entry
 from semcore.journal.journal import Journal
 from service.index.open_bundle import FILTER_BYTES, OpenBundle
@@ -87,7 +88,7 @@ class Index:
 
         Raises ``OSError`` if there is no room for the files of the walk.
         """
-        added = dict(self.snapshot.added)
+        added, vectors = dict(self.snapshot.added), dict(self.snapshot.vectors)
         numbers = {item.id: number for number, item in added.items()}
         set_aside = dict(self.set_aside)
         deleted: set[int] = set()
@@ -102,10 +103,13 @@ class Index:
             if change.entry is not None:
                 try:
                     added[following] = self._named(change.entry)
+                    if self.bundle.vectors is not None:
+                        vectors[following] = self._vector(change.entry)
                     following += 1
                 except (SemcoreError, ValueError) as error:
                     set_aside[change.id] = str(error)
-        snapshot = self.snapshot.changed(self.snapshot.version, deleted, added)
+        vectors = {number: vector for number, vector in vectors.items() if number in added}
+        snapshot = self.snapshot.changed(self.snapshot.version, deleted, added, vectors)
         return Following(snapshot, following, set_aside)
 
     def show(self, following: Following, journal: Journal) -> None:
@@ -122,8 +126,16 @@ class Index:
         item = entry.item_for(
             self.bundle.manifest.clusters, lambda *asked: self.bundle.namer.name(*asked)
         )
-        self.bundle.spelling.check(item.identifier)
+        if self.bundle.spelling is not None:
+            self.bundle.spelling.check(item.identifier)
         return item
+
+    def _vector(self, entry: Entry) -> Quantised:
+        """The guide's vector of an entry's item, int8 [dimension]."""
+        return entry.vector_for(
+            self.bundle.guide_fingerprint,
+            lambda one: self.bundle.encoded(one.captions, self.bundle.added_picture(one.image)),
+        )
 
     def _version(self, journal: Journal) -> str:
         """The same wherever the same items can be found by the same bundle: it names what the

@@ -6,11 +6,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
 from pyroaring import BitMap
 
 from semcore.bundle.bundle import ITEMS, MANIFEST, Manifest, check_bundle, read_manifest
@@ -19,17 +20,21 @@ from semcore.bundle.canary import read_canary
 from semcore.bundle.filter import Filter
 from semcore.bundle.item import ItemStore
 from semcore.bundle.picture_table import PICTURE_FILES, PictureTable
-from semcore.errors import BundleError
+from semcore.errors import BundleError, PictureError
+from semcore.guide.vectors import Quantised, VectorTable
 from semcore.identifiers.clusters import read_cluster_words
 from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
-from semcore.kind import KINDS
+from semcore.kind import KINDS, Kind
+from semcore.model.eyesight import LARGEST, side_seen
 from semcore.model.fingerprint import check_model
+from semcore.pictures.picture import open_picture
 from semcore.trie.walk import file_names, load_walk
 from service.beams.side import set_size
 from service.cache.byte_cache import ByteCache
 from service.index.filtered_sides import filter_key
 
 if TYPE_CHECKING:
+    from semcore.guide.guide import Guide
     from semcore.identifiers.naming import Namer
 
 FILTER_BYTES = 100_000_000
@@ -47,6 +52,9 @@ class OpenBundle:
         folder: where its files are linked.
         added_roots: folders of the pictures of items that were added.
         count: how many items it has.
+        model: folder of its model; None of a bundle that was not trained, which the guide alone
+            searches.
+        vectors: the guide's, of its items; None if it was built without.
         filter_bytes: of what filters leave, as far as that is kept.
     """
 
@@ -64,22 +72,25 @@ class OpenBundle:
             picture_folders: a journal's, looked into before the bundle's own.
 
         Raises:
-            BundleError: the bundle is missing, damaged or not trained, or there is no room.
+            BundleError: the bundle is missing or damaged, has neither model nor guide, or there is
+                no room.
             ModelError: its model is missing, or another one lies in its place.
         """
         self.path = path
         self.filter_bytes = filter_bytes
         self._passing: ByteCache[BitMap] = ByteCache(filter_bytes // 4)
+        self._galleries: dict[Kind, BitMap] = {}
         with _own_folder(path) as self._own:
             self.folder = Path(self._own.name)
             self.manifest = _linked(path, self.folder)
-            if self.manifest.model is None:
-                raise BundleError(f"{path} has no model yet; run 'semcore train' on it")
             self.version = self.manifest.version
-            record = self.manifest.model
-            self.model = model or record.folder(path)
-            check_model(self.model, path, record.fingerprint, record.sample)
-            self.model_fingerprint = record.fingerprint
+            self.model = self._model(model)
+            self.vectors = VectorTable(self.folder) if self.manifest.guide else None
+            if self.model is None and self.vectors is None:
+                raise BundleError(
+                    f"{path} has neither a model nor a guide; run 'semcore train' on it, or build "
+                    "it with a guide"
+                )
             self.calibration = read_calibration(self.folder)
             self.canary = read_canary(self.folder)
             self.image_root = image_root or Path(self.manifest.corpus.image_root)
@@ -95,9 +106,61 @@ class OpenBundle:
             self.store = ItemStore(self.folder / ITEMS, self.manifest.settings.gallery)
             self.count = len(self.store)
 
+    @property
+    def model_fingerprint(self) -> str:
+        """ "" of a bundle that was not trained."""
+        return self.manifest.model.fingerprint if self.manifest.model else ""
+
+    @property
+    def guide_fingerprint(self) -> str:
+        """ "" of a bundle without a guide."""
+        return self.manifest.guide.fingerprint if self.manifest.guide else ""
+
+    @property
+    def fingerprints(self) -> tuple[str, str]:
+        """Of the model and of the guide, which answers depend on."""
+        return self.model_fingerprint, self.guide_fingerprint
+
     @cached_property
-    def spelling(self) -> IdentifierTokenizer:
-        return IdentifierTokenizer(load_tokenizer(self.model))
+    def spelling(self) -> IdentifierTokenizer | None:
+        """None of a bundle that was not trained: whatever a text says, it can be an identifier."""
+        return None if self.model is None else IdentifierTokenizer(load_tokenizer(self.model))
+
+    @cached_property
+    def guide(self) -> Guide | None:
+        """Encodes queries and new items; None of a bundle without a guide.
+
+        Raises:
+            BundleError: another encoder lies where the bundle's was.
+            ModelError: the model's projection is damaged.
+        """
+        # It loads the encoder.
+        from semcore.guide.guide import open_guide
+
+        record = self.manifest.guide
+        if record is None:
+            return None
+        guide = open_guide(record.encoder, self.model, record.picture_weight)
+        if guide.fingerprint != record.fingerprint:
+            raise BundleError(
+                f"the vectors of {self.path} were made by another guide than "
+                f"{record.encoder or 'the one installed'} is now; install that one, or build the "
+                "bundle again"
+            )
+        return guide
+
+    def in_gallery(self, kind: Kind) -> BitMap:
+        """The numbers of the items of a kind that can be found; callers do not change them."""
+        if kind not in self._galleries:
+            splits = self.manifest.settings.gallery
+            found = (self.store.numbers(split, kind) for split in splits)
+            self._galleries[kind] = BitMap.union(*(BitMap(list(numbers)) for numbers in found))
+        return self._galleries[kind]
+
+    @cached_property
+    def side(self) -> int:
+        """What the shorter side of a picture needs for the model, in pixels."""
+        return LARGEST if self.model is None else side_seen(self.model)
 
     @cached_property
     def cluster_words(self) -> list[list[str]]:
@@ -108,9 +171,28 @@ class OpenBundle:
     def namer(self) -> Namer:
         """Names new items. Raises :class:`BundleError` if only the offline job can."""
         # It loads the encoder, which only added items need.
+        from semcore.guide.guide import loaded_encoder
         from semcore.identifiers.naming import Namer
 
-        return Namer(self.folder, self.manifest.settings)
+        settings = self.manifest.settings
+        return Namer(self.folder, settings, loaded_encoder(settings.encoder))
+
+    def encoded(self, captions: Sequence[str], picture: Image.Image | None) -> Quantised:
+        """The guide's vector of a new item (:func:`semcore.guide.item_vector.item_vector`).
+
+        Raises what :attr:`guide` does.
+        """
+        from semcore.guide.item_vector import item_vector
+
+        assert self.guide is not None
+        return item_vector(self.guide, captions, picture)
+
+    def added_picture(self, name: str) -> Image.Image | None:
+        """The picture of an item that was added; None if it has none, or it cannot be read."""
+        for root in self.added_roots if name else []:
+            with suppress(PictureError):
+                return open_picture(root / name, self.side)
+        return None
 
     def passing(self, wanted: Filter) -> BitMap:
         """The numbers of the items that pass a filter; callers do not change them."""
@@ -121,6 +203,15 @@ class OpenBundle:
         found = self.store.listed(wanted)
         self._passing.put(key, found, set_size(found) + len(key))
         return found
+
+    def _model(self, elsewhere: Path | None) -> Path | None:
+        """The folder of the model, which is the one that the bundle was made for."""
+        record = self.manifest.model
+        if record is None:
+            return None
+        model = elsewhere or record.folder(self.path)
+        check_model(model, self.path, record.fingerprint, record.sample)
+        return model
 
     def close(self) -> None:
         self.store.close()

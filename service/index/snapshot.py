@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 from weakref import finalize
 
 import numpy as np
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 from torch import Tensor
 
-from semcore.bundle.calibration import Calibration
+from semcore.bundle.calibration import Calibrations
 from semcore.bundle.filter import Filter
 from semcore.bundle.item import ADDED, Item
 from semcore.errors import BundleError
+from semcore.guide.vectors import Quantised
 from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.tokens import trie_walk
-from semcore.kind import KINDS, Direction, Kind
+from semcore.kind import KINDS, Kind
 from semcore.trie.branches import Gallery, Ordered
 from semcore.trie.layers import Layer, Layers, bury, live_edges
 from semcore.trie.trie import Trie
@@ -30,6 +32,11 @@ from service.beams.side import Side
 from service.index.filtered_sides import FilteredSides, filter_key
 from service.index.open_bundle import OpenBundle
 
+if TYPE_CHECKING:
+    from semcore.guide.guide import Guide
+
+EXACT_UP_TO = 100_000
+"""Items of a kind, up to which the guide has candidates of its own."""
 _numbers = count()  # in the names of files: no two sides share any, for they go with them
 
 
@@ -39,6 +46,7 @@ class Snapshot:
     Attributes:
         version: changes with whatever can be found.
         added: items of the journal, by number; the numbers follow those of the bundle.
+        vectors: the guide's, of these items: int8 [dimension] each.
         gone: of each kind, what could be found in the bundle at first and was deleted since.
     """
 
@@ -51,6 +59,7 @@ class Snapshot:
         live: Mapping[Kind, NDArray[np.bool_]],
         known: Mapping[Kind, Side | None] | None = None,
         gone: Mapping[Kind, Ordered] | None = None,
+        vectors: Mapping[int, Quantised] | None = None,
     ) -> None:
         """
         Args:
@@ -63,6 +72,7 @@ class Snapshot:
         self._number = next(_numbers)
         self.version = version
         self.added = added
+        self.vectors = vectors or {}
         self._listed = listed
         self._live = live
         self.gone = gone or {kind: Ordered() for kind in KINDS}
@@ -76,8 +86,34 @@ class Snapshot:
         )
 
     @property
-    def calibration(self) -> Mapping[Direction, Calibration]:
+    def calibration(self) -> Calibrations:
         return self._bundle.calibration
+
+    @property
+    def guide(self) -> Guide | None:
+        """Of the bundle. Raises what :attr:`service.index.open_bundle.OpenBundle.guide` does."""
+        return self._bundle.guide
+
+    @property
+    def has_guide(self) -> bool:
+        return self._bundle.vectors is not None
+
+    @property
+    def table(self) -> Quantised:
+        """The guide's vectors of the bundle's items, int8 [items, dimension], by number."""
+        assert self._bundle.vectors is not None
+        return self._bundle.vectors.rows
+
+    @property
+    def has_model(self) -> bool:
+        """Whether identifiers can be generated; else the guide alone finds items."""
+        return self._bundle.model is not None
+
+    def vectors_of(self, numbers: Sequence[int] | NDArray[np.int64]) -> Quantised:
+        """The guide's vectors of added items, int8 [len(numbers), dimension]; zeros of one that
+        has none."""
+        nothing = np.zeros(self.table.shape[1], dtype=np.int8)
+        return np.stack([self.vectors.get(int(number), nothing) for number in numbers])
 
     @property
     def deleted(self) -> int:
@@ -161,15 +197,23 @@ class Snapshot:
         pictures = self._bundle.pictures
         return None if pictures is None or item.id in self._numbers else pictures.get(item.id)
 
-    def changed(self, version: str, deleted: Iterable[int], added: Mapping[int, Item]) -> Snapshot:
+    def changed(
+        self,
+        version: str,
+        deleted: Iterable[int],
+        added: Mapping[int, Item],
+        vectors: Mapping[int, Quantised] | None = None,
+    ) -> Snapshot:
         """The snapshot that follows.
 
         Args:
             deleted: numbers of items of the bundle.
             added: all items of the journal, those of this snapshot that are left included.
+            vectors: of these items.
         """
         listed, live, lost = self._listed, dict(self._live), dict(self.gone)
         gone = [number for number in deleted if listed is None or number in listed]
+        changed: set[Kind] = set()
         if gone:
             listed = self._all if listed is None else listed.copy()
             listed -= BitMap(gone)
@@ -186,6 +230,8 @@ class Snapshot:
                 )
             for kind, items in own.items():
                 walk = self._bundle.walks.get(kind)
+                if items:
+                    changed.add(kind)
                 if items and walk is not None:
                     before = live.get(kind)
                     after = np.ones(len(walk.codes), bool) if before is None else before.copy()
@@ -194,10 +240,10 @@ class Snapshot:
         known = {
             kind: side
             for kind, side in self._sides.items()
-            if live.get(kind) is self._live.get(kind)
+            if kind not in changed
             and _of_kind(added, kind).keys() == _of_kind(self.added, kind).keys()
         }
-        return Snapshot(self._bundle, version, added, listed, live, known, lost)
+        return Snapshot(self._bundle, version, added, listed, live, known, lost, vectors)
 
     def _bury(
         self,
@@ -207,9 +253,11 @@ class Snapshot:
         items: Iterable[Item],
     ) -> None:
         layers = Layers([Layer(walk, None, listed)])
+        spelling = self._bundle.spelling
+        assert spelling is not None
         for item in items:
             for identifier in item.identifiers:
-                tokens = self._bundle.spelling.tokens(Identifier.parse(identifier))
+                tokens = spelling.tokens(Identifier.parse(identifier))
                 spelled = layers.follow(tokens)
                 if spelled is not None and not layers.items_of(spelled[1]):
                     bury(walk, live, tokens)
@@ -258,10 +306,11 @@ class Snapshot:
                 layers.append(Layer(walk, live, listed))
                 files.append((str(folder / kind), path))
             mine = _of_kind(added, kind)
-            if mine:
+            spelling = self._bundle.spelling
+            if mine and spelling is not None:
                 identifiers = [(item.identifier, number) for number, item in mine.items()]
                 trie = Trie.build(identifier for identifier, _ in identifiers)
-                more = trie_walk(trie, self._bundle.spelling, identifiers)
+                more = trie_walk(trie, spelling, identifiers)
                 written += [folder / name for name in file_names(stem.name)]
                 more.save(stem)
                 layers.append(Layer(more))
@@ -269,11 +318,23 @@ class Snapshot:
         except BaseException:
             _remove(written)
             raise
-        if not layers:
+        numbers = self._numbers_of(kind, listed, mine)
+        if not layers and (self.has_model or not numbers):
             return None
-        side = Side(Layers(layers), tuple(files))
+        side = Side(Layers(layers), tuple(files), numbers)
         finalize(side, _remove, written)
         return side
+
+    def _numbers_of(
+        self, kind: Kind, listed: BitMap | None, added: Mapping[int, Item]
+    ) -> BitMap | None:
+        """Of all items of a kind that can be found, where the guide looks at each of them."""
+        bundle = self._bundle
+        many = bundle.manifest.counts.get(f"{kind}s", 0) > EXACT_UP_TO
+        if bundle.vectors is None or (many and self.has_model):
+            return None
+        found = bundle.in_gallery(kind)
+        return (found if listed is None else found & listed) | BitMap(list(added))
 
 
 def _key(kind: Kind, wanted: Filter) -> str:

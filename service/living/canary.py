@@ -26,7 +26,7 @@ async def canary_recall(
 
     Raises :class:`semcore.errors.EngineError` if the engine fails.
     """
-    parameters = SearchParameters(TOP_K, beam_width, verify="never", constrained=True)
+    parameters = SearchParameters(TOP_K, beam_width, verify="never", constrained=True, guide="none")
 
     async def finds(query: CanaryQuery) -> bool | None:
         snapshot = index.snapshot

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable, Sequence
+
+from PIL import Image
 
 from semcore.clock import Position
 from semcore.errors import BundleError, JournalError
@@ -43,8 +46,11 @@ class Writer:
             raise InvalidQueryError("two of the items have the same id")
 
         def add(index: Index) -> list[Change]:
-            suffixes = [self._suffix(item) for item in items]
-            changes = [_addition(index, *one) for one in zip(items, suffixes, strict=True)]
+            changes, suffixes = [], []
+            for item in items:
+                suffix, picture = self._picture(index, item)
+                changes.append(_addition(index, item, suffix, picture))
+                suffixes.append(suffix)
             self._write(index, changes, list(zip(items, suffixes, strict=True)))
             return changes
 
@@ -130,19 +136,25 @@ class Writer:
             named = {change.id: change.entry.identifier for change in changes if change.entry}
             return ChangeAnswer(index_version=index.snapshot.version, identifiers=named)
 
-    def _suffix(self, item: NewItem) -> str:
-        """Of the file of an item's picture, which is read to the end; "" for a text."""
+    def _picture(self, index: Index, item: NewItem) -> tuple[str, Image.Image | None]:
+        """The suffix of the file of an item's picture, and the picture as models see it; "" and
+        None for a text."""
         if item.image is None:
-            return ""
-        read_upload(item.image, self._max_image_pixels)
-        return image_suffix(item.image)
+            return "", None
+        read = read_upload(item.image, self._max_image_pixels, index.bundle.side)
+        return image_suffix(item.image), read.image
 
 
-def _addition(index: Index, item: NewItem, suffix: str) -> Change:
+def _addition(index: Index, item: NewItem, suffix: str, picture: Image.Image | None) -> Change:
+    bundle = index.bundle
     try:
-        identifier = index.bundle.namer.name(item.kind, item.captions)
+        identifier = bundle.namer.name(item.kind, item.captions)
     except BundleError as error:
         raise InvalidQueryError(str(error)) from error
+    vector = ""
+    if bundle.vectors is not None:
+        made = bundle.encoded(item.captions, picture)
+        vector = base64.b64encode(made.tobytes()).decode()
     return Change(
         item.id,
         Entry(
@@ -153,6 +165,8 @@ def _addition(index: Index, item: NewItem, suffix: str) -> Change:
             image="" if item.image is None else PictureFolder.name(item.image, suffix),
             metadata=item.metadata,
             identifier=identifier.text,
-            clusters=index.bundle.manifest.clusters,
+            clusters=bundle.manifest.clusters,
+            vector=vector,
+            guide=bundle.guide_fingerprint,
         ),
     )

@@ -21,7 +21,14 @@ from service.engine.protocol import Picture
 from service.errors import InvalidQueryError, ReloadError
 from service.index.index import Index, IndexSlot
 from service.living.canary import canary_recall
-from service.schemas.admin import IndexReport, IndexStatus, LoadReport, ReloadAnswer, SetAside
+from service.schemas.admin import (
+    GuideReport,
+    IndexReport,
+    IndexStatus,
+    LoadReport,
+    ReloadAnswer,
+    SetAside,
+)
 from service.schemas.answer import SearchAnswer
 from service.search.searcher import Searcher, SearchParameters
 from service.settings import Settings
@@ -207,7 +214,9 @@ class Lifecycle:
         assert self._searcher is not None
         blank = Picture(Image.new("RGB", (64, 64)), "warm-up")
         width = self._settings.beam_width
-        parameters = SearchParameters(1, width, verify="always", constrained=True)
+        parameters = SearchParameters(
+            1, width, verify="always", constrained=True, guide=self._settings.guide
+        )
         searches: list[Awaitable[SearchAnswer]] = []
         for direction in DIRECTIONS:
             query = "warm up" if direction == "text-to-image" else blank
@@ -255,6 +264,7 @@ class Lifecycle:
             bundle_version=index.bundle.version,
             created=index.bundle.manifest.created,
             corpus=index.bundle.manifest.corpus.name,
+            guide=_guide_report(index),
             counts=index.bundle.manifest.counts,
             added=len(index.snapshot.added),
             deleted=index.snapshot.deleted,
@@ -281,6 +291,18 @@ class Lifecycle:
         metrics.INDEX.labels(self.current.bundle.version).set(1)
         for direction, recall in self._recall.get(self.current.bundle.version, {}).items():
             metrics.CANARY.labels(direction).set(recall)
+
+
+def _guide_report(index: Index) -> GuideReport | None:
+    record = index.bundle.manifest.guide
+    if record is None:
+        return None
+    return GuideReport(
+        encoder=record.encoder,
+        fingerprint=record.fingerprint,
+        picture_weight=record.picture_weight,
+        alone=index.bundle.model is None,
+    )
 
 
 def _close(opening: asyncio.Future[Index]) -> None:

@@ -56,6 +56,17 @@ class SetAside(BaseModel):
     reason: str
 
 
+class GuideReport(BaseModel):
+    """The dual encoder whose cosines are evidence in searches."""
+
+    encoder: str = Field(description="of texts; empty: the one installed")
+    fingerprint: str
+    picture_weight: float = Field(
+        description="of a picture's look beside its captions; 0: of captions alone"
+    )
+    alone: bool = Field(description="it alone searches, since the bundle has no model yet")
+
+
 class IndexReport(BaseModel):
     """One index."""
 
@@ -64,6 +75,7 @@ class IndexReport(BaseModel):
     bundle_version: str
     created: datetime = Field(description="when the bundle was made")
     corpus: str
+    guide: GuideReport | None = Field(default=None, description="null of a bundle without a guide")
     counts: dict[str, int] = Field(description="of the bundle")
     added: int = Field(description="items added or replaced since")
     deleted: int = Field(description="items of the bundle deleted or replaced since")

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from semcore.bundle.filter import Filter
 
 Verify = Literal["auto", "always", "never"]
+Guide = Literal["auto", "none", "only"]
+Guided = Literal["none", "evidence", "only"]
 
 EXAMPLE_PICTURE = (
     "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR42mM8ISfHwMDAxMDAwMDAAAAN"
@@ -20,14 +22,15 @@ _EXAMPLE_ITEM: dict[str, Any] = {
     "id": "0001234", "kind": "image", "rank": 1,
     "identifier": {"global_id": 17, "keywords": ["boat", "red", "night", "two"],
                    "text": "<g17> boat red night two"},
-    "logprob": -2.31, "commonness": None, "score": -2.31, "beam_rank": 2, "verification": 0.83,
+    "logprob": -2.31, "commonness": None, "cosine": 0.61,
+    "score": -2.31, "beam_rank": 2, "verification": 0.83,
     "odds": 2.4, "description": None, "image": "/items/0001234/image", "text": None,
 }  # fmt: skip
 _EXAMPLE_ANSWER: dict[str, Any] = {
     "items": [_EXAMPLE_ITEM], "index_version": "9f2c41d07ab3", "cached": False,
-    "verified": True, "illegal": 0, "spans": [],
+    "verified": True, "guide": "evidence", "illegal": 0, "spans": [],
     "timings": {"filter": 0.0, "queue": 0.1, "tokenise": 0.2, "beams": 48.0, "items": 0.4,
-                "verify": 31.0, "rank": 0.2, "total": 79.9},
+                "guide": 9.0, "verify": 31.0, "rank": 0.2, "total": 79.9},
 }  # fmt: skip
 
 
@@ -45,6 +48,11 @@ class SearchOptions(BaseModel):
     verify: Verify = Field(
         default="auto",
         description="let the model judge the best candidates; auto: unless the first leads by far",
+    )
+    guide: Guide = Field(
+        default="auto",
+        description="what the guide's cosine is good for: evidence beside what the model "
+        "generates where the index has a guide (auto), nothing (none), or all there is (only)",
     )
     constrained: bool = Field(
         default=True, description="spell existing identifiers only; off for experiments"
@@ -139,14 +147,21 @@ class RankedItem(ItemAnswer):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_ITEM]})
 
     rank: int = Field(description="place from 1")
-    logprob: float = Field(description="sum of the log-probabilities of the identifier's tokens")
+    logprob: float | None = Field(
+        description="sum of the log-probabilities of the identifier's tokens; null of an item that "
+        "the guide alone has found"
+    )
     commonness: float | None = Field(
         description="log-probability of the identifier without a query, where the index is "
         "calibrated to subtract some of it, or it was asked for"
     )
+    cosine: float | None = Field(
+        default=None,
+        description="between the guide's vectors of query and item; null without a guide",
+    )
     score: float = Field(
-        description="what candidates are ordered by before verification: the log-probability, less "
-        "some of the commonness where the index is calibrated so"
+        description="what candidates are ordered by before verification: log-probability, less "
+        "some of the commonness where the index is calibrated so, and cosine, as they are weighed"
     )
     beam_rank: int = Field(description="place from 1 before verification")
     verification: float | None = Field(description="probability to be the best candidate")
@@ -194,6 +209,11 @@ class SearchAnswer(BaseModel):
     index_version: str
     cached: bool = False
     verified: bool = Field(default=False, description="the model has judged the best")
+    guide: Guided = Field(
+        default="none",
+        description="what the order owes to the guide: nothing, evidence beside what the model "
+        "has generated, or, only, all of it",
+    )
     illegal: int = Field(default=0, description="identifiers spelled that do not exist")
     degraded: Degraded | None = Field(
         default=None, description="the deadline left time for this only; null: for everything"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from semcore.bundle.calibration import Calibration
 from semcore.bundle.item import Item
 from semcore.trie.layers import Layers
 from service.beams.beam_search import Beam, Choice
@@ -18,21 +21,29 @@ from service.schemas.answer import (
 )
 from service.schemas.item_answer import item_answer
 from service.search.gsv import Verdict
+from service.search.guidance import Guidance
+
+_SHARED = 100_000  # items, of all beams together, that the guide compares
+GUIDED = 50
+"""Candidates of the guide's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """Attributes:
     identifier: the one of the item's that the beams found.
+    logprob: its own; None of an item that the guide alone found.
     commonness: its log-probability without a query, where that was asked for.
+    cosine: between the guide's vectors of query and item, where there are such.
     score: what the candidates are ordered by.
     choices: how the identifier was spelled, of a search that was traced.
     """
 
     item: Item
     identifier: str
-    logprob: float
+    logprob: float | None
     commonness: float | None
+    cosine: float | None
     score: float
     choices: tuple[Choice, ...] = ()
 
@@ -43,31 +54,81 @@ async def candidates_of(
     beams: Sequence[Beam],
     spell: Callable[[str], Sequence[int]],
     most: int,
+    calibration: Calibration,
+    guidance: Guidance | None = None,
 ) -> list[Candidate]:
-    """The first ``most`` items; those that share an identifier share its score, in order of id. An
-    item with several identifiers has the score of the likeliest.
+    """The first ``most`` items, best first. An item with several identifiers has the
+    log-probability of the likeliest.
+
+    Those that share an identifier share its log-probability, and come in order of id where the
+    guide does not tell them apart. The guide adds items of its own; as long as nothing else is
+    known of them they count as no likelier than the last that the beams found.
 
     Args:
         spell: the tokens of an identifier.
+        calibration: weighs log-probability and cosine.
+        guidance: None without a guide.
     """
-    first: dict[int, Beam] = {}
+    first: dict[int, Beam | None] = {}
+    enough = most if guidance is None else _SHARED
     numbered = ((number, beam) for beam in beams for number in side.layers.items_of(beam.leaves))
     for number, beam in numbered:
         first.setdefault(number, beam)
-        if len(first) == most:
+        if len(first) == enough:
             break
-    items = await look_up(snapshot.items, list(first))
+    cosines: dict[int, float] = {}
+    if guidance is not None:
+        near, _ = await guidance.nearest(GUIDED if beams else most)
+        first.update({int(number): None for number in near if int(number) not in first})
+        numbers = np.fromiter(first, dtype=np.int64, count=len(first))
+        cosines = dict(zip(first, (await guidance.cosines(numbers)).tolist(), strict=True))
+    last = min((beam.logprob for beam in first.values() if beam is not None), default=0.0)
+    scores = {
+        number: calibration.score(last if beam is None else beam.logprob, cosines.get(number))
+        for number, beam in first.items()
+    }
+    chosen = sorted(scores, key=lambda number: -scores[number])[:most]
+    items = await look_up(snapshot.items, chosen)
     return [
         Candidate(
             item,
-            _identifier(item, beam, side.layers, spell),
-            beam.logprob,
+            item.identifier if beam is None else _identifier(item, beam, side.layers, spell),
+            None if beam is None else beam.logprob,
             None,
-            beam.logprob,
-            beam.choices,
+            cosines.get(number),
+            scores[number],
+            () if beam is None else beam.choices,
         )
-        for item, beam in zip(items, first.values(), strict=True)
+        for item, number, beam in ((i, n, first[n]) for i, n in zip(items, chosen, strict=True))
     ]
+
+
+def rescored(
+    candidates: Sequence[Candidate],
+    commonness: Mapping[str, float],
+    calibration: Calibration,
+) -> list[Candidate]:
+    """The candidates by what the query adds to their identifiers, best first; those that the guide
+    alone found count as the least of all others.
+
+    Args:
+        commonness: of each identifier that the beams found.
+    """
+    surplus = {
+        place: calibration.surplus(one.logprob, commonness[one.identifier])
+        for place, one in enumerate(candidates)
+        if one.logprob is not None
+    }
+    last = min(surplus.values(), default=0.0)
+    scored = [
+        replace(
+            one,
+            commonness=commonness.get(one.identifier) if place in surplus else None,
+            score=calibration.score(surplus.get(place, last), one.cosine),
+        )
+        for place, one in enumerate(candidates)
+    ]
+    return sorted(scored, key=lambda one: -one.score)
 
 
 def leads(candidates: list[Candidate], margin: float | None) -> bool:
@@ -98,6 +159,7 @@ def ranked(
             rank=rank,
             logprob=candidates[place].logprob,
             commonness=candidates[place].commonness,
+            cosine=candidates[place].cosine,
             score=candidates[place].score,
             beam_rank=place + 1,
             **_judged(told[place]),

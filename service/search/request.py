@@ -31,7 +31,7 @@ class Question:
     cursor: str | None
     profile: bool
     trace: tuple[str, ...]
-    _keys: dict[tuple[str, str], str] = field(
+    _keys: dict[tuple[str, str, str], str] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -49,15 +49,18 @@ class Question:
         """The same, with the items after the first ``offset``."""
         return replace(self, parameters=replace(self.parameters, offset=offset))
 
-    def key(self, index_version: str, model: str) -> str:
-        """Of the answer in the cache: SHA-256, in hex, of all that it depends on."""
-        key = self._keys.get((index_version, model))
+    def key(self, index_version: str, model: str, guide: str) -> str:
+        """Of the answer in the cache: SHA-256, in hex, of all that it depends on.
+
+        Args:
+            model, guide: their fingerprints.
+        """
+        of = index_version, model, guide
+        key = self._keys.get(of)
         if key is None:
-            key = _digest(
-                index_version, model, PROMPT_VERSION, self.direction, self.name, self.parameters
-            )
+            key = _digest(of, PROMPT_VERSION, self.direction, self.name, self.parameters)
             self._keys.clear()  # of the index before
-            self._keys[index_version, model] = key
+            self._keys[of] = key
         return key
 
 
@@ -102,6 +105,7 @@ def question(
         commonness=options.commonness,
         describe=options.describe,
         explain=options.explain,
+        guide=settings.guide if options.guide == "auto" else options.guide,
     )
     return Question(
         direction,

@@ -13,21 +13,24 @@ from semcore.kind import Direction, Kind, target_kind
 from semcore.model.prompt import identifier_prompt
 from service.beams.side import Side
 from service.engine.protocol import Engine, Found, Picture, prompt_aside
-from service.errors import DeadlineError
+from service.errors import DeadlineError, InvalidQueryError
 from service.index.filtered_sides import THREADS
 from service.index.snapshot import Snapshot
 from service.schemas.answer import (
     Degraded,
+    Guide,
     SearchAnswer,
-    SpanAnswer,
     TraceAnswer,
     Verify,
 )
-from service.search.candidates import Candidate, candidates_of, leads, ranked
+from service.search.candidates import Candidate, candidates_of, leads, ranked, rescored
 from service.search.commonness import Commonness
 from service.search.decoder import Decoder
 from service.search.gsv import Verdict, verify
+from service.search.guidance import no_guidance, timed_guidance
+from service.search.guide_answer import answer_by_guide
 from service.search.query_image import Upload
+from service.search.timings import spans, timings
 from service.search.trace import trace_answer
 from service.telemetry import metrics
 from service.telemetry.stopwatch import Stopwatch
@@ -48,6 +51,7 @@ class SearchParameters:
     commonness: bool = False
     describe: bool = False
     explain: bool = False
+    guide: Guide = "auto"
     offset: int = 0
 
 
@@ -91,26 +95,45 @@ class Searcher:
             OverloadedError: too many searches wait.
             DeadlineError: there was no time for any answer.
             BadImageError: the upload is damaged.
+            InvalidQueryError: the index lacks the model or the guide that is asked for.
         """
         watch, deadline = Stopwatch(), deadline or Deadline()
+        by_guide = parameters.guide == "only" or not snapshot.has_model
+        if by_guide and parameters.guide == "none":
+            raise InvalidQueryError(
+                "this index has no model yet, and its guide is all that can search; leave guide out"
+            )
         side = await self._side(
             watch, snapshot, target_kind(direction), parameters.wanted, deadline, patient=patient
         )
         if side is None:
             told = {"filter": watch.milliseconds("filter"), "total": 1000 * watch.elapsed}
-            return SearchAnswer(items=[], index_version=snapshot.version, timings=told)
+            by = "only" if by_guide else "none"
+            return SearchAnswer(items=[], index_version=snapshot.version, guide=by, timings=told)
         wanted = Plan(parameters.beam_width, 0 if parameters.verify == "never" else self._verified)
         async with AsyncExitStack() as turn:
             with watch.span("queue"):
                 await turn.enter_async_context(self._admission.turn(deadline, patient=patient))
             asked = await self._decoded(query, watch, deadline)
-            plan = self._pace.plan(wanted, deadline.left)
-            traced = bool(trace) or parameters.explain
-            found = await self._find(
-                watch, direction, asked, side, parameters, plan.beam_width, deadline, traced
+            if by_guide:
+                page = slice(parameters.offset, parameters.offset + parameters.top_k)
+                return await answer_by_guide(snapshot, side, asked, page, watch, deadline)
+            guiding = asyncio.create_task(
+                timed_guidance(snapshot, side, asked, watch, deadline)
+                if parameters.guide == "auto"
+                else no_guidance()
             )
+            try:
+                plan = self._pace.plan(wanted, deadline.left)
+                traced = bool(trace) or parameters.explain
+                found = await self._find(
+                    watch, direction, asked, side, parameters, plan.beam_width, deadline, traced
+                )
+                guided, is_guided = await guiding
+            finally:
+                guiding.cancel()
             metrics.SURVIVAL.labels(direction).observe(len(found.beams) / plan.beam_width)
-            calibration = snapshot.calibration.get(direction, Calibration())
+            calibration = snapshot.calibration.of(direction, guided=guided is not None)
             end = parameters.offset + parameters.top_k
             most = max(end + 1, self._verified)
             asks = parameters.commonness or calibration.commonness > 0
@@ -121,6 +144,8 @@ class Searcher:
                     found.beams,
                     self._engine.spell,
                     _MOST if asks else most,
+                    calibration,
+                    guided,
                 )
             corrected: list[Candidate] | None = candidates
             if asks:
@@ -146,15 +171,16 @@ class Searcher:
         is_late = verdicts is None and deadline.left == 0
         is_less = (
             corrected is None
+            or not is_guided
             or plan.beam_width < parameters.beam_width
             or (due > 1 and (len(top) < due or is_late))
         )
         record_spans(watch, direction=direction, index=snapshot.version, beam_width=plan.beam_width)
-        stages = ("filter", "queue", "tokenise", "beams", "items", "commonness", "verify", "rank")
         return SearchAnswer(
             items=items,
             index_version=snapshot.version,
             verified=bool(verdicts),
+            guide="none" if guided is None else "evidence",
             # Without the constraint, what has not come to an end is longer than what exists.
             illegal=(len(found.beams) if parameters.constrained else plan.beam_width)
             - sum(bool(beam.leaves) for beam in found.beams),
@@ -167,15 +193,8 @@ class Searcher:
             )
             if trace
             else [],
-            timings={
-                **{stage: watch.milliseconds(stage) for stage in stages},
-                "total": 1000 * watch.elapsed,
-            },
-            spans=[
-                SpanAnswer(path=span.path, start=1000 * span.start, length=1000 * span.seconds)
-                for span in watch.spans
-                if profile
-            ],
+            timings=timings(watch),
+            spans=spans(watch) if profile else [],
         )
 
     async def _side(
@@ -286,17 +305,14 @@ class Searcher:
         deadline: Deadline,
     ) -> list[Candidate] | None:
         """The candidates by what the query adds to their identifiers; None if no time was left."""
+        spelled = [one.identifier for one in candidates if one.logprob is not None]
         try:
             with watch.span("commonness"):
                 async with asyncio.timeout(deadline.left):
-                    found = await self._commonness.of(kind, [one.identifier for one in candidates])
+                    found = await self._commonness.of(kind, spelled)
         except TimeoutError:
             return None
-        scored = [
-            replace(one, commonness=common, score=calibration.score(one.logprob, common))
-            for one, common in zip(candidates, found, strict=True)
-        ]
-        return sorted(scored, key=lambda one: -one.score)
+        return rescored(candidates, dict(zip(spelled, found, strict=True)), calibration)
 
     async def _judge(
         self,

@@ -85,10 +85,17 @@ function report(index) {
     ["Bundle", index.bundle],
     ["Made", new Date(index.created).toLocaleString("en-GB")],
     ["Corpus", index.corpus],
+    ["Guide", guide(index.guide)],
     ["Holds", Object.entries(index.counts).map(([what, number]) => `${what.replaceAll("_", " ")} ${number.toLocaleString("en")}`).join(", ")],
     ["Since then", `${count(index.added, "item")} added, ${index.deleted} deleted`],
     ["Canary recall at 10", canary?.length ? canary.map(([direction, recall]) => `${direction} ${(100 * recall).toFixed(0)} %`).join(", ") : canary ? "the bundle has no canary" : "not asked yet"],
   ];
+}
+
+function guide(one) {
+  if (!one) return "none";
+  const looks = one.picture_weight ? `a picture's look weighs ${one.picture_weight} beside its captions` : "captions alone";
+  return `${one.encoder || "the sentence encoder installed"}, ${looks}${one.alone ? "; it alone searches, since there is no model yet" : ""}`;
 }
 
 function facts(list, found) {

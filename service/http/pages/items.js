@@ -39,7 +39,13 @@ export function content(item, kind = "picture") {
 export const name = (item) => item.text ?? `Picture: ${item.identifier.keywords.join(" ")}`;
 
 function measures(item, best) {
-  const rows = [measure("Probability", Math.exp(item.logprob - best), percent(Math.exp(item.logprob)))];
+  const rows = [];
+  if (item.logprob !== null) {
+    rows.push(measure("Probability", Math.exp(item.logprob - best), percent(Math.exp(item.logprob))));
+  }
+  if (item.cosine !== null) {
+    rows.push(measure("Cosine", Math.max(0, item.cosine), item.cosine.toFixed(2), "guide"));
+  }
   if (item.verification !== null) {
     rows.push(measure("Verification", item.verification, percent(item.verification), "good"));
   }

@@ -136,7 +136,7 @@ function options(cursor) {
 
 function render(answer, words, follows) {
   const texts = given !== null;
-  const best = Math.max(...answer.items.map((item) => item.logprob));
+  const best = Math.max(...answer.items.map((item) => item.logprob ?? -Infinity));
   const cards = answer.items.map((item) => make("li", {}, card(item, words.get(item.identifier.global_id), {
     why: () => explain(page.why, item, words),
     similar: () => like(item),
@@ -151,7 +151,8 @@ function render(answer, words, follows) {
   const found = count(page.grid.children.length, texts ? "text" : "picture");
   const told = answer.cached ? "from the cache" : `${answer.timings.total.toFixed(0)} ms`;
   page.title.textContent = cards.length || follows ? found : "";
-  page.told.textContent = `${told}${answer.verified ? ", verified" : ""}, index ${answer.index_version.slice(0, 12)}`;
+  const by = { none: "", evidence: ", with the guide", only: ", by the guide alone" }[answer.guide];
+  page.told.textContent = `${told}${answer.verified ? ", verified" : ""}${by}, index ${answer.index_version.slice(0, 12)}`;
   page.status.textContent = `${found} found, ${told}`;
   notify(page.notice, "");
   if (answer.degraded) {

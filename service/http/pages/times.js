@@ -2,7 +2,7 @@
 import { make } from "./dom.js";
 
 const TITLES = {
-  filter: "filter", queue: "waiting", tokenise: "reading the query", beams: "beams", items: "items",
+  filter: "filter", queue: "waiting", tokenise: "reading the query", beams: "beams", guide: "guide", items: "items",
   commonness: "commonness", verify: "verification", rank: "ranking",
 };
 

@@ -13,13 +13,21 @@ export function explain(dialog, item, clusters) {
       content(item, "shown"),
       chips(item.identifier, clusters.get(item.identifier.global_id)),
       make("p", {}, summary(item)),
-      make("h3", {}, "The path through the trie"),
-      make("p", { class: "quiet small" }, "Each token with its probability after the query and the tokens before; below it, what the trie would have allowed in its place."),
-      make("ol", { class: "path" }, item.path.map((one) => step(one, clusters))),
+      ...path(item, clusters),
       ...verification(item),
     ),
   );
   dialog.showModal();
+}
+
+/** How the beams spelled its identifier; nothing where they did not. */
+function path(item, clusters) {
+  if (!item.path.length) return [];
+  return [
+    make("h3", {}, "The path through the trie"),
+    make("p", { class: "quiet small" }, "Each token with its probability after the query and the tokens before; below it, what the trie would have allowed in its place."),
+    make("ol", { class: "path" }, item.path.map((one) => step(one, clusters))),
+  ];
 }
 
 function step(one, clusters) {
@@ -37,7 +45,7 @@ function step(one, clusters) {
 
 function verification(item) {
   if (item.verification === null) {
-    return [make("p", { class: "quiet" }, "The model was not asked to verify this one.")];
+    return item.path.length ? [make("p", { class: "quiet" }, "The model was not asked to verify this one.")] : [];
   }
   const yes = item.odds === null ? ""
     : `Asked whether it matches, the model says yes with ${percent(1 / (1 + Math.exp(-item.odds)))}. `;
@@ -45,7 +53,7 @@ function verification(item) {
     : `The picture makes the text ${likelier(item.description)}. `;
   return [
     make("h3", {}, "Verification"),
-    make("p", {}, `${yes}${told}Together with the probability of the identifier that makes `
+    make("p", {}, `${yes}${told}Together with ${item.cosine === null ? "the probability of the identifier" : "what was found before"} that makes `
       + `${percent(item.verification)} of being the best of the candidates.`),
   ];
 }
@@ -58,10 +66,21 @@ function likelier(nats) {
 
 function summary(item) {
   const places = item.verification === null || item.rank === item.beam_rank
-    ? `It is in place ${item.rank}`
-    : `It was in place ${item.beam_rank} by its identifier and is in place ${item.rank} after verification`;
+    ? `It is in place ${item.rank}.`
+    : `It was in place ${item.beam_rank} before verification and is in place ${item.rank} after it.`;
+  return [places, spelled(item), guide(item)].filter(Boolean).join(" ");
+}
+
+function spelled(item) {
+  if (item.logprob === null) return "";
   const common = item.commonness === null ? "" : ` Without any query the identifier has ${percent(Math.exp(item.commonness))}, part of which is subtracted.`;
-  return `${places}. The query gives its identifier ${percent(Math.exp(item.logprob))}, the product of ${item.path.length} tokens.${common}`;
+  return `The query gives its identifier ${percent(Math.exp(item.logprob))}, the product of ${item.path.length} tokens.${common}`;
+}
+
+function guide(item) {
+  if (item.cosine === null) return "";
+  const alone = item.logprob === null ? " The guide has found it; the model did not spell its identifier." : "";
+  return `The cosine between the guide's vectors of query and item is ${item.cosine.toFixed(2)}.${alone}`;
 }
 
 /** A token as people read it: a cluster by its first words. */

@@ -6,16 +6,35 @@ import pytest
 from bundles import bundle_of
 
 from semcore.bundle.bundle import CALIBRATION, ITEMS, check_bundle
-from semcore.bundle.calibration import Calibration, read_calibration, write_calibration
+from semcore.bundle.calibration import (
+    GUIDED,
+    Calibration,
+    Calibrations,
+    read_calibration,
+    write_calibration,
+)
 from semcore.errors import BundleError
 
 FOUND = Calibration(0.25, 2.0, 0.5, 0.75, margin=3.5)
 
 
 def test_what_is_common_without_a_query_counts_less() -> None:
-    assert FOUND.score(-4.0, -2.0) == -4.0 + 0.75 * 2.0
-    assert FOUND.score(-4.0, None) == -4.0
-    assert Calibration().score(-4.0, -2.0) == -4.0
+    assert FOUND.surplus(-4.0, -2.0) == -4.0 + 0.75 * 2.0
+    assert FOUND.surplus(-4.0, None) == -4.0
+    assert Calibration().surplus(-4.0, -2.0) == -4.0
+
+
+def test_without_a_guide_the_score_is_the_surplus() -> None:
+    assert FOUND.score(-4.0) == FOUND.score(-4.0, None) == -4.0
+    assert Calibration(likelihood=0.5, cosine=10.0).score(-4.0, 0.75) == -2.0 + 7.5
+
+
+def test_the_defaults_are_others_with_a_guide() -> None:
+    found = Calibrations({"text-to-image": FOUND}, {"image-to-text": FOUND})
+    assert found.of("text-to-image") == found.of("image-to-text", guided=True) == FOUND
+    assert found.of("image-to-text") == Calibration()
+    assert found.of("text-to-image", guided=True) == GUIDED
+    assert GUIDED.cosine > 0
 
 
 def test_verified_candidates_are_ranked_by_all_that_was_asked() -> None:
@@ -28,15 +47,16 @@ def test_verified_candidates_are_ranked_by_all_that_was_asked() -> None:
 def test_a_bundle_is_replaced_by_one_that_holds_them(tmp_path: Path) -> None:
     bundle = bundle_of([], tmp_path / "bundle")
     before = check_bundle(bundle)
-    assert read_calibration(bundle) == {}
-    write_calibration(bundle, {"text-to-image": FOUND})
-    assert read_calibration(bundle) == {"text-to-image": FOUND}
+    assert read_calibration(bundle) == Calibrations()
+    write_calibration(bundle, Calibrations({"text-to-image": FOUND}))
+    assert read_calibration(bundle) == Calibrations({"text-to-image": FOUND})
     first = check_bundle(bundle)
     assert first.files.keys() == {ITEMS, CALIBRATION}
     assert first.files[ITEMS] == before.files[ITEMS]
     assert first.version != before.version
-    write_calibration(bundle, {"image-to-text": Calibration()})
-    assert read_calibration(bundle) == {"image-to-text": Calibration()}
+    both = Calibrations({"image-to-text": Calibration()}, {"image-to-text": FOUND})
+    write_calibration(bundle, both)
+    assert read_calibration(bundle) == both
     assert check_bundle(bundle).version != first.version
     assert list(tmp_path.iterdir()) == [bundle]
 
@@ -45,7 +65,7 @@ def test_a_damaged_bundle_is_not_replaced(tmp_path: Path) -> None:
     bundle = bundle_of([], tmp_path / "bundle")
     (bundle / ITEMS).write_bytes(b"other")
     with pytest.raises(BundleError, match=ITEMS):
-        write_calibration(bundle, {})
+        write_calibration(bundle, Calibrations())
     assert (bundle / ITEMS).read_bytes() == b"other"
     with pytest.raises(BundleError, match="is no bundle"):
-        write_calibration(tmp_path / "none", {})
+        write_calibration(tmp_path / "none", Calibrations())

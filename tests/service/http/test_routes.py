@@ -98,6 +98,7 @@ async def test_ranks_by_verification_and_keeps_the_beam_score(client: httpx.Asyn
         "queue",
         "tokenise",
         "beams",
+        "guide",
         "items",
         "commonness",
         "verify",

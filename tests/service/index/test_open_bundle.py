@@ -16,7 +16,7 @@ from offline.bundle.build import BuildSettings, build_bundle
 from offline.corpus.reader import Corpus
 from semcore.bundle.bundle import ITEMS, read_manifest
 from semcore.bundle.filter import Filter
-from semcore.errors import BundleError
+from semcore.errors import BundleError, SemcoreError
 from service.index.open_bundle import OpenBundle
 
 
@@ -33,10 +33,25 @@ def test_what_nobody_closes_goes_with_the_process(trained: Path, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
-def test_refuses_an_untrained_bundle(corpus: Corpus, tmp_path: Path) -> None:
-    build_bundle(corpus, tmp_path / "bundle", BuildSettings(clusters=4))
+def test_refuses_a_bundle_that_nothing_could_search(corpus: Corpus, tmp_path: Path) -> None:
+    build_bundle(corpus, tmp_path / "bundle", BuildSettings(clusters=4), guide=None)
     with pytest.raises(BundleError, match="semcore train"):
         OpenBundle(tmp_path / "bundle")
+
+
+def test_the_guide_is_the_one_that_the_vectors_were_made_by(
+    guided: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = OpenBundle(guided)
+    guide = opened.guide
+    assert guide is not None
+    assert opened.fingerprints == (opened.model_fingerprint, guide.fingerprint)
+    opened.close()
+    monkeypatch.setattr("semcore.guide.guide.encoder_fingerprint", lambda _: "another")
+    other = OpenBundle(guided)
+    with pytest.raises(SemcoreError, match="another"):
+        _ = other.guide
+    other.close()
 
 
 def test_files_of_two_bundles_are_not_opened_together(

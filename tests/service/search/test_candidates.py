@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from semcore.bundle.calibration import Calibration
 from semcore.bundle.item import Item
 from semcore.trie.layers import Layer, Layers
 from semcore.trie.walk_builder import build_walk
@@ -46,12 +47,12 @@ def beam(side: Side, identifier: str, logprob: float) -> Beam:
 
 
 async def listed(side: Side, beams: Sequence[Beam], most: int = 10) -> list[Candidate]:
-    return await candidates_of(SNAPSHOT, side, beams, SPELLED.__getitem__, most)
+    return await candidates_of(SNAPSHOT, side, beams, SPELLED.__getitem__, most, Calibration())
 
 
 def candidates(*scores: float) -> list[Candidate]:
     return [
-        Candidate(item, item.identifier, score - 1, 1.0, score, PATH)
+        Candidate(item, item.identifier, score - 1, 1.0, None, score, PATH)
         for item, score in zip(ITEMS, scores, strict=False)
     ]
 

@@ -17,19 +17,20 @@ def asked(query: str | bytes = "a boat", **options: object) -> Question:
 
 def test_keys_tell_everything_apart() -> None:
     keys = {
-        asked().key("v1", "m"),
-        asked().key("v2", "m"),
-        asked().key("v1", "n"),
-        asked("a car").key("v1", "m"),
-        asked(b"a boat").key("v1", "m"),
-        asked(top_k=11).key("v1", "m"),
-        asked(beam_width=11).key("v1", "m"),
-        asked(verify="never").key("v1", "m"),
-        asked(filter={"field": "year", "equals": 1}).key("v1", "m"),
-        asked().at(10).key("v1", "m"),
+        asked().key("v1", "m", "g"),
+        asked().key("v2", "m", "g"),
+        asked().key("v1", "n", "g"),
+        asked().key("v1", "m", "h"),
+        asked("a car").key("v1", "m", "g"),
+        asked(b"a boat").key("v1", "m", "g"),
+        asked(top_k=11).key("v1", "m", "g"),
+        asked(beam_width=11).key("v1", "m", "g"),
+        asked(verify="never").key("v1", "m", "g"),
+        asked(filter={"field": "year", "equals": 1}).key("v1", "m", "g"),
+        asked().at(10).key("v1", "m", "g"),
     }
-    assert len(keys) == 10
-    assert asked(" a  boat\n").key("v1", "m") == asked().key("v1", "m")
+    assert len(keys) == 11
+    assert asked(" a  boat\n").key("v1", "m", "g") == asked().key("v1", "m", "g")
 
 
 def test_pages_have_one_fingerprint() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fake_engine import FakeEngine
 
-from semcore.bundle.calibration import Calibration
+from semcore.bundle.calibration import Calibration, Calibrations
 from semcore.bundle.filter import Filter
 from service.engine.protocol import Found
 from service.errors import DeadlineError, OverloadedError
@@ -66,7 +66,7 @@ async def test_verification_orders_the_first_and_leaves_the_rest(
 async def test_a_lead_spares_verification(index: Index, searcher: Searcher) -> None:
     automatic = replace(PLAIN, verify="auto")
     assert (await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)).verified
-    index.bundle.calibration = {"text-to-image": Calibration(margin=0.0)}
+    index.bundle.calibration = Calibrations({"text-to-image": Calibration(margin=0.0)})
     spared = await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)
     assert not spared.verified
     assert all(item.verification is None for item in spared.items)
@@ -75,7 +75,7 @@ async def test_a_lead_spares_verification(index: Index, searcher: Searcher) -> N
             index.snapshot, "text-to-image", "a boat", replace(PLAIN, verify="always")
         )
     ).verified
-    index.bundle.calibration = {"text-to-image": Calibration(margin=1e9)}
+    index.bundle.calibration = Calibrations({"text-to-image": Calibration(margin=1e9)})
     assert (await searcher.search(index.snapshot, "text-to-image", "a boat", automatic)).verified
 
 
@@ -86,7 +86,7 @@ async def test_what_is_common_counts_less(index: Index, searcher: Searcher) -> N
     told = await searcher.search(index.snapshot, "text-to-image", "a boat", asking)
     assert [item.id for item in told.items] == [item.id for item in plain.items]
     assert all(item.commonness is not None for item in told.items)
-    index.bundle.calibration = {"text-to-image": Calibration(commonness=0.5)}
+    index.bundle.calibration = Calibrations({"text-to-image": Calibration(commonness=0.5)})
     corrected = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
     for item in corrected.items:
         assert item.score == pytest.approx(item.logprob - 0.5 * (item.commonness or 0.0))
@@ -122,7 +122,9 @@ async def test_says_where_there_was_no_time_for_commonness(
     trained: Path, index: Index, searcher: Searcher, verify: Verify
 ) -> None:
     plain = await searcher.search(index.snapshot, "text-to-image", "a boat", PLAIN)
-    index.bundle.calibration = {"text-to-image": Calibration(commonness=0.5, margin=0.0)}
+    index.bundle.calibration = Calibrations(
+        {"text-to-image": Calibration(commonness=0.5, margin=0.0)}
+    )
     engine = Late(trained / "model", Settings())
     engine.deadline = Deadline(3600)
     late = await Searcher(engine, VERIFIED, Admission(1, 0)).search(

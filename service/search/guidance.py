@@ -1,0 +1,95 @@
+"""What the guide says of one search: the cosines between the query and items."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+
+from service.beams.side import Side
+from service.engine.protocol import Picture
+from service.index.snapshot import Snapshot
+from service.search.nearest import Cosines, Numbers, all_cosines, nearest
+from service.telemetry.stopwatch import Stopwatch
+from service.traffic.deadline import Deadline
+
+_THREADS = 2
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
+_threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="guide")
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """The vector of a query, and the items that it may find.
+
+    Attributes:
+        vector: float32 [dimension], unit length.
+    """
+
+    snapshot: Snapshot
+    side: Side
+    vector: Cosines
+
+    async def nearest(self, most: int) -> tuple[Numbers, Cosines]:
+        """The exact best; none where there are too many items to look at each."""
+        numbers = self.side.numbers
+        if numbers is None:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        return await _aside(nearest, self.snapshot, numbers, self.vector, most)
+
+    async def cosines(self, numbers: Numbers) -> Cosines:
+        """Of items, float32 [len(numbers)]."""
+        return await _aside(all_cosines, self.snapshot, numbers, self.vector)
+
+
+async def guidance(snapshot: Snapshot, side: Side, query: str | Picture) -> Guidance | None:
+    """None where the index has no guide, or one that does not see the picture that asks.
+
+    Raises:
+        BundleError, ModelError: see :attr:`service.index.open_bundle.OpenBundle.guide`.
+    """
+    if not snapshot.has_guide:
+        return None
+    vector = await _aside(_encoded, snapshot, query)
+    return None if vector is None else Guidance(snapshot, side, vector)
+
+
+async def timed_guidance(
+    snapshot: Snapshot, side: Side, query: str | Picture, watch: Stopwatch, deadline: Deadline
+) -> tuple[Guidance | None, bool]:
+    """The same, timed, and whether there was time for it."""
+    began = watch.elapsed
+    try:
+        async with asyncio.timeout(deadline.left):
+            return await guidance(snapshot, side, query), True
+    except TimeoutError:
+        return None, False
+    finally:
+        watch.add("guide", began, watch.elapsed - began)
+
+
+async def no_guidance() -> tuple[None, bool]:
+    """Of a search that does without."""
+    return None, True
+
+
+def _encoded(snapshot: Snapshot, query: str | Picture) -> Cosines | None:
+    guide = snapshot.guide
+    assert guide is not None
+    if isinstance(query, str):
+        return np.asarray(guide.encode_texts([query])[0])
+    if not guide.sees or query.image is None:
+        return None
+    return np.asarray(guide.encode_images([query.image])[0])
+
+
+async def _aside(
+    work: Callable[_Given, _Found], *args: _Given.args, **more: _Given.kwargs
+) -> _Found:
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_threads, lambda: work(*args, **more))

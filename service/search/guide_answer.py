@@ -1,0 +1,70 @@
+"""The answer of the guide alone: of an index that was not trained, or where that is asked for."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from semcore.bundle.calibration import Calibration
+from service.beams.side import Side
+from service.engine.protocol import Picture
+from service.errors import DeadlineError, InvalidQueryError
+from service.index.snapshot import EXACT_UP_TO, Snapshot
+from service.schemas.answer import SearchAnswer
+from service.search.candidates import candidates_of, ranked
+from service.search.guidance import timed_guidance
+from service.search.timings import timings
+from service.telemetry.stopwatch import Stopwatch
+from service.traffic.deadline import Deadline
+
+_COSINE = Calibration(likelihood=0.0, cosine=1.0)
+
+
+async def answer_by_guide(
+    snapshot: Snapshot,
+    side: Side,
+    query: str | Picture,
+    page: slice,
+    watch: Stopwatch,
+    deadline: Deadline,
+) -> SearchAnswer:
+    """The items with the highest cosines.
+
+    Args:
+        page: which of them.
+
+    Raises:
+        InvalidQueryError: the index has no guide, or too many items, or its guide does not see the
+            picture that asks.
+        DeadlineError: there was no time.
+    """
+    guided, is_in_time = await timed_guidance(snapshot, side, query, watch, deadline)
+    if not is_in_time:
+        raise DeadlineError(
+            "the deadline passed before the query was encoded; allow the search more time",
+            by_client=deadline.by_client,
+        )
+    if guided is None:
+        raise InvalidQueryError(
+            "the guide of this index reads texts only; search by a text, or build the index with a "
+            "guide that sees pictures, or train a model"
+            if snapshot.has_guide
+            else "this index has no guide; leave guide=only out, or build the index with one"
+        )
+    if side.numbers is None:
+        raise InvalidQueryError(
+            f"this index has more than {EXACT_UP_TO:,} items, which the guide alone does not "
+            "search; leave guide=only out"
+        )
+    with watch.span("items"):
+        found = await candidates_of(snapshot, side, (), _unspelled, page.stop + 1, _COSINE, guided)
+    return SearchAnswer(
+        items=ranked(found, [], page),
+        index_version=snapshot.version,
+        guide="only",
+        more=len(found) > page.stop,
+        timings=timings(watch),
+    )
+
+
+def _unspelled(_identifier: str) -> NoReturn:
+    raise AssertionError("what the guide alone has found was spelled by no beam")

@@ -1,0 +1,74 @@
+"""The guide alone ranks by its cosines, and says what it cannot do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from service.beams.side import Side
+from service.engine.protocol import Picture
+from service.errors import DeadlineError, InvalidQueryError
+from service.index.index import Index
+from service.schemas.answer import SearchAnswer
+from service.search.guide_answer import answer_by_guide
+from service.telemetry.stopwatch import Stopwatch
+from service.traffic.deadline import Deadline
+
+PAGE = slice(0, 5)
+
+
+@pytest.fixture
+def index(untrained: Path) -> Iterator[Index]:
+    opened = Index(untrained)
+    yield opened
+    opened.close()
+
+
+def side_of(index: Index) -> Side:
+    side = index.snapshot.side("image")
+    assert side is not None
+    return side
+
+
+async def asked(
+    index: Index, query: str | Picture = "two red boats", page: slice = PAGE, seconds: float = 60.0
+) -> SearchAnswer:
+    deadline = Deadline(seconds)
+    return await answer_by_guide(index.snapshot, side_of(index), query, page, Stopwatch(), deadline)
+
+
+async def test_a_page_of_the_nearest(index: Index) -> None:
+    answer, second = await asked(index), await asked(index, page=slice(5, 10))
+    assert answer.guide == "only"
+    assert answer.more
+    both = [*answer.items, *second.items]
+    assert [item.rank for item in both] == list(range(1, 11))
+    cosines = [item.cosine or 0.0 for item in both]
+    assert cosines == sorted(cosines, reverse=True)
+    assert [item.score for item in both] == pytest.approx(cosines)
+    every = await asked(index, page=slice(0, 1000))
+    assert not every.more
+    assert len(every.items) == index.bundle.manifest.counts["images"]
+
+
+async def test_what_it_cannot_do(
+    index: Index, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidQueryError, match="reads texts only"):
+        await asked(index, Picture(Image.new("RGB", (8, 8)), "black"))
+    with pytest.raises(DeadlineError):
+        await asked(index, seconds=0.0)
+    plain = Index(trained / "bundle")
+    with pytest.raises(InvalidQueryError, match="has no guide"):
+        await asked(plain)
+    plain.close()
+    monkeypatch.setattr("service.index.snapshot.EXACT_UP_TO", 10)
+    many = Index(trained / "guided")
+    with pytest.raises(InvalidQueryError, match="more than"):
+        await asked(many)
+    many.close()
+    # Without a model nothing else could search.
+    large = Index(index.bundle.path)
+    assert (await asked(large)).items
+    large.close()
