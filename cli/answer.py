@@ -13,22 +13,27 @@ from rich.text import Text
 
 def print_items(answer: Mapping[str, Any], console: Console | None = None) -> None:
     """A table of the ranked items, and the timings."""
-    table = Table("rank", "item", "identifier", "logprob", "verified", "picture or text")
+    columns = ["rank", "item", "identifier", "logprob", "cosine", "verified", "picture or text"]
+    if all(item["cosine"] is None for item in answer["items"]):
+        columns.remove("cosine")
+    table = Table(*columns)
     for item in answer["items"]:
-        verified = item["verification"]
-        table.add_row(
-            str(item["rank"]),
-            Text(item["id"]),
-            Text(item["identifier"]["text"]),
-            f"{item['logprob']:.2f}",
-            "" if verified is None else f"{verified:.2f}",
-            Text(item["image"] or item["text"]),
-        )
+        cells: dict[str, str | Text] = {
+            "rank": str(item["rank"]),
+            "item": Text(item["id"]),
+            "identifier": Text(item["identifier"]["text"]),
+            "logprob": _number(item["logprob"]),
+            "cosine": _number(item["cosine"]),
+            "verified": _number(item["verification"]),
+            "picture or text": Text(item["image"] or item["text"]),
+        }
+        table.add_row(*(cells[name] for name in columns))
     console = console or Console()
     console.print(table)
     timings = ", ".join(f"{stage} {value:.0f} ms" for stage, value in answer["timings"].items())
     told = "from the cache" if answer["cached"] else timings
-    console.print(f"index {answer['index_version']}, {told}", highlight=False)
+    by = ", by the guide alone" if answer["guide"] == "only" else ""
+    console.print(f"index {answer['index_version']}{by}, {told}", highlight=False)
 
 
 def print_path(item: Mapping[str, Any], console: Console) -> None:
@@ -46,6 +51,10 @@ def print_path(item: Mapping[str, Any], console: Console) -> None:
     console.print(
         f"together {so_far:.2f}, a probability of {math.exp(so_far):.2g}", highlight=False
     )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _shown(token: Mapping[str, Any]) -> str:

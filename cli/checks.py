@@ -182,7 +182,7 @@ def check_port(settings: Settings) -> Finding:
 
 
 def check_index(settings: Settings) -> Iterator[Finding]:
-    """The bundle, its model, and its pictures."""
+    """The bundle, its model, its guide, and its pictures."""
     try:
         manifest = check_bundle(settings.bundle)
     except SemcoreError as error:
@@ -190,6 +190,7 @@ def check_index(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("bundle", "ok", f"{settings.bundle}: {manifest.counts}")
     yield _check_model(settings, manifest)
+    yield _check_guide(settings, manifest)
     yield _check_pictures(settings, manifest)
 
 
@@ -198,7 +199,10 @@ def _check_model(settings: Settings, manifest: Manifest) -> Finding:
 
     if manifest.model is None:
         return Finding(
-            "model", "fault", "the bundle has none yet", "run 'semcore train' on the bundle"
+            "model",
+            "fault" if manifest.guide is None else "warning",
+            "the bundle has none yet" + ("" if manifest.guide is None else "; its guide searches"),
+            "run 'semcore train' on the bundle",
         )
     folder = settings.model or manifest.model.folder(settings.bundle)
     if not folder.is_dir():
@@ -211,6 +215,28 @@ def _check_model(settings: Settings, manifest: Manifest) -> Finding:
             "serve the bundle that was trained with it, or set SEMCORE_MODEL",
         )  # fmt: skip
     return Finding("model", "ok", f"{folder} is the bundle's")
+
+
+def _check_guide(settings: Settings, manifest: Manifest) -> Finding:
+    from semcore.guide.guide import open_guide
+
+    record = manifest.guide
+    if record is None:
+        return Finding("guide", "ok", "the bundle was built without")
+    name = record.encoder or "the sentence encoder installed"
+    model = None
+    if manifest.model is not None:
+        model = settings.model or manifest.model.folder(settings.bundle)
+    try:
+        found = open_guide(record.encoder, model, record.picture_weight).fingerprint
+    except (SemcoreError, OSError, ValueError, ImportError) as error:
+        return Finding("guide", "fault", f"{name} cannot be loaded: {error}", "install it again")
+    if found != record.fingerprint:
+        return Finding(
+            "guide", "fault", f"{name} is another one than the bundle's vectors were made by",
+            "install that one, or build the bundle again",
+        )  # fmt: skip
+    return Finding("guide", "ok", f"{name} is the bundle's")
 
 
 def _check_pictures(settings: Settings, manifest: Manifest) -> Finding:

@@ -56,7 +56,7 @@ def demo(
     own = {"SEMCORE_ADMIN_KEY": key, "SEMCORE_REPORT": str(report)}
     with serving(bundle, port, {**SERVICE, **own}) as url:
         typer.echo(f"ready after {time.monotonic() - began:.0f} s")
-        if not read_calibration(bundle):
+        if not read_calibration(bundle).alone:
             _calibrate(url, bundle, queries, key)
         _show_searches(url, bundle)
         recall = report / "recall.md"

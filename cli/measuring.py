@@ -68,6 +68,7 @@ def calibrate(
     """Find out how to weigh candidates, and when to leave verification out, and write that into the
     bundle; reload it afterwards."""
     from offline.evaluation.calibration import calibrate as measure
+    from offline.evaluation.guided_weights import GUIDE_ALONE
 
     found = asyncio.run(
         measure(
@@ -83,11 +84,23 @@ def calibrate(
     )
     for one in found:
         weights, margin = one.calibration, one.margin
-        typer.echo(
-            f"{one.direction}: log-probability, less {weights.commonness:.2f} of that without a "
-            f"query, times {weights.prior:.2f}, log-odds times {weights.evidence:.2f} and "
-            f"description times {weights.description:.2f}"
+        if one.guided is not None and weights == GUIDE_ALONE:
+            typer.echo(
+                f"{one.direction} with the guide: its order stands, since on pictures that were "
+                "held out nothing that the model said brought right items further ahead"
+            )
+            continue
+        prior = weights.prior * weights.likelihood
+        cosine = (
+            "" if one.guided is None else f"cosine times {weights.prior * weights.cosine:.2f}, "
         )
+        typer.echo(
+            f"{one.direction}{'' if one.guided is None else ' with the guide'}: log-probability, "
+            f"less {weights.commonness:.2f} of that without a query, times {prior:.2f}, {cosine}"
+            f"log-odds times {weights.evidence:.2f} and description times {weights.description:.2f}"
+        )
+        if one.guided is not None and one.guided.combined is None:
+            typer.echo("  the defaults, since fewer than 100 queries were asked")
         typer.echo(
             "  verification is always asked for: other candidates were verified than these weights "
             "put first; reload the bundle and calibrate once more to learn when not"

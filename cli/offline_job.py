@@ -39,7 +39,9 @@ def build(
         typer.Argument(help="Folder of pictures, or its JSON-lines or Karpathy caption file."),
     ],
     bundle: _Bundle,
-    clusters: Annotated[int, typer.Option(min=1, help="Global IDs.")] = 128,
+    clusters: Annotated[
+        int | None, typer.Option(min=1, help="Global IDs; default: by the number of pictures.")
+    ] = None,
     keywords: Annotated[int, typer.Option(min=1, help="Keywords of a Lexical ID.")] = 4,
     cluster_words: Annotated[
         int, typer.Option(min=0, help="Words a cluster already says, left out of keywords.")
@@ -50,6 +52,13 @@ def build(
     ] = None,
     encoder: Annotated[
         str, typer.Option(help="Sentence encoder, path or hub name; default: the one installed.")
+    ] = "",
+    guide: Annotated[
+        str,
+        typer.Option(
+            help="Dual encoder whose cosine is evidence in searches, path or hub name of a "
+            "sentence-transformers model; 'none': without; default: the sentence encoder."
+        ),
     ] = "",
     captioner: Annotated[
         str | None, typer.Option(help="Model that captions pictures without captions.")
@@ -81,7 +90,7 @@ def build(
     if captioner is not None:
         require_engine("build --captioner")
     from offline.bundle.binding import bind_bundle, bound_model
-    from offline.bundle.build import BuildSettings, build_bundle
+    from offline.bundle.build import BuildSettings, build_bundle, usual_clusters
     from offline.corpus.captioner import caption_corpus
     from offline.corpus.reader import SOURCE_CAPTIONS, read_corpus
     from offline.workers import RayWorkers
@@ -95,9 +104,15 @@ def build(
         done = bundle.with_name(f"{bundle.name}.captions.jsonl")
         found = caption_corpus(found, captioner, done, spread)
     settings = BuildSettings(
-        clusters, keywords, cluster_words, encoder, seed, gallery=tuple(gallery or ())
+        clusters or usual_clusters(len(found.pictures)),
+        keywords,
+        cluster_words,
+        encoder,
+        seed,
+        gallery=tuple(gallery or ()),
     )
-    manifest = build_bundle(found, bundle, settings, like, workers=spread)
+    chosen = None if guide == "none" else guide
+    manifest = build_bundle(found, bundle, settings, like, workers=spread, guide=chosen)
     if like is not None and (model := bound_model(like)) is not None:
         manifest = bind_bundle(bundle, model, like)
     typer.echo(f"{bundle}: {manifest.counts}")

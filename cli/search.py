@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.exit_codes import NothingFoundError
-from cli.options import DEFAULT_URL, AsJson, Key, Pictures, Url, Verify
+from cli.options import DEFAULT_URL, AsJson, GuideValue, Key, Pictures, Url, Verify
 
 
 def search(
@@ -20,6 +20,10 @@ def search(
     ] = None,
     beam_width: Annotated[int | None, typer.Option(min=1, help="Beams.")] = None,
     verify: Verify = "auto",
+    guide: Annotated[
+        GuideValue,
+        typer.Option(help="Rank with the guide as evidence (auto), without it, or by it only."),
+    ] = "auto",
     only: Annotated[
         str | None,
         typer.Option(
@@ -39,7 +43,7 @@ def search(
     from cli.connection import Connection
     from cli.picture import console_for, gallery, painter
 
-    options: dict[str, Any] = {"verify": verify, "explain": explain}
+    options: dict[str, Any] = {"verify": verify, "explain": explain, "guide": guide}
     if top_k is not None:
         options["top_k"] = top_k
     if beam_width is not None:

@@ -18,8 +18,8 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address; default: SEMCORE_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; default: SEMCORE_PORT.")] = None,
 ) -> None:
-    """Serve a trained bundle over HTTP. Environment variables set it up; see docs/settings.md."""
-    require_engine("serve")
+    """Serve a bundle over HTTP; one that was not trained yet by its guide alone. Environment
+    variables set it up; see docs/settings.md."""
     from cli.configuration import read_settings
     from semcore.bundle.bundle import check_bundle
     from semcore.journal.journal import Journal
@@ -27,11 +27,17 @@ def serve(
     from service.server import run
 
     settings = read_settings(bundle=bundle, host=host, port=port)
-    if check_bundle(settings.bundle).model is None:
-        raise BundleError(f"{settings.bundle} has no model yet; run 'semcore train' on it")
+    manifest = check_bundle(settings.bundle)
+    if manifest.model is not None:
+        require_engine("serve")
+    elif manifest.guide is None:
+        raise BundleError(
+            f"{settings.bundle} has neither a model nor a guide; run 'semcore train' on it"
+        )
     Journal(settings.journal_folder).close()  # raises if it cannot be read
     address = f"http://{settings.host}:{settings.port}"
-    typer.echo(f"serving {settings.bundle} at {address}")
+    by = "" if manifest.model is not None else ", by its guide alone: it has no model yet"
+    typer.echo(f"serving {settings.bundle} at {address}{by}")
     try:
         run(create_app(settings), settings)
     except SystemExit as error:  # uvicorn's, with a code that means something else here

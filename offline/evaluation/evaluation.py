@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from offline.evaluation.metrics import Estimate, recall_table
-from offline.evaluation.query_runner import PATIENCE, Answered, Questions, ask, asked_directions
+from offline.evaluation.query_runner import (
+    PATIENCE,
+    Answered,
+    Guide,
+    Questions,
+    ask,
+    asked_directions,
+    is_guided,
+)
 from semcore.bundle.bundle import read_manifest
 from semcore.bundle.calibration import read_calibration
 from semcore.client import AsyncSemcoreClient
@@ -76,13 +84,15 @@ async def evaluate(
 
     Raises what :func:`offline.evaluation.query_runner.ask` raises, too.
     """
-    gallery = read_manifest(bundle).settings.gallery
+    manifest = read_manifest(bundle)
+    gallery = manifest.settings.gallery
     if split not in gallery:
         raise CorpusError(
             f"{bundle} is searched for items of {', '.join(gallery)}; no query of the split "
             f"{split!r} has anything to find"
         )
-    calibration = read_calibration(bundle)
+    calibrations = read_calibration(bundle)
+    guide: Guide = "none" if manifest.guide is None else "auto"
     rows: list[Row] = []
     answers: dict[str, list[Answered]] = {}
     log = None
@@ -91,14 +101,20 @@ async def evaluate(
         log = folder / ANSWERS_LOG
     async with AsyncSemcoreClient(url, key, timeout=PATIENCE) as client:
         for direction in asked_directions(bundle, split):
-            questions = Questions(direction, split, limit, beam_width, seed=seed)
+            alone = Questions(direction, split, limit, beam_width, seed=seed)
+            questions = replace(alone, guide=guide)
             answered = answers[direction] = await ask(client, bundle, questions, log, image_root)
             rows.append(row(direction, "full", answered, math.inf))
-            margin = calibration[direction].margin if direction in calibration else None
+            margin = calibrations.of(direction, guided=guide == "auto").margin
             if margin is not None:
                 rows.append(row(direction, "auto", answered, margin))
             rows.append(row(direction, "without GSV", answered, -math.inf))
-            free = Questions(direction, split, limit, beam_width, constrained=False, seed=seed)
+            if is_guided(answered):
+                by_guide = await ask(client, bundle, replace(alone, guide="only"), log, image_root)
+                rows.append(row(direction, "the guide alone", by_guide, -math.inf))
+                unguided = await ask(client, bundle, alone, log, image_root)
+                rows.append(row(direction, "without the guide", unguided, math.inf))
+            free = replace(alone, constrained=False)
             answered = await ask(client, bundle, free, log, image_root)
             rows.append(row(direction, "without constraint", answered, math.inf))
     return Evaluation(questions, rows, answers)

@@ -13,6 +13,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from offline.progress import progress
 from semcore.bundle.bundle import read_manifest
@@ -22,7 +23,10 @@ from semcore.errors import CorpusError, SemcoreError
 from semcore.kind import DIRECTIONS, Direction, target_kind
 from semcore.model.prompt import PROMPT_VERSION, excerpt
 
+Guide = Literal["none", "auto", "only"]
 _CONCURRENT = 8
+_MOST_ITEMS = 100  # that a service gives, unless told otherwise
+_GUIDED = 50  # candidates that the guide adds
 _TIMEOUT_MS = 600_000  # the service's own limit is for those who wait
 PATIENCE = _TIMEOUT_MS / 1000
 """Seconds until an answer counts as lost."""
@@ -36,6 +40,7 @@ class Questions:
 
     Attributes:
         limit: most queries; all if None.
+        guide: what its cosine is good for, see :class:`service.schemas.answer.SearchOptions`.
     """
 
     direction: Direction
@@ -47,10 +52,12 @@ class Questions:
     commonness: bool = False
     describe: bool = False
     seed: int = 0
+    guide: Guide = "none"
 
     @property
     def title(self) -> str:
-        return f"{self.direction}{'' if self.constrained else ' without constraint'}"
+        by = {"none": "", "auto": " with the guide", "only": " by the guide"}[self.guide]
+        return f"{self.direction}{by}{'' if self.constrained else ' without constraint'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +65,20 @@ class Shown:
     """An item of an answer.
 
     Attributes:
+        logprob: None of an item that the guide alone has found.
         odds, description: what verification found; None where it was not asked.
         commonness: its identifier's log-probability without the query, where that was asked for.
         right: it answers the query.
+        cosine: the guide's; None without one.
     """
 
     id: str
-    logprob: float
+    logprob: float | None
     odds: float | None
     commonness: float | None = None
     right: bool = False
     description: float | None = None
+    cosine: float | None = None
 
     @property
     def is_judged(self) -> bool:
@@ -193,6 +203,12 @@ def chosen_queries(bundle: Path, questions: Questions) -> list[Item]:
     return queries
 
 
+def is_guided(answered: Sequence[Answered]) -> bool:
+    """Whether the guide told anything: one that reads texts only has nothing to say of a picture
+    that asks."""
+    return any(item.cosine is not None for one in answered for item in one.items)
+
+
 def _queries(store: ItemStore, questions: Questions) -> list[Item]:
     if questions.direction == "text-to-image":
         pool = [item for item in store.of_split(questions.split, "text") if item.held_out]
@@ -271,6 +287,7 @@ def _answered(
                 item["commonness"],
                 item["id"] in rights,
                 item["description"],
+                item["cosine"],
             )
             for item in items
         ],
@@ -284,7 +301,9 @@ def _confidence(items: Sequence[FoundItem], store: ItemStore) -> float:
     if items[0]["verification"] is not None:
         shares = [item["verification"] or 0.0 for item in items]
     else:
-        weights = [math.exp(item["logprob"] - items[0]["logprob"]) for item in items]
+        # What the guide alone has found has no log-probability, and its score in place of it.
+        told = [item["score"] if item["logprob"] is None else item["logprob"] for item in items]
+        weights = [math.exp(one - told[0]) for one in told]
         shares = [weight / sum(weights) for weight in weights]
     known = (store.get(item["id"]) for item in items)
     # An item that was added later is one by itself.
@@ -301,11 +320,13 @@ async def _search(
     root: Path,
     right: Sequence[str],
 ) -> Answer:
+    most = questions.beam_width + (_GUIDED if questions.guide == "auto" else 0)
     content: Query = excerpt(query.caption) if query.kind == "text" else root / query.image
     return await client.search(
         content,
         beam_width=questions.beam_width,
-        top_k=questions.beam_width,
+        top_k=min(_MOST_ITEMS, most),
+        guide=questions.guide,
         verify="always" if questions.verified else "never",
         constrained=questions.constrained,
         commonness=questions.commonness,

@@ -32,8 +32,8 @@ def fit_weights(answered: Sequence[Answered]) -> Calibration:
     The defaults where fewer than 20 answers tell anything.
     """
     common = [one for one in answered if all(i.commonness is not None for i in one.items)]
-    found = _cases(common, lambda item: (item.logprob,), verified=False)
-    corrected = _cases(common, lambda i: (i.logprob, i.commonness or 0.0), verified=False)
+    found = cases_of(common, lambda item: (item.logprob or 0.0,), verified=False)
+    corrected = cases_of(common, lambda i: (i.logprob or 0.0, i.commonness or 0.0), verified=False)
     weights = Calibration()
     if len(found) >= _FEWEST:
         _, plain = _fit(found, [0.5])
@@ -45,22 +45,22 @@ def fit_weights(answered: Sequence[Answered]) -> Calibration:
 
 def _judging(answered: Sequence[Answered], weights: Calibration) -> Calibration:
     def prior(item: Shown) -> float:
-        return weights.score(item.logprob, item.commonness)
+        return weights.score(weights.surplus(item.logprob or 0.0, item.commonness))
 
-    judged = _cases(answered, lambda i: (prior(i), i.odds or 0.0), verified=True)
+    judged = cases_of(answered, lambda i: (prior(i), i.odds or 0.0), verified=True)
     if len(judged) < _FEWEST:
         return weights
     (a, b), asked = _fit(judged, [0.5, 1.0])
     if b <= 0:
-        alone = _cases(answered, lambda i: (prior(i),), verified=True)
+        alone = cases_of(answered, lambda i: (prior(i),), verified=True)
         (a,), asked = _fit(alone, [0.5])
         b = 0.0
     chosen = replace(weights, prior=max(0.0, a), evidence=b)
-    described = _cases(answered, lambda i: (prior(i), i.description or 0.0), verified=True)
+    described = cases_of(answered, lambda i: (prior(i), i.description or 0.0), verified=True)
     (a, c), told = _fit(described, [0.5, 0.5])
     if c <= 0:
         return chosen
-    both = _cases(
+    both = cases_of(
         answered, lambda i: (prior(i), i.odds or 0.0, i.description or 0.0), verified=True
     )
     (d, e, f), together = _fit(both, [0.5, 1.0, 0.5])
@@ -78,7 +78,7 @@ def fused(answered: Answered, weights: Calibration) -> Answered:
     those that were; :func:`is_told` says where there are none.
     """
     items = _ordered(answered, weights)
-    scores = {item.id: weights.score(item.logprob, item.commonness) for item in items}
+    scores = scores_of(answered.items, weights)
     count = sum(item.is_judged for item in items)
     judged = [item for item in items[:count] if item.is_judged]
     weighed = np.array(
@@ -110,14 +110,27 @@ def is_told(answered: Answered, weights: Calibration) -> bool:
 
 def _ordered(answered: Answered, weights: Calibration) -> list[Shown]:
     """By their scores before verification."""
-    return sorted(answered.items, key=lambda item: -weights.score(item.logprob, item.commonness))
+    scores = scores_of(answered.items, weights)
+    return sorted(answered.items, key=lambda item: -scores[item.id])
+
+
+def scores_of(items: Sequence[Shown], weights: Calibration) -> dict[str, float]:
+    """Of each item by its id, as the service has them
+    (:func:`service.search.candidates.rescored`)."""
+    surplus = {
+        item.id: weights.surplus(item.logprob, item.commonness)
+        for item in items
+        if item.logprob is not None
+    }
+    last = min(surplus.values(), default=0.0)
+    return {item.id: weights.score(surplus.get(item.id, last), item.cosine) for item in items}
 
 
 def _rank(items: Sequence[Shown]) -> int | None:
     return next((rank for rank, item in enumerate(items, 1) if item.right), None)
 
 
-def _cases(
+def cases_of(
     answered: Sequence[Answered],
     features: Callable[[Shown], tuple[float, ...]],
     *,

@@ -11,14 +11,14 @@ from cli.answer import print_items, print_path
 
 BOAT: dict[str, Any] = {
     "id": "boats[bold]/1", "rank": 1, "identifier": {"text": "<g1> boat [red]"}, "logprob": -1.234,
-    "verification": 0.876, "image": "/items/boats/image", "text": None,
+    "cosine": None, "verification": 0.876, "image": "/items/boats/image", "text": None,
 }  # fmt: skip
 TEXT: dict[str, Any] = {
     **BOAT, "id": "text 2", "rank": 2, "verification": None, "image": None, "text": "a red boat",
 }  # fmt: skip
 ANSWER: dict[str, Any] = {
     "items": [BOAT, TEXT], "timings": {"beams": 48.4, "total": 80.0}, "cached": False,
-    "index_version": "9f2c41d07ab3",
+    "index_version": "9f2c41d07ab3", "guide": "none",
 }  # fmt: skip
 PATH = [
     {"text": "<g1>", "logprob": -0.5, "beaten": [{"text": " <g2>", "logprob": -1.5}]},
@@ -50,6 +50,14 @@ def test_each_item_is_a_row_of_what_was_found(console: Console) -> None:
         ["2", "text 2", "<g1> boat [red]", "-1.23", "", "a red boat"],
     ]
     assert shown(console)[-1] == "index 9f2c41d07ab3, beams 48 ms, total 80 ms"
+
+
+def test_what_the_guide_says_has_a_column(console: Console) -> None:
+    found = {**TEXT, "logprob": None, "cosine": 0.6149}
+    print_items({**ANSWER, "items": [found], "guide": "only"}, console)
+    (row,) = (cells(line) for line in shown(console) if line.startswith("│"))
+    assert row == ["2", "text 2", "<g1> boat [red]", "", "0.61", "", "a red boat"]
+    assert shown(console)[-1].startswith("index 9f2c41d07ab3, by the guide alone, beams")
 
 
 def test_an_answer_from_the_cache_says_so(console: Console) -> None:

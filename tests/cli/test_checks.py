@@ -46,7 +46,7 @@ def named(findings: list[Finding], name: str) -> Finding:
 def test_a_sound_installation(trained: Path) -> None:
     findings = list(examine(trained / "bundle"))
     assert {finding.name for finding in findings if finding.state == "fault"} == set()
-    assert len({finding.name for finding in findings}) == len(findings) == 15
+    assert len({finding.name for finding in findings}) == len(findings) == 16
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,18 @@ def test_says_which_setting_is_wrong(
     found = named(list(examine(trained / "bundle")), "settings")
     assert found.state == "fault"
     assert said in found.said
+
+
+def test_the_guide_is_the_one_of_the_vectors(
+    trained: Path, guided: Path, untrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, *with_guide = (
+        list(check_index(Settings(bundle=one))) for one in (trained / "bundle", guided, untrained)
+    )
+    assert named(plain, "guide").said == "the bundle was built without"
+    assert {named(found, "guide").state for found in with_guide} == {"ok"}
+    assert named(with_guide[1], "model").state == "warning"
+    monkeypatch.setattr("semcore.guide.guide.encoder_fingerprint", lambda _: "another")
+    other = list(check_index(Settings(bundle=untrained)))
+    assert named(other, "guide").state == "fault"
+    assert named(other, "guide").mend

@@ -4,10 +4,12 @@ from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from bundles import BLANK
 from installation import ROOT, Installation
 from packaging.requirements import Requirement
 
 from cli.extras import missing_extra
+from semcore.bundle.bundle import ModelRecord, staged
 from semcore.extras import MissingExtraError
 
 HELPS = """
@@ -111,7 +113,6 @@ def test_an_extra_brings_what_its_side_imports(extra: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "command",
     [
-        ["serve", "bundle"],
         ["demo"],
         ["reproduce", "table1"],
         ["build", "corpus", "bundle", "--captioner", "any"],
@@ -125,6 +126,15 @@ def test_what_wants_an_engine_says_so_before_all_else(command: list[str], tmp_pa
     assert "pip install 'semcore[cpu]', or 'semcore[gpu]'" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_trained_bundle_wants_an_engine(tmp_path: Path) -> None:
+    record = ModelRecord(path="model", fingerprint="f")
+    with staged(tmp_path / "bundle", BLANK.model_copy(update={"model": record})):
+        pass
+    done = Installation(tmp_path, ["offline", "service"]).semcore("serve", str(tmp_path / "bundle"))
+    assert done.returncode == 1
+    assert "pip install 'semcore[cpu]', or 'semcore[gpu]'" in done.stderr
 
 
 def test_an_extra_is_missing_only_where_its_package_is() -> None:

@@ -9,7 +9,12 @@ from typer.testing import CliRunner
 from cli.main import app
 from offline.demo.demo_corpus import write_demo_corpus
 from semcore.bundle.bundle import check_bundle
-from semcore.bundle.calibration import Calibration, read_calibration, write_calibration
+from semcore.bundle.calibration import (
+    Calibration,
+    Calibrations,
+    read_calibration,
+    write_calibration,
+)
 
 
 def test_builds_and_reports_bad_rows(tmp_path: Path) -> None:
@@ -48,13 +53,13 @@ def test_a_bundle_like_another_is_made_as_that_one(trained: Path, tmp_path: Path
     result = CliRunner().invoke(app, [*command, "--like", str(trained / "bundle")])
     assert result.exit_code == 0, result.output
     assert check_bundle(first).model is not None
-    assert read_calibration(first) == {}
-    write_calibration(first, {"text-to-image": Calibration(0.25, 0.5)})
+    assert read_calibration(first) == Calibrations()
+    write_calibration(first, Calibrations({"text-to-image": Calibration(0.25, 0.5)}))
     command = ["build", str(corpus), str(second), "--gallery", "test"]
     result = CliRunner().invoke(app, [*command, "--like", str(first)])
     assert result.exit_code == 0, result.output
     assert check_bundle(second).corpus.source_captions == 1
-    assert read_calibration(second) == read_calibration(first) != {}
+    assert read_calibration(second) == read_calibration(first) != Calibrations()
     result = CliRunner().invoke(app, [*command[:-1], "tset"])
     assert result.exit_code == 1
     assert "no picture is of the split tset; there are test, train, val" in result.stderr

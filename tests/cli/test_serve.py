@@ -20,11 +20,13 @@ def serve(*arguments: str | Path) -> tuple[int, list[str]]:
     return done.returncode, done.stderr.splitlines()
 
 
-def test_a_bundle_without_a_model(trained: Path, corpus: Corpus, tmp_path: Path) -> None:
+def test_a_bundle_without_model_and_guide(trained: Path, corpus: Corpus, tmp_path: Path) -> None:
     build_bundle(corpus, tmp_path / "bundle", BuildSettings(), like=trained / "bundle")
     code, (said,) = serve(tmp_path / "bundle")
     assert code == 1
-    assert said == (f"semcore: {tmp_path / 'bundle'} has no model yet; run 'semcore train' on it")
+    assert said == (
+        f"semcore: {tmp_path / 'bundle'} has neither a model nor a guide; run 'semcore train' on it"
+    )
 
 
 def test_a_journal_that_cannot_be_read(

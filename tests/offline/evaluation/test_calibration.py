@@ -11,7 +11,12 @@ from offline.evaluation.calibration import NEVER, calibrate, choose_margin
 from offline.evaluation.evaluation import evaluate
 from offline.evaluation.query_runner import Answered, Shown
 from semcore.bundle.bundle import check_bundle
-from semcore.bundle.calibration import Calibration, read_calibration, write_calibration
+from semcore.bundle.calibration import (
+    Calibration,
+    Calibrations,
+    read_calibration,
+    write_calibration,
+)
 from semcore.errors import SemcoreError
 from service.index.index import Index
 
@@ -40,7 +45,7 @@ async def test_what_was_not_verified_tells_no_margin(
     bundle = trained / "half told"
     shutil.copytree(trained / "bundle", bundle)
     told = Calibration(commonness=0.5, margin=3.0)
-    write_calibration(bundle, {"text-to-image": told})
+    write_calibration(bundle, Calibrations({"text-to-image": told}))
 
     async def asked(*_: object, **__: object) -> list[Answered]:
         common = Shown("b", -2.0, None, commonness=-9.0)
@@ -55,7 +60,8 @@ async def test_what_was_not_verified_tells_no_margin(
     )
     (found,) = await calibrate("http://127.0.0.1:9", bundle)
     assert (found.margin, found.calibration) == (None, weights)
-    assert read_calibration(bundle) == {"text-to-image": told, "image-to-text": weights}
+    both = {"text-to-image": told, "image-to-text": weights}
+    assert read_calibration(bundle) == Calibrations(both)
     shutil.rmtree(bundle)
 
 
@@ -66,10 +72,11 @@ async def test_a_bundle_keeps_its_calibration(
     bundle = trained / "calibrated"
     shutil.copytree(trained / "bundle", bundle)
     before = check_bundle(bundle).version
-    assert read_calibration(bundle) == {}
+    assert read_calibration(bundle) == Calibrations()
     found = await calibrate(service_url, bundle, limit=5, beam_width=5, tolerance=1.0)
-    assert {one.margin.left_out for one in found} == {1.0}
-    assert read_calibration(bundle) == {one.direction: one.calibration for one in found}
+    assert {one.margin and one.margin.left_out for one in found} == {1.0}
+    measured = {one.direction: one.calibration for one in found}
+    assert read_calibration(bundle) == Calibrations(measured)
     assert check_bundle(bundle).version != before
     index = Index(bundle)
     assert index.bundle.calibration == read_calibration(bundle)

@@ -57,7 +57,7 @@ def shown(item_id: str, rank: int, beam_rank: int | None = None, **more: Any) ->
     return {
         "id": item_id, "rank": rank, "beam_rank": beam_rank, "score": -float(beam_rank),
         "logprob": -float(beam_rank), "odds": None, "commonness": None, "description": None,
-        "verification": None, **more,
+        "verification": None, "cosine": None, **more,
     }  # fmt: skip
 
 
