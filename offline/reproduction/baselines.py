@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from offline.evaluation.evaluation import ANSWERS_LOG
 from offline.evaluation.query_runner import Answered, Questions, chosen_queries
 from offline.image_inputs import picture_reader
 from offline.model.backbone import keep_comparing, load_model, on_device
+from offline.reproduction.answers import answered, write_answers
 from offline.reproduction.re_ranker import match_odds
 from offline.reproduction.two_tower import TwoTower, exact_search
 from offline.stored_items import training_items
@@ -104,12 +101,6 @@ def make_re_ranker(
     return seconds
 
 
-def read_answers(folder: Path) -> dict[Direction, list[Answered]]:
-    """What was answered: ranks of the towers as ``beam``, re-ranked ``verified``."""
-    rows = json.loads((folder / ANSWERS_LOG).read_text())
-    return {direction: [Answered(**row) for row in rows[direction]] for direction in DIRECTIONS}
-
-
 def _once(folder: Path, train: Callable[[], None]) -> float:
     """The seconds that a training takes, or took: what has ended is not begun again."""
     told = folder / _TRAINED
@@ -123,7 +114,7 @@ def _once(folder: Path, train: Callable[[], None]) -> float:
 def _write_answers(
     folder: Path, bundle: Path, towers: TwoTower, limit: int | None, judge: _Judge | None = None
 ) -> None:
-    rows: dict[Direction, list[dict[str, object]]] = {}
+    answers: dict[Direction, list[Answered]] = {}
     splits = read_manifest(bundle).settings.gallery
     store = ItemStore(bundle / "items.sqlite", splits)
     for direction in DIRECTIONS:
@@ -137,27 +128,12 @@ def _write_answers(
             sets = [[gallery[at] for at in row[:_CANDIDATES]] for row in places]
             odds = judge(queries, sets)
             scores = [near[: len(said)] + said for near, said in zip(scores, odds, strict=True)]
-        rows[direction] = [
-            asdict(_answered(query, [gallery[at] for at in row], near, score))
+        answers[direction] = [
+            answered(query, [gallery[at] for at in row], near, score)
             for query, row, near, score in zip(queries, places, likeness, scores, strict=True)
         ]
     store.close()
-    write_whole(folder / ANSWERS_LOG, json.dumps(rows))
-
-
-def _answered(query: Item, found: Sequence[Item], near: Vectors, scores: Vectors) -> Answered:
-    """``scores``: of the first of what was found, in whose order these are given."""
-    right = [item.pair == query.pair for item in found]
-    order = [*(-scores).argsort(kind="stable"), *range(len(scores), len(right))]
-    return Answered(
-        query=query.id,
-        verified=_first([right[at] for at in order]),
-        beam=_first(right),
-        lead=float(near[0] - near[1]) if len(near) > 1 else math.inf,
-        first_changed=bool(order[0]),
-        illegal=0.0,
-        pair=query.pair,
-    )
+    write_answers(folder, answers)
 
 
 def _train_re_ranker(
@@ -189,7 +165,3 @@ def _train_re_ranker(
 
 def _root(bundle: Path) -> Path:
     return Path(read_manifest(bundle).corpus.image_root)
-
-
-def _first(right: Sequence[bool]) -> int | None:
-    return right.index(True) + 1 if True in right else None

@@ -6,19 +6,23 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from offline.evaluation.query_runner import Guide
 from offline.identifiers.schemes import SCHEMES, SID
 from offline.reproduction.budgets import Budget
+from offline.reproduction.retrievers import RETRIEVERS
 from semcore.bundle.bundle import Order
 from semcore.errors import SemcoreError
 
-Family = Literal["generative", "two towers", "re-ranker"]
+Family = Literal["generative", "two towers", "re-ranker", "retriever"]
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A model that is trained, with the index that it searches.
+    """A model that is trained, with the index that it searches; or a retriever, which trains none
+    and searches SemCORE's.
 
     Attributes:
+        name: of a retriever its own (:data:`offline.reproduction.retrievers.RETRIEVERS`).
         scheme: of the identifiers, for a generative system.
         build, train: what differs from the budget's settings.
         size: of the backbone, a key of :data:`offline.model.tiny.SIZES`.
@@ -42,12 +46,14 @@ class View:
         beam_width: 0 is the budget's.
         weights: of verification, in place of the service's: of log-probability and log-odds, or
             fitted on validation queries.
+        guide: what its cosine is good for; the paper knows of none.
     """
 
     constrained: bool = True
     verified: bool = True
     beam_width: int = 0
     weights: tuple[float, float] | Literal["fitted"] | None = None
+    guide: Guide = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ _BEAMS = View(verified=False)
 _RE_RANKED = 150
 _MOST_BEAMS = 100  # that the service gives, unless told otherwise
 _RIVALS = ("numeric", "string", "semantic", "structured", "dsi", "nci", "rq", "rq-pictures")
+_GUIDED_BEAMS = 50  # as many as the guide has candidates
 
 
 def recipes(budget: Budget) -> dict[str, Recipe]:
@@ -153,9 +160,29 @@ def _answers(budget: Budget) -> bool:
     return budget.train.gsv_queries > 0
 
 
-def _fitted(budget: Budget, title: str) -> list[Line]:
+def _fitted(budget: Budget, title: str, view: View = View(weights="fitted")) -> list[Line]:
     """The line of fitted weights; there is none where no validation item can be found."""
-    return [Line(title, SEMCORE, View(weights="fitted"))] if "val" in budget.gallery else []
+    return [Line(title, SEMCORE, view)] if "val" in budget.gallery else []
+
+
+def _guided(budget: Budget) -> list[Line]:
+    """SemCORE as the product has it, with a guide."""
+    view = View(beam_width=_GUIDED_BEAMS, weights="fitted", guide="auto")
+    return [
+        *_fitted(budget, "SemCORE with its guide, calibrated", view),
+        Line("the guide alone", SEMCORE, View(verified=False, guide="only")),
+    ]
+
+
+def _retrievers(budget: Budget) -> list[Line]:
+    """A model that has learned no second stage cannot verify what they find."""
+    lines = []
+    for name, title in RETRIEVERS.items():
+        is_verified = name == "hnsw-verified"
+        if not is_verified or _answers(budget):
+            system = System(name, family="retriever", verified=is_verified)
+            lines.append(Line(title, system, View(verified=is_verified)))
+    return lines
 
 
 def _rivals(budget: Budget) -> Recipe:
@@ -165,13 +192,14 @@ def _rivals(budget: Budget) -> Recipe:
     own_queries = {} if _answers(budget) else {"gsv_queries": _RE_RANKED}
     re_ranker = System("two-towers-re-ranked", family="re-ranker", train=own_queries)
     lines += [
-        Line("two towers", TWO_TOWERS, _BEAMS),
-        Line("two towers, re-ranked by a second model", re_ranker),
+        Line("two towers (FNE)", TWO_TOWERS, _BEAMS),
+        Line("two towers, re-ranked by a second model (LeaPRR)", re_ranker),
     ]
     calibrated = _fitted(budget, "SemCORE, calibrated on validation queries")
     claims = [(own, line.title) for line in lines]
     title = "Tables 1 and 2: SemCORE and its rivals on the same backbone and data"
-    lines = [Line(own, SEMCORE, _whole(budget)), *calibrated, *lines]
+    own_lines = [Line(own, SEMCORE, _whole(budget)), *calibrated, *_guided(budget)]
+    lines = [*own_lines, *lines, *_retrievers(budget)]
     return Recipe("table1", title, lines, claims=claims, repeated=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from offline.corpus.reader import Corpus, held_out_rule
 from offline.evaluation import charts
 from offline.evaluation.diagnosis import survival
-from offline.evaluation.metrics import Estimate, recall_difference, recall_table
+from offline.evaluation.metrics import CUTOFFS, Estimate, recall_difference, recall_table
 from offline.reproduction.budgets import Budget
 from offline.reproduction.experiments import Recipe
 from offline.reproduction.runner import Outcome
@@ -32,8 +33,13 @@ the same number of samples. Residual codes find more without, and are told of no
 changes is in the figure of new items. Queries are captions of which no picture's identifier was
 made, and the pictures themselves. Per cent with 95 % bootstrap intervals over the pictures that the
 queries belong to; of several seeds a query counts with its mean, and what chance a training has is
-not in the interval.
+not in the interval. Retrievers train nothing: they search with the captions, the vectors and the
+model of SemCORE itself, and have no costs of their own. A dash stands in a direction that they
+cannot be asked in: a picture that asks has no words to search by, and by its look alone it is
+compared in one of their lines.
 """
+_NOTHING = "–"
+_DATA = "rows.json"
 
 
 def write_results(
@@ -44,7 +50,12 @@ def write_results(
     seconds: float,
     folder: Path,
 ) -> Path:
-    """Write ``results.md`` and its figures into ``folder``; the path of the former."""
+    """Write ``results.md`` and its figures into ``folder``, and where table 1 is one of the recipes
+    its recalls as data, ``rows.json`` (:func:`recall_rows`).
+
+    Returns:
+        The path of ``results.md``.
+    """
     lines = [f"# Results on the corpus {corpus.name!r}, budget {budget.name!r}", "", _FOREWORD]
     lines += [held_out_rule(corpus.source_captions), ""]
     for recipe in recipes:
@@ -56,9 +67,38 @@ def write_results(
             lines += _losses(found)
     programs = {one.cost.program for found in outcomes.values() for one in found}
     lines += _settings(budget, sorted(programs), seconds)
+    if "table1" in outcomes:
+        rows = json.dumps(recall_rows(outcomes["table1"]), indent=1, ensure_ascii=False)
+        (folder / _DATA).write_text(rows + "\n")
     out = folder / "results.md"
     out.write_text("\n".join(lines) + "\n")
     return out
+
+
+def recall_rows(outcomes: Sequence[Outcome]) -> list[dict[str, str | float | int]]:
+    """Of each line in each direction that it has answers in: ``direction``, ``system``, ``R@1``,
+    ``R@5`` and ``R@10`` in per cent, ``low@1`` and ``high@1``, the interval of the first of these,
+    and the number of ``queries``."""
+    rows = []
+    for direction in DIRECTIONS:
+        for one in _asked(outcomes, direction):
+            recall = _recall(one, direction)
+            first = recall["R@1"]
+            row: dict[str, str | float | int] = {"direction": direction, "system": one.line.title}
+            row |= {f"R@{k}": round(recall[f"R@{k}"].value, 1) for k in CUTOFFS}
+            row |= {"low@1": round(first.low, 1), "high@1": round(first.high, 1)}
+            row["queries"] = len(one.answers[direction][0])
+            rows.append(row)
+    return rows
+
+
+def _asked(outcomes: Sequence[Outcome], direction: Direction) -> list[Outcome]:
+    """Those that have answers in a direction."""
+    return [one for one in outcomes if _is_asked(one, direction)]
+
+
+def _is_asked(outcome: Outcome, direction: Direction) -> bool:
+    return any(outcome.answers[direction])
 
 
 def _table(outcomes: Sequence[Outcome]) -> str:
@@ -67,15 +107,27 @@ def _table(outcomes: Sequence[Outcome]) -> str:
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for direction in DIRECTIONS:
         for one in outcomes:
-            recall = _recall(one, direction)
-            answers = [each for run in one.answers[direction] for each in run]
-            illegal = 100 * sum(each.illegal for each in answers) / len(answers)
-            cells = [direction, one.line.title, *(str(value) for value in recall.values())]
-            cells += [f"{illegal:.1f}", str(len(one.answers[direction]))]
-            cells += [f"{one.cost.parameters / 1e6:.2f}", str(one.cost.samples)]
-            cells += [f"{one.cost.seconds / 60:.1f}"]
+            found = _found(one, direction) if _is_asked(one, direction) else [_NOTHING] * 6
+            cells = [direction, one.line.title, *found, *_costs(one)]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _found(outcome: Outcome, direction: Direction) -> list[str]:
+    """Recalls, illegal identifiers in per cent, and seeds."""
+    runs = outcome.answers[direction]
+    answers = [each for run in runs for each in run]
+    illegal = 100 * sum(each.illegal for each in answers) / len(answers)
+    recall = _recall(outcome, direction)
+    return [*(str(value) for value in recall.values()), f"{illegal:.1f}", str(len(runs))]
+
+
+def _costs(outcome: Outcome) -> list[str]:
+    """Million parameters, samples, and minutes."""
+    cost = outcome.cost
+    if outcome.line.system.family == "retriever":
+        return [_NOTHING] * 3
+    return [f"{cost.parameters / 1e6:.2f}", str(cost.samples), f"{cost.seconds / 60:.1f}"]
 
 
 def _ranks(outcome: Outcome, direction: Direction) -> list[list[int | None]]:
@@ -99,7 +151,7 @@ def _figures(recipe: Recipe, outcomes: Sequence[Outcome], folder: Path) -> list[
     names = []
     for direction in DIRECTIONS:
         name = f"{recipe.name}-{direction}.png"
-        best = [(one, _recall(one, direction)["R@1"]) for one in outcomes]
+        best = [(one, _recall(one, direction)["R@1"]) for one in _asked(outcomes, direction)]
         title = f"R@1, {direction}"
         if recipe.shape == "bars":
             bars = [(one.line.title, value) for one, value in best]
@@ -119,10 +171,12 @@ def _figures(recipe: Recipe, outcomes: Sequence[Outcome], folder: Path) -> list[
 
 def _claims(recipe: Recipe, outcomes: Sequence[Outcome]) -> list[str]:
     """One line for each order that the paper claims: what was found here."""
-    of_title = {one.line.title: one for one in outcomes}
     lines = []
     for direction in DIRECTIONS:
+        of_title = {one.line.title: one for one in _asked(outcomes, direction)}
         for ahead, behind in recipe.claims:
+            if ahead not in of_title or behind not in of_title:
+                continue
             ours, theirs = (_ranks(of_title[title], direction) for title in (ahead, behind))
             pairs = _pairs(of_title[ahead], direction)
             gap = recall_difference(ours, theirs, 1, pairs)
@@ -151,7 +205,9 @@ def _losses(outcomes: Sequence[Outcome]) -> list[str]:
     by_system = {
         one.line.system.name: one
         for one in reversed(outcomes)
-        if one.line.system.family == "generative" and one.line.view.constrained
+        if one.line.system.family == "generative"
+        and one.line.view.constrained
+        and one.line.view.guide == "none"
     }
     lines = [
         "Per cent of the queries a right item of which the beams can still reach, token by token, "

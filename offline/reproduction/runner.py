@@ -35,18 +35,20 @@ from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.corpus.reader import Corpus
 from offline.evaluation.evaluation import ANSWERS_LOG
-from offline.evaluation.query_runner import PATIENCE, Answered, Questions, ask
-from offline.evaluation.score_weights import fit_weights, fused
+from offline.evaluation.query_runner import PATIENCE, Answered, Guide, Questions, ask
+from offline.evaluation.score_weights import fused
 from offline.provenance import claim, is_used
-from offline.reproduction.baselines import make_re_ranker, make_towers, read_answers
+from offline.reproduction.answers import read_answers
+from offline.reproduction.baselines import make_re_ranker, make_towers
 from offline.reproduction.budgets import Budget
+from offline.reproduction.calibration import calibrated_bundle
 from offline.reproduction.experiments import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
+from offline.reproduction.retrievers import ask_retriever
 from offline.training.presets import TrainSettings
 from offline.training.run_directory import samples_seen
 from offline.training.stages import prepare_model, train_model
 from offline.version import commit
-from semcore.bundle.bundle import CALIBRATION
-from semcore.bundle.calibration import Calibration, write_calibration
+from semcore.bundle.calibration import Calibration
 from semcore.client import AsyncSemcoreClient, ServiceError
 from semcore.errors import CorpusError, SemcoreError
 from semcore.flush import write_whole
@@ -61,7 +63,8 @@ _SYSTEM, _MADE_OF = "system.json", "made-of.json"
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What a system took: parameters, samples of all stages, and seconds of training since it was
-    last begun; of a re-ranker its own, without the towers'. And by which program."""
+    last begun; of a re-ranker its own, without the towers', of a retriever nothing. And by which
+    program."""
 
     parameters: int
     samples: int
@@ -176,6 +179,12 @@ class Reproduction:
 
     def _make(self, system: System, seed: int, folder: Path) -> None:
         """Index and train a system, and say what it took."""
+        if system.family == "retriever":
+            whole = self._made(SEMCORE, seed)
+            bundle, model, limit = whole / "bundle", whole / "model", self._budget.limit
+            ask_retriever(system.name, bundle, model, folder, limit, self._features)
+            self._record(folder, Cost(0, 0, 0.0, commit()))
+            return
         # A re-ranker searches what its towers search.
         towers = self._made(TWO_TOWERS, seed) if system.family == "re-ranker" else None
         bundle, model = (towers or folder) / "bundle", folder / "model"
@@ -203,7 +212,9 @@ class Reproduction:
             seconds = time.perf_counter() - began
             bind_bundle(bundle, model)
             samples = samples_seen(model)
-        cost = Cost(_parameters(model), samples, seconds, commit())
+        self._record(folder, Cost(_parameters(model), samples, seconds, commit()))
+
+    def _record(self, folder: Path, cost: Cost) -> None:
         write_whole(folder / _SYSTEM, json.dumps(asdict(cost)))
 
     def _base(self, size: str, seed: int) -> Path:
@@ -247,14 +258,17 @@ class Reproduction:
         bundle, log = folder / "bundle", folder / ANSWERS_LOG
         fitted = [view for view in views if view.weights == "fitted"]
         as_it_is = [view for view in views if view not in fitted]
+        first = {view.guide: view for view in reversed(fitted)}  # weights are fitted once a guide
         validation = [
             replace(one, split="val", commonness=True, describe=True)
-            for one in self._questions(fitted[:1], ())
+            for one in self._questions([*first.values()], ())
         ]
-        found = self._asked(bundle, [*validation, *self._questions(as_it_is, views)], log)
-        known, answers = found[: len(validation)], found[len(validation) :]
+        answers = self._asked(bundle, [*validation, *self._questions(as_it_is, views)], log)
         if fitted:
-            calibrated = _calibrated(folder, dict(zip(DIRECTIONS, known, strict=True)))
+            known: dict[Guide, dict[Direction, list[Answered]]] = {guide: {} for guide in first}
+            for one in validation:
+                known[one.guide][one.direction] = answers.pop(0)
+            calibrated = calibrated_bundle(folder, known)
             answers += self._asked(calibrated, self._questions(fitted, views), log)
         of_view: dict[View, dict[Direction, list[Answered]]] = {view: {} for view in views}
         places = [(view, direction) for view in [*as_it_is, *fitted] for direction in DIRECTIONS]
@@ -274,6 +288,7 @@ class Reproduction:
                 constrained=view.constrained,
                 # Answers that were verified tell the beams' ranks as well.
                 verified=view.verified or replace(view, verified=True) in views,
+                guide=view.guide,
             )
             for view in asked
             for direction in DIRECTIONS
@@ -296,17 +311,6 @@ class Reproduction:
 
     def _cost(self, name: str) -> Cost:
         return Cost(**json.loads((self._folder / "0" / name / _SYSTEM).read_text()))
-
-
-def _calibrated(folder: Path, known: Mapping[Direction, Sequence[Answered]]) -> Path:
-    """The bundle with weights of its own, from what it answers validation queries."""
-    calibrated = folder / "calibrated"
-    if not (calibrated / CALIBRATION).exists():
-        shutil.rmtree(calibrated, ignore_errors=True)
-        shutil.copytree(folder / "bundle", calibrated)
-        weights = {direction: fit_weights(answered) for direction, answered in known.items()}
-        write_calibration(calibrated, weights)
-    return calibrated
 
 
 def _as_many_seeds(

@@ -19,12 +19,13 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import ProcessorMixin
 
+from offline.guide.contrastive import contrastive_loss
 from offline.image_inputs import PictureReader, picture_reader
 from offline.model.backbone import Backbone, load_model, on_device, save_model
 from offline.model.precision import half_precision
 from offline.progress import progress
+from offline.schedule import warm_cosine
 from offline.training.collator import image_text, left_padded
-from offline.training.schedule import warm_cosine
 from semcore.bundle.item import Item
 from semcore.extras import MissingExtraError
 from semcore.identifiers.encoder import Vectors
@@ -152,19 +153,6 @@ class TwoTower:
         return functional.normalize(hidden[:, -1].float(), dim=-1)
 
 
-def contrastive_loss(logits: Tensor, same: Tensor) -> Tensor:
-    """Cross-entropy in both directions; right is the diagonal.
-
-    Args:
-        logits: float [batch, batch], texts × pictures.
-        same: bool [batch, batch], pairs that are no negatives; the diagonal is right anyhow.
-    """
-    off = same & ~torch.eye(len(logits), dtype=torch.bool, device=logits.device)
-    kept = logits.masked_fill(off, float("-inf"))
-    right = torch.arange(len(logits), device=logits.device)
-    return (functional.cross_entropy(kept, right) + functional.cross_entropy(kept.T, right)) / 2
-
-
 def exact_search(
     queries: Vectors, gallery: Vectors, top_k: int
 ) -> tuple[NDArray[np.int64], Vectors]:
@@ -179,7 +167,7 @@ def exact_search(
     try:
         import faiss
     except ImportError as error:
-        raise MissingExtraError("exact search for the two towers", "rivals") from error
+        raise MissingExtraError("exact search among vectors", "rivals") from error
     index = faiss.IndexFlatIP(gallery.shape[1])
     index.add(gallery)
     likeness, places = index.search(queries, min(top_k, len(gallery)))

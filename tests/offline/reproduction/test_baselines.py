@@ -1,7 +1,5 @@
 """The classical systems answer what the product is asked, and are trained once."""
 
-import json
-import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +14,8 @@ from offline.evaluation.evaluation import ANSWERS_LOG
 from offline.evaluation.query_runner import Questions, chosen_queries
 from offline.model.tiny import create_tiny_model
 from offline.reproduction import baselines
-from offline.reproduction.baselines import make_re_ranker, make_towers, read_answers
+from offline.reproduction.answers import read_answers
+from offline.reproduction.baselines import make_re_ranker, make_towers
 from offline.reproduction.two_tower import TwoTower
 from offline.training.presets import TINY
 from semcore.bundle.item import Item, ItemStore
@@ -135,12 +134,3 @@ def test_as_many_are_asked_as_told(made: Made, tmp_path: Path) -> None:
     shutil.copytree(made.towers, few.towers)
     few.make_towers(limit=2)
     assert {len(answered) for answered in read_answers(few.towers).values()} == {2}
-
-
-def test_answers_without_a_second_item_lead_by_all(tmp_path: Path) -> None:
-    one = {"query": "a", "verified": 1, "beam": 1, "lead": math.inf, "first_changed": False,
-           "illegal": 0.0}  # fmt: skip
-    rows = {direction: [one] for direction in DIRECTIONS}
-    (tmp_path / ANSWERS_LOG).write_text(json.dumps(rows))
-    for answered in read_answers(tmp_path).values():
-        assert [found.lead for found in answered] == [math.inf]

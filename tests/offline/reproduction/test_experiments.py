@@ -7,7 +7,8 @@ import pytest
 from offline.identifiers.schemes import SCHEMES
 from offline.model.tiny import SIZES
 from offline.reproduction.budgets import BUDGETS, choose_budget
-from offline.reproduction.experiments import SEMCORE, choose, recipes
+from offline.reproduction.experiments import SEMCORE, View, choose, recipes
+from offline.reproduction.retrievers import RETRIEVERS
 from semcore.errors import SemcoreError
 
 
@@ -52,6 +53,48 @@ def test_keeps_only_some_systems() -> None:
     assert {behind for _, behind in recipe.claims} == {"RQ codes of captions"}
     with pytest.raises(SemcoreError, match="dual: no system of table1; there are"):
         choose("table1", BUDGETS["short"], ["dual"])
+
+
+def test_table_1_has_the_paper_s_systems_and_what_a_guide_makes_of_them() -> None:
+    (recipe,) = choose("table1", choose_budget("full", "tiny", ["test", "val"]))
+    views = {line.title: line.view for line in recipe.lines}
+    assert list(views)[:4] == [
+        "SemCORE",
+        "SemCORE, calibrated on validation queries",
+        "SemCORE with its guide, calibrated",
+        "the guide alone",
+    ]
+    guided = {title: view for title, view in views.items() if view.guide != "none"}
+    assert guided == {
+        "SemCORE with its guide, calibrated": View(weights="fitted", guide="auto", beam_width=50),
+        "the guide alone": View(verified=False, guide="only"),
+    }
+    assert {"two towers (FNE)", "two towers, re-ranked by a second model (LeaPRR)"} <= set(views)
+    claimed = {behind for _, behind in recipe.claims}
+    paper_s = {
+        line.title for line in recipe.lines
+        if line.system != SEMCORE and line.system.family != "retriever"
+    }  # fmt: skip
+    assert claimed == paper_s
+    for name in ("table3", "table4", "table5", "figure3", "new-items"):
+        (other,) = choose(name, BUDGETS["full"])
+        assert {line.view.guide for line in other.lines} == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("budget", "base", "lacking"),
+    [("full", "tiny", set()), ("short", "small", {"hnsw-verified"})],
+)
+def test_table_1_has_the_retrievers_that_its_model_can_be(
+    budget: str, base: str, lacking: set[str]
+) -> None:
+    """What has learned no second stage cannot verify."""
+    (recipe,) = choose("table1", choose_budget(budget, base, ["test"]))
+    lines = {line.title: line for line in recipe.lines if line.system.family == "retriever"}
+    assert {line.system.name for line in lines.values()} == RETRIEVERS.keys() - lacking
+    for title, line in lines.items():
+        assert RETRIEVERS[line.system.name] == title
+        assert line.view.verified == line.system.verified == (line.system.name == "hnsw-verified")
 
 
 def test_a_curve_of_new_items_changes_what_is_known_only() -> None:

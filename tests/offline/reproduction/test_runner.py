@@ -10,18 +10,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from bundles import bundle_of
 from moment import MOMENT, SERVICE
 
 from cli.service_process import serving
 from offline.corpus.reader import Corpus, Picture
 from offline.evaluation.evaluation import ANSWERS_LOG
-from offline.evaluation.query_runner import Answered
+from offline.evaluation.query_runner import Answered, Questions, Shown
 from offline.provenance import claim
 from offline.reproduction.budgets import BUDGETS
 from offline.reproduction.experiments import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.reproduction.results import write_results
 from offline.reproduction.runner import Cost, Reproduction
 from semcore.bundle.calibration import read_calibration
+from semcore.bundle.item import Item
 from semcore.errors import CorpusError, SemcoreError
 from semcore.kind import DIRECTIONS
 
@@ -36,6 +38,7 @@ BUDGET = replace(
 
 
 CODES = System("rq", "rq", train={"indexed": 1.0}, verified=False)
+LOOKS = System("looks", family="retriever", verified=False)
 
 
 RECIPE = Recipe(
@@ -44,10 +47,13 @@ RECIPE = Recipe(
     [
         Line("SemCORE", SEMCORE),
         Line("calibrated", SEMCORE, View(weights="fitted")),
+        Line("guided", SEMCORE, View(weights="fitted", guide="auto")),
+        Line("the guide alone", SEMCORE, View(verified=False, guide="only")),
         Line("without constrained decoding", SEMCORE, View(constrained=False)),
         Line("codes", CODES, View(verified=False)),
         Line("two towers", TWO_TOWERS, View(verified=False)),
         Line("two towers, re-ranked", System("re-ranked", family="re-ranker")),
+        Line("looks", LOOKS, View(verified=False)),
     ],
     claims=[("SemCORE", "without constrained decoding")],
     repeated=True,
@@ -68,11 +74,12 @@ def test_reproduces_and_goes_on(corpus: Corpus, tmp_path: Path) -> None:
     run = Reproduction(corpus, None, tmp_path, BUDGET, real_service, lambda _: None)
     outcomes = run.run([RECIPE])
     for outcome in outcomes["some"]:
-        assert outcome.cost.parameters > 1_000_000
         for direction in DIRECTIONS:
             (answers,) = outcome.answers[direction]
             assert len(answers) == LIMIT
     costs = {o.line.title: o.cost for o in outcomes["some"]}
+    assert costs.pop("looks").parameters == 0
+    assert min(cost.parameters for cost in costs.values()) > 1_000_000
     assert len({cost.samples for cost in costs.values()}) <= 2
     few, many = sorted(cost.samples for cost in costs.values())[:: len(costs) - 1]
     assert many - few <= 2 * BUDGET.train.batch_size  # whole batches
@@ -85,13 +92,14 @@ def test_reproduces_and_goes_on(corpus: Corpus, tmp_path: Path) -> None:
     assert report.count("SemCORE before without constrained decoding") == len(DIRECTIONS)
     for direction in DIRECTIONS:
         assert (tmp_path / f"some-{direction}.png").stat().st_size > 0
-    assert set(read_calibration(tmp_path / "0" / "semcore" / "calibrated")) == set(DIRECTIONS)
+    calibrations = read_calibration(tmp_path / "0" / "semcore" / "calibrated")
+    assert set(calibrations.alone) == set(calibrations.guided) == set(DIRECTIONS)
     trained = {path: path.read_text() for path in tmp_path.glob("*/*/system.json")}
-    assert len(trained) == 4
+    assert len(trained) == 5
     again = Reproduction(corpus, None, tmp_path, BUDGET, no_service, lambda _: None)  # type: ignore[arg-type]
     assert again.run([RECIPE]) == outcomes
     assert {path: path.read_text() for path in trained} == trained
-    assert json.loads(next(iter(trained.values())))["samples"] > 0
+    assert json.loads(trained[tmp_path / "0" / "semcore" / "system.json"])["samples"] > 0
     (tmp_path / "made-of.json").rename(tmp_path / "lost.json")
     with pytest.raises(SemcoreError, match="another corpus or budget"):
         again.run([RECIPE])
@@ -176,3 +184,51 @@ def test_lines_of_a_table_are_compared_over_as_many_seeds(tmp_path: Path) -> Non
     changed = replace(once, lines=[Line("towers", replace(TWO_TOWERS, train={"samples": 1}))])
     with pytest.raises(SemcoreError, match="another version of its recipe had it; delete it"):
         run([changed])
+
+
+def test_validation_queries_are_asked_once_a_guide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what was fitted on them is asked of the bundle that has it."""
+    asked: list[tuple[str, Questions]] = []
+
+    async def ask(_: object, bundle: Path, questions: Questions, __: object) -> list[Answered]:
+        asked.append((bundle.name, questions))
+        cosine = 0.5 if questions.guide != "none" else None
+        item = Shown("a", -1.0, 0.0, commonness=-1.0, right=True, cosine=cosine)
+        return [Answered(f"{bundle.name} {questions}", 1, 1, 1.0, False, 0.0, items=[item])]
+
+    monkeypatch.setattr("offline.reproduction.runner.ask", ask)
+    made = Reproduction(photos("a boat", "a ship"), None, tmp_path, BUDGET, no_service, print)  # type: ignore[arg-type]
+    made.run([])
+    answered(tmp_path, 0, SEMCORE)
+    item = Item("a", "image", "test", "a", False, "a boat", "a.png", "<g0> boat")
+    bundle_of([item], tmp_path / "0" / "semcore" / "bundle")
+    views = {
+        "SemCORE": View(),
+        "calibrated": View(weights="fitted"),
+        "calibrated, wide": View(weights="fitted", beam_width=7),
+        "guided": View(weights="fitted", guide="auto", beam_width=9),
+        "the guide alone": View(verified=False, guide="only"),
+    }
+    lines = [Line(title, SEMCORE, view) for title, view in views.items()]
+    (outcomes,) = made.run([Recipe("some", "Some", lines)]).values()
+    validation = [(name, one) for name, one in asked if one.split == "val"]
+    assert {(name, one.guide, one.beam_width) for name, one in validation} == {
+        ("bundle", "none", BUDGET.beam_width),
+        ("bundle", "auto", 9),
+    }
+    assert len(validation) == 2 * len(DIRECTIONS)
+    assert all(one.commonness and one.describe for _, one in validation)
+    for outcome in outcomes:
+        view = outcome.line.view
+        for direction in DIRECTIONS:
+            ((found,),) = outcome.answers[direction]
+            told = Questions(
+                direction, limit=LIMIT, beam_width=view.beam_width or BUDGET.beam_width,
+                verified=view.verified, guide=view.guide,
+            )  # fmt: skip
+            bundle = "calibrated" if view.weights == "fitted" else "bundle"
+            assert found.query == f"{bundle} {told}"
+    calibrations = read_calibration(tmp_path / "0" / "semcore" / "calibrated")
+    assert set(calibrations.alone) == set(calibrations.guided) == set(DIRECTIONS)
