@@ -55,6 +55,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def start_engine(settings: Settings) -> DemoEngine:
     """An engine with these settings, which also stock beam search can use."""
     index = Index(settings.bundle)
+    assert index.bundle.model is not None
     engine = VllmEngine.start(index.bundle.model, settings, max_logprobs=_MAX_LOGPROBS)
     return DemoEngine(engine, index)
 

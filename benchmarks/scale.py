@@ -119,6 +119,7 @@ def _spelling(demo: DemoEngine) -> Spelling:
     identifiers = [
         Identifier.parse(text) for text, _ in demo.index.bundle.store.identifiers("image")
     ]
+    assert demo.index.bundle.model is not None
     tokenizer = IdentifierTokenizer(load_tokenizer(demo.index.bundle.model))
     words = sorted({word for one in identifiers for word in one.lexical_id})
     clusters = sorted({one.global_id for one in identifiers if one.global_id is not None})

@@ -67,6 +67,7 @@ async def _measure(demo: DemoEngine, width: int, rounds: int) -> dict[str, float
     assert side is not None
     (layer,) = side.layers
     stock, requests = StockBeams(engine.llm), RequestBeams(engine.llm)
+    assert index.bundle.model is not None
     hugging_face = HuggingFaceBeams(index.bundle.model, index.bundle.image_root)
     searcher = Searcher(engine, VERIFIED, Admission(1, 0))
 

@@ -35,6 +35,13 @@ def test_masks_and_memory(tmp_path: Path) -> None:
     assert memory["file_to_marisa_3000"] > 0
 
 
+def test_guide(tmp_path: Path) -> None:
+    guide = last_line("guide", tmp_path, "--sizes", 500, 1500, "--rounds", 2, plotted=False)
+    assert guide["bytes_an_item"] < 400
+    assert guide["bytes_to_hnsw_1500"] < 1
+    assert guide.keys() >= {"candidates_ms_1500", "exact_to_hnsw_500", "encode_ms"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments", "ratio"),
