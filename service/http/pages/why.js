@@ -79,7 +79,7 @@ function spelled(item) {
 
 function guide(item) {
   if (item.cosine === null) return "";
-  const alone = item.logprob === null ? " The guide has found it; the model did not spell its identifier." : "";
+  const alone = item.logprob === null ? " The guide has found it; its identifier was not spelled." : "";
   return `The cosine between the guide's vectors of query and item is ${item.cosine.toFixed(2)}.${alone}`;
 }
 
