@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -148,22 +148,24 @@ def _see(
         write_picture_table(stage, [item.id for _, item in images], chunks)
     else:
         deque(seen(), maxlen=0)
-    if projection is not None and looks:
-        places = np.array([number for number, _ in images])
-        _project(stage, places, np.concatenate(looks), projection)
+    if projection is not None:  # it maps texts, also where there are no pictures
+        places = np.array([number for number, _ in images], dtype=np.int64)
+        _project(stage, places, looks, projection)
 
 
 def _project(
-    stage: Path, places: NDArray[np.int64], looks: Vectors, projection: Projection
+    stage: Path, places: NDArray[np.int64], looks: Sequence[Vectors], projection: Projection
 ) -> None:
-    """``places``: the numbers of the pictures that ``looks`` are of."""
+    """``places``: the numbers of the pictures that ``looks``, chunk by chunk, are of."""
     captions = np.array(caption_table(stage).rows)
     whole = np.empty_like(captions)
     for start in range(0, len(captions), _CHUNK):
         rows = slice(start, start + _CHUNK)
         whole[rows] = quantised(projection.of_texts(unit(captions[rows])))
-    told = projection.of_texts(unit(captions[places]))
-    whole[places] = quantised(combined(told, looks, projection.picture_weight))
+    if looks:
+        told = projection.of_texts(unit(captions[places]))
+        shown = np.concatenate(looks)
+        whole[places] = quantised(combined(told, shown, projection.picture_weight))
     np.save(stage / CAPTIONS, captions, allow_pickle=False)
     np.save(stage / VECTORS, whole, allow_pickle=False)
 

@@ -188,7 +188,7 @@ def _fresh(pools: Tensor, dimension: int) -> dict[str, Tensor]:
     second = torch.nn.Linear(_HIDDEN, dimension)
     return {
         "mean": pools.mean(dim=0),
-        "scale": 1 / (pools.std(dim=0) + 1e-3),
+        "scale": 1 / (pools.std(dim=0, correction=0) + 1e-3),  # of one picture, too
         "linear_1.weight": first.weight.detach(),
         "linear_1.bias": first.bias.detach(),
         "linear_2.weight": second.weight.detach(),

@@ -36,6 +36,12 @@ def test_it_holds_for_pictures_that_were_not_trained_on() -> None:
     assert first_places(shuffled, seed=2) < 0.1
 
 
+def test_one_picture_is_enough_to_begin_with() -> None:
+    captions, pools = captions_and_looks(1)
+    learned = learn_projection(pools[:1], captions[:1], seed=0)
+    assert all(torch.isfinite(tensor).all() for tensor in learned.values())
+
+
 def test_a_seed_gives_the_same_again() -> None:
     captions, pools = captions_and_looks(1)
     first, again, other = (learn_projection(pools, captions, seed) for seed in (0, 0, 1))
