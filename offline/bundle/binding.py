@@ -68,7 +68,7 @@ def bind_bundle(bundle: Path, model: Path, like: Path | None = None) -> Manifest
     )
     walks = {name for kind in KINDS for name in file_names(kind)}
     of_a_model = walks | {MANIFEST, CALIBRATION, CANARY, *PICTURE_FILES}
-    guide = bound_guide(manifest.guide, model)
+    guide = _bound_guide(manifest.guide, model)
     bound = manifest.model_copy(update={"model": record, "guide": guide})
     with staged(bundle, bound) as stage:
         for file in bundle.iterdir():
@@ -78,19 +78,6 @@ def bind_bundle(bundle: Path, model: Path, like: Path | None = None) -> Manifest
             shutil.copy2(like / CALIBRATION, stage / CALIBRATION)
         write_model_files(stage, bound, model, vectors=True)
     return read_manifest(bundle)
-
-
-def bound_guide(record: GuideRecord | None, model: Path) -> GuideRecord | None:
-    """The guide of a bundle that a model is bound to: if it reads texts only, that model's
-    projection belongs to it."""
-    if record is None:
-        return None
-    guide = open_guide(record.encoder, model, record.picture_weight)
-    return GuideRecord(
-        encoder=record.encoder,
-        fingerprint=guide.fingerprint,
-        picture_weight=guide.picture_weight,
-    )
 
 
 def write_model_files(
@@ -119,20 +106,27 @@ def write_model_files(
     store.close()
 
 
+def _bound_guide(record: GuideRecord | None, model: Path) -> GuideRecord | None:
+    """The guide of a bundle that a model is bound to: if it reads texts only, that model's
+    projection belongs to it."""
+    if record is None:
+        return None
+    guide = open_guide(record.encoder, model, record.picture_weight)
+    return GuideRecord(
+        encoder=record.encoder,
+        fingerprint=guide.fingerprint,
+        picture_weight=guide.picture_weight,
+    )
+
+
 def _see(
     stage: Path, store: ItemStore, manifest: Manifest, model: Path, projection: Projection | None
 ) -> None:
     """Look at all pictures that can be found, once: for the visual tokens of a model that sees by
     the frozen encoder, and for the guide's vectors."""
     splits = manifest.settings.gallery
-    numbers = {
-        item.id: (number, item)
-        for split in splits
-        for number, item in zip(
-            store.numbers(split, "image"), store.of_split(split, "image"), strict=True
-        )
-    }
-    images = [numbers[item_id] for item_id in sorted(numbers, key=str.encode)]
+    images = [one for split in splits for one in store.numbered(split, "image")]
+    images.sort(key=lambda one: one[1].id.encode())
     looks: list[Vectors] = []
 
     def seen() -> Iterator[Tensor]:

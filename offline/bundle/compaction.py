@@ -6,13 +6,11 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from offline.bundle.binding import write_model_files
 from offline.bundle.build import count_items, write_item_files
@@ -31,18 +29,17 @@ from semcore.bundle.bundle import (
     staged,
 )
 from semcore.bundle.item import ADDED, Item, ItemStore
-from semcore.errors import JournalError, PictureError, SemcoreError
+from semcore.errors import JournalError, SemcoreError
 from semcore.guide.guide import Guide, open_guide
-from semcore.guide.item_vector import item_vector
+from semcore.guide.item_vector import first_picture, item_vector
 from semcore.guide.vectors import CAPTIONS, VECTORS, Quantised, VectorTable
 from semcore.identifiers.naming import Namer
 from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
 from semcore.journal.change import Entry
 from semcore.journal.journal import Journal
 from semcore.journal.picture_folder import PictureFolder
-from semcore.model.eyesight import LARGEST, side_seen
+from semcore.model.eyesight import side_seen
 from semcore.model.fingerprint import check_model
-from semcore.pictures.picture import open_picture
 
 _KEPT = (*CLUSTER_FILES, TOKENS, CALIBRATION)
 
@@ -164,6 +161,8 @@ def _carry_vectors(
     numbers = {item.id: number for number, item in enumerate(old)}
     old.close()
 
+    side = side_seen(model)
+
     @cache
     def guide() -> Guide:
         """Loaded for the first item that another guide has made."""
@@ -172,7 +171,7 @@ def _carry_vectors(
     def whole(entry: Entry) -> Quantised:
         return entry.vector_for(
             record.fingerprint,
-            lambda one: item_vector(guide(), one.captions, _picture(one.image, folders, model)),
+            lambda one: item_vector(guide(), one.captions, first_picture(folders, one.image, side)),
         )
 
     def told(entry: Entry) -> Quantised:
@@ -188,14 +187,6 @@ def _carry_vectors(
             entry = changed.get(item.id)
             rows[place] = table[numbers[item.id]] if entry is None else of_entry(entry)
         np.save(stage / name, rows, allow_pickle=False)
-
-
-def _picture(name: str, folders: Sequence[Path], model: Path | None) -> Image.Image | None:
-    side = LARGEST if model is None else side_seen(model)
-    for folder in folders if name else []:
-        with suppress(PictureError):
-            return open_picture(folder / name, side)
-    return None
 
 
 def _gather(items: Sequence[Item], folder: PictureFolder, others: Sequence[Path]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from offline.evaluation.query_runner import Answered
-from offline.evaluation.score_weights import fused
+from offline.evaluation.score_weights import fused, surprise
 from semcore.bundle.calibration import GUIDED, Calibration
 
 _FEWEST = 100
@@ -92,6 +93,21 @@ class _Case:
     right: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """The verified candidates of a query.
+
+    Attributes:
+        evidence: float [3, candidates]: score, log-odds, description.
+    """
+
+    evidence: _Weights
+    right: NDArray[np.bool_]
+
+
+_AnyCase = TypeVar("_AnyCase", _Case, _Scored)
+
+
 def _fitted(answered: Sequence[Answered]) -> Calibration:
     """Two steps, as the service has them: the score of all that was found, then what verification
     adds to those that were verified."""
@@ -110,13 +126,11 @@ def _fitted(answered: Sequence[Answered]) -> Calibration:
     first = _minimised(cases, score, start)
     likelihood, common, cosine = first.tolist()
 
-    def weighed(case: _Case, weights: _Weights) -> _Weights:
-        prior, evidence, description = weights
-        _, odds, told = case.judged
-        return np.asarray(prior * score(case, first) + evidence * odds + description * told)
+    def weighed(case: _Scored, weights: _Weights) -> _Weights:
+        return np.asarray(weights @ case.evidence)
 
-    seen = [_only_judged(case) for case in cases]
-    seen = [case for case in seen if case.right.any() and not case.right.all()]
+    judged = [_judged(case, score(case, first)) for case in cases]
+    seen = [case for case in judged if case.right.any() and not case.right.all()]
     found = replace(GUIDED, likelihood=likelihood, commonness=common, cosine=cosine)
     if len(seen) < _FEWEST // 2:
         return found
@@ -146,19 +160,13 @@ def _column(values: Sequence[float | None], missing: float) -> _Weights:
     return np.array([missing if value is None else value for value in values], dtype=np.float64)
 
 
-def _only_judged(case: _Case) -> _Case:
+def _judged(case: _Case, scores: _Weights) -> _Scored:
     kept = case.judged[0] > 0
-    return _Case(
-        case.logprob[kept],
-        case.commonness[kept],
-        case.cosine[kept],
-        case.judged[:, kept],
-        case.right[kept],
-    )
+    return _Scored(np.stack([scores, *case.judged[1:]])[:, kept], case.right[kept])
 
 
 def _minimised(
-    cases: Sequence[_Case], score: Callable[[_Case, _Weights], _Weights], usual: _Weights
+    cases: Sequence[_AnyCase], score: Callable[[_AnyCase, _Weights], _Weights], usual: _Weights
 ) -> _Weights:
     """The weights, none below zero, that surprise least by the right candidates (conditional
     logit)."""
@@ -167,8 +175,7 @@ def _minimised(
     def loss(weights: _Weights) -> float:
         total = 0.0
         for case in cases:
-            scores = score(case, weights)
-            total += np.logaddexp.reduce(scores) - np.logaddexp.reduce(scores[case.right])
+            total += surprise(score(case, weights), case.right)
         pull = float((((weights - usual) / scale) ** 2).sum())
         return float(total) / len(cases) + _PULL * pull
 

@@ -32,8 +32,8 @@ def fit_weights(answered: Sequence[Answered]) -> Calibration:
     The defaults where fewer than 20 answers tell anything.
     """
     common = [one for one in answered if all(i.commonness is not None for i in one.items)]
-    found = cases_of(common, lambda item: (item.logprob or 0.0,), verified=False)
-    corrected = cases_of(common, lambda i: (i.logprob or 0.0, i.commonness or 0.0), verified=False)
+    found = _cases(common, lambda item: (item.logprob or 0.0,), verified=False)
+    corrected = _cases(common, lambda i: (i.logprob or 0.0, i.commonness or 0.0), verified=False)
     weights = Calibration()
     if len(found) >= _FEWEST:
         _, plain = _fit(found, [0.5])
@@ -47,20 +47,20 @@ def _judging(answered: Sequence[Answered], weights: Calibration) -> Calibration:
     def prior(item: Shown) -> float:
         return weights.score(weights.surplus(item.logprob or 0.0, item.commonness))
 
-    judged = cases_of(answered, lambda i: (prior(i), i.odds or 0.0), verified=True)
+    judged = _cases(answered, lambda i: (prior(i), i.odds or 0.0), verified=True)
     if len(judged) < _FEWEST:
         return weights
     (a, b), asked = _fit(judged, [0.5, 1.0])
     if b <= 0:
-        alone = cases_of(answered, lambda i: (prior(i),), verified=True)
+        alone = _cases(answered, lambda i: (prior(i),), verified=True)
         (a,), asked = _fit(alone, [0.5])
         b = 0.0
     chosen = replace(weights, prior=max(0.0, a), evidence=b)
-    described = cases_of(answered, lambda i: (prior(i), i.description or 0.0), verified=True)
+    described = _cases(answered, lambda i: (prior(i), i.description or 0.0), verified=True)
     (a, c), told = _fit(described, [0.5, 0.5])
     if c <= 0:
         return chosen
-    both = cases_of(
+    both = _cases(
         answered, lambda i: (prior(i), i.odds or 0.0, i.description or 0.0), verified=True
     )
     (d, e, f), together = _fit(both, [0.5, 1.0, 0.5])
@@ -117,20 +117,19 @@ def _ordered(answered: Answered, weights: Calibration) -> list[Shown]:
 def scores_of(items: Sequence[Shown], weights: Calibration) -> dict[str, float]:
     """Of each item by its id, as the service has them
     (:func:`service.search.candidates.rescored`)."""
-    surplus = {
-        item.id: weights.surplus(item.logprob, item.commonness)
+    surplus = [
+        None if item.logprob is None else weights.surplus(item.logprob, item.commonness)
         for item in items
-        if item.logprob is not None
-    }
-    last = min(surplus.values(), default=0.0)
-    return {item.id: weights.score(surplus.get(item.id, last), item.cosine) for item in items}
+    ]
+    scores = weights.scores(surplus, [item.cosine for item in items])
+    return {item.id: score for item, score in zip(items, scores, strict=True)}
 
 
 def _rank(items: Sequence[Shown]) -> int | None:
     return next((rank for rank, item in enumerate(items, 1) if item.right), None)
 
 
-def cases_of(
+def _cases(
     answered: Sequence[Answered],
     features: Callable[[Shown], tuple[float, ...]],
     *,
@@ -151,7 +150,7 @@ def _fit(cases: Sequence[_Case], start: Sequence[float]) -> tuple[list[float], f
     and the mean surprise that is left, in nats."""
 
     def loss(weights: NDArray[np.float64]) -> float:
-        total = sum(_surprise(features @ weights, right) for features, right in cases)
+        total = sum(surprise(features @ weights, right) for features, right in cases)
         return total / len(cases) + _PENALTY * float(weights @ weights)
 
     found = minimize(loss, np.array(start), method="Nelder-Mead")
@@ -163,5 +162,6 @@ def _is_worth(saved: float, cases: int) -> bool:
     return 2 * cases * saved > math.log(cases)
 
 
-def _surprise(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+def surprise(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """How little a conditional logit expects the right candidates, in nats."""
     return float(np.logaddexp.reduce(scores) - np.logaddexp.reduce(scores[right]))

@@ -54,7 +54,6 @@ def encoded_items(
         captions: float32 [items, dimension], of their captions.
         root: that the paths of pictures are relative to.
     """
-    fingerprint = encoder_fingerprint(encoder)
     if not encoder.sees:
         told = TextGuide(encoder, None, None).fingerprint
         record = GuideRecord(encoder=encoder.name, fingerprint=told, picture_weight=0.0)
@@ -66,7 +65,8 @@ def encoded_items(
         looks[places[at : at + len(chunk)]] = encoder.encode_images(chunk)
         at += len(chunk)
     weight = choose_picture_weight(items, captions, looks)
-    record = GuideRecord(encoder=encoder.name, fingerprint=fingerprint, picture_weight=weight)
+    told = encoder_fingerprint(encoder)
+    record = GuideRecord(encoder=encoder.name, fingerprint=told, picture_weight=weight)
     return ItemVectors(record, captions, combined(captions, looks, weight))
 
 

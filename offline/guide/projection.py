@@ -69,14 +69,15 @@ def learn_guide(bundle: Path, model: Path, features: Path, seed: int) -> Project
     encoder = encoder_fingerprint(loaded_encoder(manifest.guide.encoder))
     root = Path(manifest.corpus.image_root)
     store = ItemStore(bundle / ITEMS, ())
-    parts = [(split, kind) for split in ("train", "val") for kind in KINDS]
-    items = [item for part in parts for item in store.of_split(*part)]
-    numbers = [number for part in parts for number in store.numbers(*part)]
+    found = [
+        one for split in ("train", "val") for kind in KINDS for one in store.numbered(split, kind)
+    ]
     store.close()
+    items = [item for _, item in found]
     images = [item for item in items if item.kind == "image"]
     seen = _pools(model, [root / item.image for item in images], features)
     pools = {item.id: pool for item, pool in zip(images, seen, strict=True)}
-    vectors = unit(caption_table(bundle).rows[numbers])
+    vectors = unit(caption_table(bundle).rows[[number for number, _ in found]])
     return fit_projection(items, vectors, encoder, pools, seed)
 
 

@@ -187,11 +187,7 @@ class _Search:
         """The gallery, with the numbers of its items in the bundle."""
         splits, kind = self.manifest.settings.gallery, target_kind(self.direction)
         store = ItemStore(self.bundle / ITEMS, splits)
-        found = [
-            both
-            for split in splits
-            for both in zip(store.numbers(split, kind), store.of_split(split, kind), strict=True)
-        ]
+        found = [one for split in splits for one in store.numbered(split, kind)]
         store.close()
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,21 @@ class Calibration:
             cosine: between the guide's vectors of query and item; None where there are none.
         """
         return self.likelihood * surplus + self.cosine * (cosine or 0.0)
+
+    def scores(
+        self, surplus: Sequence[float | None], cosines: Sequence[float | None]
+    ) -> list[float]:
+        """The scores of all candidates of a search.
+
+        Args:
+            surplus: None of an item that the guide alone has found; it counts as the least of the
+                others.
+        """
+        last = min((one for one in surplus if one is not None), default=0.0)
+        return [
+            self.score(last if one is None else one, cosine)
+            for one, cosine in zip(surplus, cosines, strict=True)
+        ]
 
     def weighed(self, score: float, odds: float | None, description: float | None) -> float:
         """What verified candidates are ranked by.

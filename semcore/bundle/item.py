@@ -142,7 +142,11 @@ class ItemStore:
 
     def of_split(self, split: str, kind: Kind) -> Iterator[Item]:
         """All items of a split and kind, in order of id."""
-        return self._select("split = ? AND kind = ? ORDER BY id", (split, kind))
+        return (item for _, item in self.numbered(split, kind))
+
+    def numbered(self, split: str, kind: Kind) -> Iterator[tuple[int, Item]]:
+        """The same, with their numbers."""
+        return self._numbered("split = ? AND kind = ? ORDER BY id", (split, kind))
 
     def numbers(self, split: str, kind: Kind) -> Iterator[int]:
         """The numbers of all items of a split and kind, in order of id."""

@@ -16,11 +16,14 @@ _FILES = "processor_config.json", "preprocessor_config.json"
 _ROOM = 2  # times the side of the input: what is made smaller by this much hides how it came there
 
 
-def side_seen(model: Path) -> int:
+def side_seen(model: Path | None) -> int:
     """What the shorter side of a picture needs for the model in a folder, in pixels.
 
-    Training and serving both make pictures smaller by it, so that both see the same.
+    Training and serving both make pictures smaller by it, so that both see the same. Without a
+    model it is what any model needs.
     """
+    if model is None:
+        return LARGEST
     if has_frozen_vision(model):
         return FROZEN
     for name in _FILES:

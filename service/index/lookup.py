@@ -19,5 +19,15 @@ async def look_up(
     look: Callable[_Given, _Found], *args: _Given.args, **more: _Given.kwargs
 ) -> _Found:
     """What a short look into the items finds."""
+    return await in_threads(_threads, look, *args, **more)
+
+
+async def in_threads(
+    threads: ThreadPoolExecutor,
+    work: Callable[_Given, _Found],
+    *args: _Given.args,
+    **more: _Given.kwargs,
+) -> _Found:
+    """What some work gives that one of these threads does."""
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_threads, lambda: look(*args, **more))
+    return await loop.run_in_executor(threads, lambda: work(*args, **more))

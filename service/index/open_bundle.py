@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,14 +20,13 @@ from semcore.bundle.canary import read_canary
 from semcore.bundle.filter import Filter
 from semcore.bundle.item import ItemStore
 from semcore.bundle.picture_table import PICTURE_FILES, PictureTable
-from semcore.errors import BundleError, PictureError
+from semcore.errors import BundleError
 from semcore.guide.vectors import Quantised, VectorTable
 from semcore.identifiers.clusters import read_cluster_words
 from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
 from semcore.kind import KINDS, Kind
-from semcore.model.eyesight import LARGEST, side_seen
+from semcore.model.eyesight import side_seen
 from semcore.model.fingerprint import check_model
-from semcore.pictures.picture import open_picture
 from semcore.trie.walk import file_names, load_walk
 from service.beams.side import set_size
 from service.cache.byte_cache import ByteCache
@@ -108,12 +107,12 @@ class OpenBundle:
 
     @property
     def model_fingerprint(self) -> str:
-        """ "" of a bundle that was not trained."""
+        """Empty for a bundle that was not trained."""
         return self.manifest.model.fingerprint if self.manifest.model else ""
 
     @property
     def guide_fingerprint(self) -> str:
-        """ "" of a bundle without a guide."""
+        """Empty for a bundle without a guide."""
         return self.manifest.guide.fingerprint if self.manifest.guide else ""
 
     @property
@@ -160,7 +159,7 @@ class OpenBundle:
     @cached_property
     def side(self) -> int:
         """What the shorter side of a picture needs for the model, in pixels."""
-        return LARGEST if self.model is None else side_seen(self.model)
+        return side_seen(self.model)
 
     @cached_property
     def cluster_words(self) -> list[list[str]]:
@@ -189,10 +188,9 @@ class OpenBundle:
 
     def added_picture(self, name: str) -> Image.Image | None:
         """The picture of an item that was added; None if it has none, or it cannot be read."""
-        for root in self.added_roots if name else []:
-            with suppress(PictureError):
-                return open_picture(root / name, self.side)
-        return None
+        from semcore.guide.item_vector import first_picture
+
+        return first_picture(self.added_roots, name, self.side)
 
     def passing(self, wanted: Filter) -> BitMap:
         """The numbers of the items that pass a filter; callers do not change them."""

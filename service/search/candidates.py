@@ -82,11 +82,11 @@ async def candidates_of(
         first.update({int(number): None for number in near if int(number) not in first})
         numbers = np.fromiter(first, dtype=np.int64, count=len(first))
         cosines = dict(zip(first, (await guidance.cosines(numbers)).tolist(), strict=True))
-    last = min((beam.logprob for beam in first.values() if beam is not None), default=0.0)
-    scores = {
-        number: calibration.score(last if beam is None else beam.logprob, cosines.get(number))
-        for number, beam in first.items()
-    }
+    told = calibration.scores(
+        [None if beam is None else beam.logprob for beam in first.values()],
+        [cosines.get(number) for number in first],
+    )
+    scores = dict(zip(first, told, strict=True))
     chosen = sorted(scores, key=lambda number: -scores[number])[:most]
     items = await look_up(snapshot.items, chosen)
     return [
@@ -114,19 +114,15 @@ def rescored(
     Args:
         commonness: of each identifier that the beams found.
     """
-    surplus = {
-        place: calibration.surplus(one.logprob, commonness[one.identifier])
-        for place, one in enumerate(candidates)
-        if one.logprob is not None
-    }
-    last = min(surplus.values(), default=0.0)
+    common = [None if one.logprob is None else commonness[one.identifier] for one in candidates]
+    surplus = [
+        None if one.logprob is None else calibration.surplus(one.logprob, told)
+        for one, told in zip(candidates, common, strict=True)
+    ]
+    scores = calibration.scores(surplus, [one.cosine for one in candidates])
     scored = [
-        replace(
-            one,
-            commonness=commonness.get(one.identifier) if place in surplus else None,
-            score=calibration.score(surplus.get(place, last), one.cosine),
-        )
-        for place, one in enumerate(candidates)
+        replace(one, commonness=told, score=score)
+        for one, told, score in zip(candidates, common, scores, strict=True)
     ]
     return sorted(scored, key=lambda one: -one.score)
 

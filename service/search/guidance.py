@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
 
 import numpy as np
 
 from service.beams.side import Side
 from service.engine.protocol import Picture
+from service.index.lookup import in_threads
 from service.index.snapshot import Snapshot
 from service.search.nearest import Cosines, Numbers, all_cosines, nearest
 from service.telemetry.stopwatch import Stopwatch
 from service.traffic.deadline import Deadline
 
 _THREADS = 2
-_Given = ParamSpec("_Given")
-_Found = TypeVar("_Found")
 _threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="guide")
 
 
@@ -40,11 +37,11 @@ class Guidance:
         numbers = self.side.numbers
         if numbers is None:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        return await _aside(nearest, self.snapshot, numbers, self.vector, most)
+        return await in_threads(_threads, nearest, self.snapshot, numbers, self.vector, most)
 
     async def cosines(self, numbers: Numbers) -> Cosines:
-        """Of items, float32 [len(numbers)]."""
-        return await _aside(all_cosines, self.snapshot, numbers, self.vector)
+        """The cosines of items, float32 [len(numbers)]."""
+        return await in_threads(_threads, all_cosines, self.snapshot, numbers, self.vector)
 
 
 async def guidance(snapshot: Snapshot, side: Side, query: str | Picture) -> Guidance | None:
@@ -55,7 +52,7 @@ async def guidance(snapshot: Snapshot, side: Side, query: str | Picture) -> Guid
     """
     if not snapshot.has_guide:
         return None
-    vector = await _aside(_encoded, snapshot, query)
+    vector = await in_threads(_threads, _encoded, snapshot, query)
     return None if vector is None else Guidance(snapshot, side, vector)
 
 
@@ -74,7 +71,7 @@ async def timed_guidance(
 
 
 async def no_guidance() -> tuple[None, bool]:
-    """Of a search that does without."""
+    """A search without the guide asks for nothing."""
     return None, True
 
 
@@ -86,10 +83,3 @@ def _encoded(snapshot: Snapshot, query: str | Picture) -> Cosines | None:
     if not guide.sees or query.image is None:
         return None
     return np.asarray(guide.encode_images([query.image])[0])
-
-
-async def _aside(
-    work: Callable[_Given, _Found], *args: _Given.args, **more: _Given.kwargs
-) -> _Found:
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_threads, lambda: work(*args, **more))

@@ -9,7 +9,15 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from searching import assert_one_sentence, client_of, search, upload
+from searching import (
+    ADMIN,
+    KEY,
+    administered,
+    assert_one_sentence,
+    client_of,
+    search,
+    upload,
+)
 
 from offline.bundle.compaction import compact_bundle
 from offline.corpus.reader import Corpus
@@ -19,18 +27,11 @@ from semcore.guide.vectors import CAPTIONS, VectorTable, unit
 from semcore.journal.journal import Journal
 from service.settings import Settings
 
-KEY = "a-key"
-ADMIN = {"X-API-Key": KEY}
-
 
 @pytest.fixture
 async def client(guided: Path, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(settings(guided, tmp_path)) as opened:
+    async with client_of(administered(guided, tmp_path)) as opened:
         yield opened
-
-
-def settings(bundle: Path, folder: Path, **more: Any) -> Settings:
-    return Settings(bundle=bundle, admin_key=KEY, journal=folder / "journal", **more)
 
 
 def caption_of(guided: Path) -> tuple[str, str]:
@@ -95,7 +96,7 @@ async def test_the_guide_alone(client: httpx.AsyncClient, guided: Path) -> None:
 
 
 async def test_a_setting_is_what_queries_leave_out(guided: Path, tmp_path: Path) -> None:
-    async with client_of(settings(guided, tmp_path, guide="none")) as plain:
+    async with client_of(administered(guided, tmp_path, guide="none")) as plain:
         assert (await found(plain))["guide"] == "none"
         assert (await found(plain, guide="only"))["guide"] == "only"
 
@@ -141,7 +142,7 @@ async def test_what_is_added_has_a_vector(client: httpx.AsyncClient) -> None:
 async def test_compaction_carries_vectors_over(guided: Path, tmp_path: Path) -> None:
     text = {"id": "told", "kind": "text", "captions": ["A zeppelin above the harbour."]}
     gone, _ = caption_of(guided)
-    async with client_of(settings(guided, tmp_path)) as client:
+    async with client_of(administered(guided, tmp_path)) as client:
         await client.post("/admin/items", json={"items": [text]}, headers=ADMIN)
         await client.delete(f"/admin/items/{gone}", headers=ADMIN)
         before = await found(client, query="a zeppelin over a harbour", guide="only", top_k=30)
@@ -166,6 +167,6 @@ async def test_compaction_carries_vectors_over(guided: Path, tmp_path: Path) -> 
             old[[numbers[0][one] for one in kept]] == new[[numbers[1][one] for one in kept]]
         ).all()
         assert unit(new[[numbers[1]["told"]]]).any()
-    async with client_of(settings(out, tmp_path / "fresh")) as client:
+    async with client_of(administered(out, tmp_path / "fresh")) as client:
         after = await found(client, query="a zeppelin over a harbour", guide="only", top_k=30)
     assert [one["id"] for one in after["items"]] == [one["id"] for one in before["items"]]

@@ -8,7 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
-from searching import assert_one_sentence, client_of, search, upload
+from searching import (
+    ADMIN,
+    KEY,
+    administered,
+    assert_one_sentence,
+    client_of,
+    search,
+    upload,
+)
 
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.bundle.compaction import compact_bundle
@@ -19,18 +27,11 @@ from semcore.errors import BundleError
 from service.index.index import Index
 from service.settings import Settings
 
-KEY = "a-key"
-ADMIN = {"X-API-Key": KEY}
-
 
 @pytest.fixture
 async def client(untrained: Path, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(settings(untrained, tmp_path)) as opened:
+    async with client_of(administered(untrained, tmp_path)) as opened:
         yield opened
-
-
-def settings(bundle: Path, folder: Path) -> Settings:
-    return Settings(bundle=bundle, admin_key=KEY, journal=folder / "journal")
 
 
 async def items(client: httpx.AsyncClient, **body: Any) -> list[dict[str, Any]]:
@@ -93,7 +94,7 @@ async def test_added_and_deleted(
     assert gone not in [item["id"] for item in await items(client, top_k=100)]
     out = tmp_path / "compacted"
     compact_bundle(untrained, tmp_path / "journal", out)
-    async with client_of(settings(out, tmp_path / "fresh")) as after:
+    async with client_of(administered(out, tmp_path / "fresh")) as after:
         assert gone not in [item["id"] for item in await items(after, top_k=100)]
         assert (await after.get("/items/told")).status_code == 200
 

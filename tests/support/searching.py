@@ -2,12 +2,31 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import httpx
 from fake_engine import FakeEngine
 
 from service.app import create_app
+from service.beams.side import Side
+from service.index.index import Index
 from service.settings import Settings
+
+KEY = "a-key"
+ADMIN = {"X-API-Key": KEY}
+
+
+def administered(bundle: Path, folder: Path, **more: Any) -> Settings:
+    """Settings with a key for administration, and the journal in a folder of its own."""
+    return Settings(bundle=bundle, admin_key=KEY, journal=folder / "journal", **more)
+
+
+def pictures_of(index: Index) -> Side:
+    """The side of the pictures."""
+    side = index.snapshot.side("image")
+    assert side is not None
+    return side
 
 
 @asynccontextmanager

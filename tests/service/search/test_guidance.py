@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from searching import pictures_of
 
 from semcore.bundle.filter import Filter
 from semcore.guide.vectors import VectorTable, unit
-from service.beams.side import Side
 from service.engine.protocol import Picture
 from service.index.index import Index
 from service.search.guidance import guidance
@@ -22,15 +22,9 @@ def index(guided: Path) -> Iterator[Index]:
     opened.close()
 
 
-def side_of(index: Index) -> Side:
-    side = index.snapshot.side("image")
-    assert side is not None
-    return side
-
-
 async def test_its_own_caption_finds_a_picture(index: Index, guided: Path) -> None:
     item = next(index.bundle.store.of_split("test", "image"))
-    found = await guidance(index.snapshot, side_of(index), item.caption)
+    found = await guidance(index.snapshot, pictures_of(index), item.caption)
     assert found is not None
     numbers, cosines = await found.nearest(5)
     assert len(numbers) == 5
@@ -48,7 +42,7 @@ async def test_a_filter_holds_for_the_guide(index: Index) -> None:
         "image", Filter.model_validate({"not": {"field": "none", "equals": 1}})
     )
     assert every is not None
-    assert every.numbers == side_of(index).numbers
+    assert every.numbers == pictures_of(index).numbers
 
 
 async def test_a_picture_that_asks_is_seen_by_the_model(index: Index) -> None:
@@ -63,8 +57,8 @@ async def test_a_picture_that_asks_is_seen_by_the_model(index: Index) -> None:
 
 async def test_an_index_without_a_guide_has_none(trained: Path) -> None:
     index = Index(trained / "bundle")
-    assert side_of(index).numbers is None
-    assert await guidance(index.snapshot, side_of(index), "a boat") is None
+    assert pictures_of(index).numbers is None
+    assert await guidance(index.snapshot, pictures_of(index), "a boat") is None
     index.close()
 
 
@@ -73,7 +67,7 @@ async def test_a_large_index_is_not_looked_through(
 ) -> None:
     monkeypatch.setattr("service.index.snapshot.EXACT_UP_TO", 10)
     index = Index(guided)
-    found = await guidance(index.snapshot, side_of(index), "a boat")
+    found = await guidance(index.snapshot, pictures_of(index), "a boat")
     assert found is not None
     assert [len(part) for part in await found.nearest(5)] == [0, 0]
     assert len(await found.cosines(np.arange(3))) == 3

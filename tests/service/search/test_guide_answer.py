@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from searching import pictures_of
 
-from service.beams.side import Side
 from service.engine.protocol import Picture
 from service.errors import DeadlineError, InvalidQueryError
 from service.index.index import Index
@@ -25,17 +25,13 @@ def index(untrained: Path) -> Iterator[Index]:
     opened.close()
 
 
-def side_of(index: Index) -> Side:
-    side = index.snapshot.side("image")
-    assert side is not None
-    return side
-
-
 async def asked(
     index: Index, query: str | Picture = "two red boats", page: slice = PAGE, seconds: float = 60.0
 ) -> SearchAnswer:
     deadline = Deadline(seconds)
-    return await answer_by_guide(index.snapshot, side_of(index), query, page, Stopwatch(), deadline)
+    return await answer_by_guide(
+        index.snapshot, pictures_of(index), query, page, Stopwatch(), deadline
+    )
 
 
 async def test_a_page_of_the_nearest(index: Index) -> None:
