@@ -3,7 +3,8 @@ encoder.
 
 Vision side and encoder are frozen. A perceptron over the one and a linear map over the other learn
 by the contrastive loss of CLIP (Radford et al., 2021) which of the pictures of a batch a caption is
-of, and the map learns, too, which captions are of one picture.
+of, and the map learns, too, which captions are of one picture. Several trainings, each from another
+beginning, are merged into one: what chance has taught one of them is outvoted.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from semcore.model.eyesight import side_seen
 from semcore.model.frozen_vision import has_frozen_vision
 from semcore.model.vision_side import open_vision_side
 
+_MEMBERS = 4
 _EPOCHS = 30
 _FEWEST_STEPS = 300
 _BATCH = 512
@@ -134,13 +136,24 @@ def fit_projection(
 
 
 def learn_projection(pools: Tensor, captions: Sequence[Vectors], seed: int) -> dict[str, Tensor]:
-    """The weights of a projection (:class:`semcore.guide.projection.Projection`).
+    """The weights of a projection (:class:`semcore.guide.projection.Projection`), merged of up to
+    four trainings; of fewer, where there are fewer than 1,000 pictures.
 
     Args:
         pools: float32 [pictures, 2 · channels], what the model sees of each
             (:func:`semcore.guide.projection.pooled`).
         captions: of each picture the encoder's vectors, float32 [its captions, dimension].
     """
+    members = max(1, round(_MEMBERS * _trust(len(pools))))
+    first = _MEMBERS * seed
+    merged = _merged([_learned(pools, captions, first + member) for member in range(members)])
+    plain = torch.eye(captions[0].shape[1])
+    merged["text.weight"] = torch.lerp(plain, merged["text.weight"], _trust(len(pools)))
+    return merged
+
+
+def _learned(pools: Tensor, captions: Sequence[Vectors], seed: int) -> dict[str, Tensor]:
+    """The weights of one training."""
     rng = random.Random(seed)
     torch.manual_seed(seed)
     weights = _fresh(pools, captions[0].shape[1])
@@ -168,10 +181,22 @@ def learn_projection(pools: Tensor, captions: Sequence[Vectors], seed: int) -> d
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
-    found = {name: tensor.detach() for name, tensor in weights.items()}
-    plain = torch.eye(captions[0].shape[1])
-    found["text.weight"] = torch.lerp(plain, found["text.weight"], _trust(len(pools)))
-    return found
+    return {name: tensor.detach() for name, tensor in weights.items()}
+
+
+def _merged(members: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """One projection whose output, before it gets unit length, is the mean of its members': their
+    hidden layers side by side. They share a space, since texts begin at the encoder's own."""
+    mean = {
+        name: torch.stack([member[name] for member in members]).mean(dim=0)
+        for name in ("mean", "scale", "linear_2.bias", "text.weight")
+    }
+    return mean | {
+        "linear_1.weight": torch.cat([member["linear_1.weight"] for member in members]),
+        "linear_1.bias": torch.cat([member["linear_1.bias"] for member in members]),
+        "linear_2.weight": torch.cat([member["linear_2.weight"] for member in members], dim=1)
+        / len(members),
+    }
 
 
 def _trust(pictures: int) -> float:

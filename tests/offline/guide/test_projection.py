@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from offline.guide.item_vectors import USUAL_WEIGHT
-from offline.guide.projection import fit_projection, learn_projection
+from offline.guide.projection import _learned, _merged, fit_projection, learn_projection
 from semcore.bundle.item import Item
 from semcore.guide.guide import loaded_encoder
 from semcore.guide.projection import projected
@@ -47,6 +47,23 @@ def test_a_seed_gives_the_same_again() -> None:
     first, again, other = (learn_projection(pools, captions, seed) for seed in (0, 0, 1))
     torch.testing.assert_close(first, again)
     assert not torch.equal(first["linear_2.bias"], other["linear_2.bias"])
+
+
+def test_members_are_merged_into_the_mean_of_their_outputs() -> None:
+    captions, pools = captions_and_looks(1)
+    members = [_learned(pools, captions, seed) for seed in range(3)]
+    hidden = [
+        torch.nn.functional.gelu(
+            ((pools - one["mean"]) * one["scale"]) @ one["linear_1.weight"].T + one["linear_1.bias"]
+        )
+        for one in members
+    ]
+    outputs = [
+        layer @ one["linear_2.weight"].T + one["linear_2.bias"]
+        for layer, one in zip(hidden, members, strict=True)
+    ]
+    mean = torch.nn.functional.normalize(torch.stack(outputs).mean(dim=0), dim=-1)
+    torch.testing.assert_close(projected(_merged(members), pools), mean)
 
 
 def item(kind: str, pair: str, caption: str, split: str) -> Item:
