@@ -219,6 +219,7 @@ class Reproduction:
 
     def _base(self, size: str, seed: int) -> Path:
         """A model acquainted with pictures, for all systems of a size and seed."""
+        seed = 0 if self._budget.one_base else seed
         folder = self._folder / str(seed) / f"base-{size}"
         if not folder.exists():
             bundle = folder.with_name(f"base-{size}-bundle")

@@ -18,10 +18,12 @@ from offline.corpus.reader import Corpus, Picture
 from offline.evaluation.evaluation import ANSWERS_LOG
 from offline.evaluation.query_runner import Answered, Questions, Shown
 from offline.provenance import claim
+from offline.reproduction import runner
 from offline.reproduction.budgets import BUDGETS
 from offline.reproduction.experiments import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.reproduction.results import write_results
 from offline.reproduction.runner import Cost, Reproduction
+from offline.training.presets import TrainSettings
 from semcore.bundle.calibration import read_calibration
 from semcore.bundle.item import Item
 from semcore.errors import CorpusError, SemcoreError
@@ -184,6 +186,35 @@ def test_lines_of_a_table_are_compared_over_as_many_seeds(tmp_path: Path) -> Non
     changed = replace(once, lines=[Line("towers", replace(TWO_TOWERS, train={"samples": 1}))])
     with pytest.raises(SemcoreError, match="another version of its recipe had it; delete it"):
         run([changed])
+
+
+@pytest.mark.parametrize("one_base", [True, False])
+def test_seeds_share_a_base_where_the_budget_says_so(
+    one_base: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And differ in all that follows it."""
+    trained: list[tuple[int, str]] = []
+    prepared: list[int] = []
+
+    def prepare_model(_: Path, __: str, out: Path, settings: TrainSettings, *___: object) -> None:
+        prepared.append(settings.seed)
+        out.mkdir()
+
+    def train_model(_: Path, base: str, out: Path, settings: TrainSettings, *__: object) -> None:
+        trained.append((settings.seed, Path(base).parent.name))
+        out.mkdir()
+
+    monkeypatch.setattr(runner, "prepare_model", prepare_model)
+    monkeypatch.setattr(runner, "train_model", train_model)
+    monkeypatch.setattr(runner, "bind_bundle", lambda *_: None)
+    monkeypatch.setattr(runner, "samples_seen", lambda _: 0)
+    monkeypatch.setattr(Reproduction, "_ask", lambda _, __, views: {view: {} for view in views})
+    budget = replace(BUDGET, runs=2, one_base=one_base)
+    Reproduction(photos("a boat", "a ship"), None, tmp_path, budget, no_service).run(  # type: ignore[arg-type]
+        [Recipe("often", "Often", [Line("SemCORE", SEMCORE)], repeated=True)]
+    )
+    assert trained == [(0, "0"), (1, "0" if one_base else "1")]
+    assert prepared == ([0] if one_base else [0, 1])
 
 
 def test_validation_queries_are_asked_once_a_guide(
