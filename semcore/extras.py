@@ -6,7 +6,7 @@ from typing import Literal
 
 from semcore.errors import SemcoreError
 
-Extra = Literal["cpu", "offline", "ray", "rivals", "small"]
+Extra = Literal["cpu", "offline", "ray", "rivals", "shared", "small"]
 
 _OTHER = {
     "cpu": "pip install 'semcore[cpu]', or 'semcore[gpu]' where there is a GPU",
