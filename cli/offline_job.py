@@ -92,7 +92,8 @@ def build(
     from offline.bundle.binding import bind_bundle, bound_model
     from offline.bundle.build import BuildSettings, build_bundle, usual_clusters
     from offline.corpus.captioner import caption_corpus
-    from offline.corpus.reader import SOURCE_CAPTIONS, read_corpus
+    from offline.corpus.picture import SOURCE_CAPTIONS
+    from offline.corpus.reader import read_corpus
     from offline.workers import RayWorkers
     from semcore.bundle.bundle import read_manifest
 

@@ -55,7 +55,8 @@ def reproduce(
     Run again after an interruption, it goes on where it stopped.
     """
     require_engine("reproduce")
-    from offline.corpus.reader import CAPTIONS_FILE, Corpus, read_corpus
+    from offline.corpus.corpus import CAPTIONS_FILE, Corpus
+    from offline.corpus.reader import read_corpus
     from offline.demo.demo_corpus import write_demo_corpus, write_warm_up_corpus
     from offline.reproduction.budgets import choose_budget
     from offline.reproduction.experiments import choose

@@ -16,7 +16,8 @@ from redis_process import redis_server
 from cli.service_process import free_port, serving
 from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus, read_corpus
+from offline.corpus.corpus import Corpus
+from offline.corpus.reader import read_corpus
 from offline.demo.demo_corpus import write_demo_corpus
 from offline.training.stages import train_model
 

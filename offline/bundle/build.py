@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 
 from offline.bundle.build_report import build_report
-from offline.corpus.reader import SPLITS, Corpus, Picture, held_out_rule, text_id
+from offline.corpus.corpus import Corpus
+from offline.corpus.picture import SPLITS, Picture, held_out_rule, text_id
 from offline.guide.item_vectors import encoded_items
 from offline.identifiers.clusters import cluster_words, fit_clusters
 from offline.identifiers.schemes import SCHEMES, SID, Material, Scheme, Whole

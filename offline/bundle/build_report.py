@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from semcore.bundle.item import Item
 from semcore.kind import KINDS
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from offline.corpus.reader import Corpus, Picture
+from offline.corpus.corpus import Corpus
+from offline.corpus.picture import Picture
 from offline.workers import Here, Workers
 from semcore.bars import has_bars
 from semcore.errors import ModelError

@@ -1,246 +1,179 @@
-"""Corpora: pictures with captions and splits, read from the layouts that people have.
-
-Three layouts are read:
-
-* JSON lines, one picture a line:
-  ``{"image": "a.jpg", "captions": ["…"], "split": "train", "id": "a", "metadata": {"year": 1990}}``
-  (``caption`` for a single one; ``split``, ``id`` and ``metadata`` may be left out);
-* Karpathy's JSON, as in ``dataset_flickr30k.json`` and ``dataset_coco.json``;
-* a bare folder of pictures, whose captions come from the captioner.
-"""
+"""Reads a corpus, in whatever layout it is: finds the layout, lets its rows through the door, joins
+them by picture."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from offline.corpus.corpus import Corpus
+from offline.corpus.decoding import damaged_pictures
+from offline.corpus.door import LONGEST, Door
+from offline.corpus.folder import Folder, open_source
+from offline.corpus.layouts.bare_folder import BareFolder
+from offline.corpus.layouts.coco import ANNOTATIONS, Coco
+from offline.corpus.layouts.image_folder import ImageFolder
+from offline.corpus.layouts.json_lines import JsonLines
+from offline.corpus.layouts.json_list import JsonList
+from offline.corpus.layouts.karpathy import Karpathy
+from offline.corpus.layouts.layout import Layout, LayoutError, is_picture
+from offline.corpus.layouts.parquet import Parquet
+from offline.corpus.layouts.sidecar import Sidecar
+from offline.corpus.layouts.table import Table
+from offline.corpus.layouts.web_dataset import WebDataset
+from offline.corpus.picture import SOURCE_CAPTIONS
+from offline.corpus.pictures import Pictures
+from offline.corpus.row import BadRow, Columns
 from offline.progress import progress
-from semcore.bundle.filter import Metadata, MetadataFields
-from semcore.errors import CorpusError, PictureError
-from semcore.model.prompt import TOLD_WORDS, excerpt
-from semcore.pictures.picture import open_picture
-from semcore.pictures.picture_format import NAMES, SUFFIXES
-from semcore.text import one_line
+from semcore.errors import CorpusError
+from semcore.model.prompt import TOLD_WORDS
 
-CAPTIONS_FILE = "captions.jsonl"
-SPLITS = ("train", "val", "test")
-SOURCE_CAPTIONS = 2
-_LONGEST = 10_000  # characters of a caption, as of one that is added later
-_CHECKED = 32  # pixels of the shorter side: a JPEG is then decoded at an eighth of its size
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture. ``image`` is its path below the corpus's image root; ``metadata`` are also those
-    of its texts."""
-
-    id: str
-    image: str
-    split: str
-    captions: tuple[str, ...]
-    generated: str = ""
-    source_captions: int = SOURCE_CAPTIONS
-    metadata: Metadata = field(default_factory=dict, hash=False)
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The captions that the picture's identifier is made of (:func:`held_out_rule`)."""
-        if self.generated:
-            return (self.generated,)
-        return self.captions[: max(1, min(self.source_captions, len(self.captions) - 1))]
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row with a fault: its line (JSON lines) or place from 1 (other layouts), and what it is."""
-
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """Attributes:
-    bad_rows: those that were left out.
-    long_rows: those that stayed, with captions that are longer than what is used of them.
-    passed_over: of a bare folder, what is no picture by its name, a sentence for each suffix.
-    """
-
-    name: str
-    image_root: Path
-    pictures: list[Picture]
-    bad_rows: list[BadRow]
-    source_captions: int = SOURCE_CAPTIONS
-    long_rows: list[BadRow] = field(default_factory=list)
-    passed_over: tuple[str, ...] = ()
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of all rows, in hex; pictures count by path, not by content."""
-        digest = hashlib.sha256()
-        for picture in self.pictures:
-            digest.update(repr(picture).encode())
-        return digest.hexdigest()
-
-
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    image: str = Field(min_length=1)
-    captions: list[str] = []
-    caption: str | None = None
-    split: str = "train"
-    id: str | None = None
-    metadata: MetadataFields = {}
-
-
-def text_id(picture_id: str, number: int) -> str:
-    """The id of one of a picture's captions."""
-    return f"{picture_id}#{number}"
-
-
-def held_out_rule(source_captions: int) -> str:
-    """Which captions are fair queries, in words that a bundle carries."""
-    return (
-        f"The identifier of a picture is made of its first {source_captions} captions (of all but "
-        "one where there are no more than that); its other captions are held out, and only those "
-        "are queries in tests. A generated caption is the only source where there is one."
-    )
+NAMED: Sequence[Layout] = (
+    JsonLines(), ImageFolder(), Karpathy(), Coco(), JsonList(), Table(), WebDataset(), Parquet(),
+)  # fmt: skip
+"""Layouts whose captions stand in files, or in archives, of their own."""
+LOOSE: Sequence[Layout] = (Sidecar(), BareFolder())
+"""Layouts of pictures in folders, tried where there is no such file."""
+_PLAIN = Columns()
 
 
 def read_corpus(
-    path: Path, *, strict: bool = False, source_captions: int = SOURCE_CAPTIONS
+    source: str | Path,
+    *,
+    columns: Columns = _PLAIN,
+    strict: bool = False,
+    source_captions: int = SOURCE_CAPTIONS,
+    follow_links: bool = False,
+    decode: bool = True,
 ) -> Corpus:
     """Read a corpus; bad rows are left out and listed.
 
     Args:
-        path: a JSON-lines or Karpathy file, or a folder with ``captions.jsonl`` or
-            ``dataset*.json`` in it, or a bare folder of pictures.
+        source: a folder, a file of captions, or an archive: path, or URL that fsspec knows.
+        columns: where captions and pictures stand, if not under usual names.
         strict: stop at bad rows.
         source_captions: how many captions of a picture its identifier is made of.
+        follow_links: take what a link leads to.
+        decode: every picture, to know which are damaged; else what opens them first will tell.
 
     Raises:
-        CorpusError: nothing readable at ``path``, no good row, or a bad row under ``strict``.
+        CorpusError: nothing readable at ``source``, no good row, or a bad row under ``strict``.
     """
-    source = _find(path)
-    folder = source if source.is_dir() else source.parent
-    pictures: list[Picture] = []
-    bad: list[BadRow] = []
-    long: list[BadRow] = []
-    seen: set[str] = set()
-    lines: list[int] = []
-    with ThreadPoolExecutor() as pool:
-        parsed = progress(list(_rows(source)), "reading the corpus")
-        for line, picture, fault in pool.map(lambda entry: _checked(entry, folder), parsed):
-            if picture is None:
-                bad.append(BadRow(line, fault))
-            elif picture.id in seen:
-                bad.append(BadRow(line, f"the id {picture.id!r} stands twice"))
-            else:
-                seen.add(picture.id)
-                lines.append(line)
-                if fault:
-                    long.append(BadRow(line, fault))
-                pictures.append(replace(picture, source_captions=source_captions))
-    captions = _caption_ids(pictures)
-    bad += [
-        BadRow(line, f"the id {picture.id!r} is that of a caption of another picture")
-        for line, picture in zip(lines, pictures, strict=True)
-        if picture.id in captions
-    ]
-    bad.sort(key=lambda row: row.line)
-    pictures = [picture for picture in pictures if picture.id not in captions]
+    folder, named = open_source(source)
+    layout, files = _layout(folder, named, columns)
+    folder, files = _rooted(folder, files)
+    door = Door(folder, follow_links=follow_links)
+    pictures, bad = Pictures(source_captions), []
+    told: set[tuple[str, str]] = set()
+    rows = ((file, row) for file in files for row in layout.rows(folder, file, columns))
+    for file, row in progress(rows, "reading the corpus"):
+        found = row if isinstance(row, BadRow) else door(row)
+        if not isinstance(found, BadRow):
+            pictures.add(found, file)
+        elif not found.key or (found.key, found.reason) not in told:
+            told.add((found.key, found.reason))
+            bad.append(replace(found, file=file))
+    bad = [replace(row, key=row.key.removeprefix(pictures.prefix)) for row in bad]
+    bad += pictures.join()
+    if decode:
+        damaged = damaged_pictures(folder.root, pictures)
+        bad += [pictures.drop(name, fault) for name, fault in damaged.items()]
+    bad.sort(key=lambda row: (row.file, row.line))
+    where = folder.path(named) if named else folder.root
     if strict and bad:
         raise CorpusError(
-            f"{source} has {len(bad)} bad rows, the first at {bad[0].line}: {bad[0].reason}; "
+            f"{where} has {len(bad)} bad rows, the first at {bad[0].line}: {bad[0].reason}; "
             "mend them or leave out --strict"
         )
-    if not pictures:
+    if not len(pictures):
         reason = f"; the first row: {bad[0].reason}" if bad else ""
-        if source.is_dir() and not bad:
-            reason = f" ({NAMES})"
-        raise CorpusError(f"{source} holds no usable picture{reason}")
-    passed = _passed_over(source) if source.is_dir() else ()
-    root = folder.resolve()
-    return Corpus(root.name, root, pictures, bad, source_captions, long, passed)
+        raise CorpusError(f"{where} holds no usable picture{reason}")
+    long = [replace(row, reason=_too_long(longest)) for row, longest in pictures.long()]
+    read = (".txt",) if isinstance(layout, Sidecar) else ()
+    passed = _passed_over(folder, read) if layout in LOOSE else ()
+    return Corpus(
+        folder.name, folder.root, pictures, bad, source_captions, long, passed, follow_links
+    )
 
 
-def _caption_ids(pictures: Sequence[Picture]) -> set[str]:
-    """The ids of captions, as far as a picture may have the same."""
-    doubtful = {picture.id.rpartition("#")[0] for picture in pictures}
-    return {
-        text_id(picture.id, number)
-        for picture in pictures
-        if picture.id in doubtful
-        for number in range(max(1, len(picture.captions)))
-    }
-
-
-def write_corpus(pictures: Iterable[Picture], folder: Path) -> None:
-    """Write ``captions.jsonl`` into the folder that the pictures lie in."""
-    part = folder / f"{CAPTIONS_FILE}.part"
-    with part.open("w") as file:
-        for picture in pictures:
-            row = {"id": picture.id, "image": picture.image, "split": picture.split}
-            file.write(json.dumps({**row, "captions": picture.captions}) + "\n")
-    part.replace(folder / CAPTIONS_FILE)
-
-
-def _find(path: Path) -> Path:
-    if path.is_file():
-        return path
-    if not path.is_dir():
-        raise CorpusError(f"{path} does not exist; give a folder or a file of captions")
-    found = [path / CAPTIONS_FILE] if (path / CAPTIONS_FILE).is_file() else []
-    found += sorted(path.glob("dataset*.json"))
+def _layout(folder: Folder, named: str, columns: Columns) -> tuple[Layout, Sequence[str]]:
+    """The layout of a file, or of what lies in a folder, and its files."""
+    faults: list[str] = []
+    found: list[tuple[Layout, Sequence[str]]] = []
+    for layout in NAMED:
+        try:
+            if named:
+                layout.check(folder, named, columns)
+            files = [named] if named else layout.find(folder, columns)
+            found.append((layout, files))
+        except LayoutError as error:
+            faults.append(f"{layout.name}: {error}")
+    found = _without_companions(found)
     if len(found) > 1:
-        names = " and ".join(file.name for file in found)
-        raise CorpusError(f"{path} holds {names}; name the one that is meant")
-    return found[0] if found else path
+        if named:
+            return found[0]
+        names = " and ".join(file for _, files in found for file in files)
+        raise CorpusError(f"{folder.root} holds {names}; name the one that is meant")
+    if found:
+        return found[0]
+    for layout in LOOSE if not named else ():
+        try:
+            return layout, layout.find(folder, columns)
+        except LayoutError as error:
+            faults.append(f"{layout.name}: {error}")
+    tried = "".join(f"\n- {fault}" for fault in faults)
+    where = folder.path(named) if named else folder.root
+    raise CorpusError(f"{where} is in no layout that is read:{tried}")
 
 
-def _rows(source: Path) -> Iterator[tuple[int, _Row | str]]:
-    """Each row with its line, or with what is wrong with it."""
-    if source.is_dir():
-        files = sorted(file for file in source.rglob("*") if _is_picture(file))
-        for line, file in enumerate(files, start=1):
-            yield line, _Row(image=str(file.relative_to(source)))
-        return
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{source} is no UTF-8 text; save it as UTF-8") from error
-    if source.suffix == ".json":
-        yield from _karpathy_rows(source, text)
-        return
-    for line, entry in enumerate(text.split("\n"), start=1):
-        if entry.strip():
-            try:
-                yield line, _Row.model_validate_json(entry)
-            except ValidationError as error:
-                yield line, _first_fault(error)
+def _without_companions(
+    found: Sequence[tuple[Layout, Sequence[str]]],
+) -> list[tuple[Layout, Sequence[str]]]:
+    """Without the parquet files that img2dataset writes beside tars of the same names."""
+    tars = {
+        file.removesuffix(".tar")
+        for layout, files in found
+        if isinstance(layout, WebDataset)
+        for file in files
+    }
+    return [
+        (layout, files)
+        for layout, files in found
+        if not (isinstance(layout, Parquet) and tars >= {f.removesuffix(".parquet") for f in files})
+    ]
 
 
-def _is_picture(file: Path) -> bool:
-    """By its name; those that begin so are what macOS keeps beside a file on other disks."""
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith("._")
+def _rooted(folder: Folder, files: Sequence[str]) -> tuple[Folder, Sequence[str]]:
+    """COCO's pictures lie beside the folder of its annotations."""
+    if folder.local is not None and folder.name == ANNOTATIONS and all(files):
+        return Folder(folder.local.parent), [f"{ANNOTATIONS}/{file}" for file in files]
+    return folder, files
 
 
-def _passed_over(folder: Path) -> tuple[str, ...]:
-    found: dict[str, list[str]] = {}
-    for file in sorted(folder.rglob("*")):
-        if not _is_picture(file) and file.is_file():
-            kind = "._" if file.name.startswith("._") else file.suffix.lower()
-            found.setdefault(kind, []).append(str(file.relative_to(folder)))
+def _too_long(longest: int) -> str:
+    if longest > LONGEST:
+        return (
+            f"a caption has {longest} characters; it was cut after {LONGEST}, and the model is "
+            f"told the first {TOLD_WORDS} words"
+        )
+    return f"a caption is long; the model is told its first {TOLD_WORDS} words"
+
+
+def _passed_over(folder: Folder, read: Sequence[str]) -> tuple[str, ...]:
+    """What is no picture by its name, by suffix, with the first of each; ``read``: suffixes of what
+    was read besides."""
+    counts: dict[str, list[int | str]] = {}
+    for file in folder.walk():
+        if not is_picture(file):
+            name = file.rpartition("/")[2]
+            kind = "._" if name.startswith("._") else Path(name).suffix.lower()
+            if kind in read:
+                continue
+            told = counts.setdefault(kind, [0, file])
+            told[0] = int(told[0]) + 1
     return tuple(
-        f"{len(names)} with {_named(kind)}, such as {names[0]}" for kind, names in found.items()
+        f"{count} with {_named(kind)}, such as {first}" for kind, (count, first) in counts.items()
     )
 
 
@@ -248,81 +181,3 @@ def _named(kind: str) -> str:
     if kind == "._":
         return "names that begin with ._"
     return f"the suffix {kind}" if kind else "no suffix"
-
-
-def _karpathy_rows(source: Path, text: str) -> Iterator[tuple[int, _Row | str]]:
-    try:
-        images = json.loads(text)["images"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise CorpusError(f"{source} is not in Karpathy's layout: it needs 'images'") from error
-    for line, image in enumerate(images, start=1):
-        try:
-            yield line, _karpathy_row(image)
-        except (KeyError, TypeError, ValidationError):
-            yield line, "not in Karpathy's layout: it needs filename, split, sentences[].raw"
-
-
-def _karpathy_row(image: Any) -> _Row:
-    name, split = image["filename"], image["split"]
-    return _Row(
-        image=f"{image['filepath']}/{name}" if image.get("filepath") else name,
-        captions=[sentence["raw"] for sentence in image["sentences"]],
-        split="train" if split == "restval" else split,
-        id=Path(name).stem,
-    )
-
-
-def _first_fault(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]
-
-
-def _checked(entry: tuple[int, _Row | str], folder: Path) -> tuple[int, Picture | None, str]:
-    line, row = entry
-    if isinstance(row, str):
-        return line, None, row
-    captions = tuple(map(one_line, row.captions))
-    if row.caption is not None:
-        captions = (*captions, one_line(row.caption))
-    fault = ""
-    if not all(captions):
-        fault = "a caption is empty"
-    elif row.split not in SPLITS:
-        fault = f"the split {row.split!r} is none of {', '.join(SPLITS)}"
-    else:
-        fault = _image_fault(row.image, folder)
-    if fault:
-        return line, None, fault
-    name = row.id or row.image
-    kept = tuple(caption[:_LONGEST].rstrip() for caption in captions)
-    picture = Picture(name, row.image, row.split, kept, metadata=row.metadata)
-    return line, picture, _too_long(captions)
-
-
-def _too_long(captions: Sequence[str]) -> str:
-    """What is to be said of captions that are longer than what is used of them."""
-    longest = max(map(len, captions), default=0)
-    if longest > _LONGEST:
-        return (
-            f"a caption has {longest} characters; it was cut after {_LONGEST}, and the model is "
-            f"told the first {TOLD_WORDS} words"
-        )
-    if any(excerpt(caption) != caption for caption in captions):
-        return f"a caption is long; the model is told its first {TOLD_WORDS} words"
-    return ""
-
-
-def _image_fault(image: str, folder: Path) -> str:
-    path = folder / image
-    try:
-        if not path.resolve().is_relative_to(folder.resolve()):
-            return f"the image {image} lies outside of the corpus"
-        if not path.is_file():
-            return f"the image {image} is missing"
-        open_picture(path, _CHECKED)
-    except PictureError as error:
-        return f"the image {image!r} cannot be read: {error}"
-    except (OSError, ValueError, RuntimeError):  # no file can have such a name, links in a circle
-        return f"the image {image!r} cannot be read"
-    return ""

@@ -9,7 +9,8 @@ from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
-from offline.corpus.reader import Picture, write_corpus
+from offline.corpus.corpus import write_corpus
+from offline.corpus.picture import Picture
 from offline.demo.drawing import draw
 from offline.demo.scene import Scene, families
 from offline.demo.wording import captions

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from offline.corpus.reader import Corpus, held_out_rule
+from offline.corpus.corpus import Corpus
+from offline.corpus.picture import held_out_rule
 from offline.evaluation import charts
 from offline.evaluation.diagnosis import survival
 from offline.evaluation.metrics import CUTOFFS, Estimate, recall_difference, recall_table

@@ -33,7 +33,7 @@ from safetensors import safe_open
 
 from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.evaluation.evaluation import ANSWERS_LOG
 from offline.evaluation.query_runner import PATIENCE, Answered, Guide, Questions, ask
 from offline.evaluation.score_weights import fused

@@ -19,7 +19,7 @@ import transformers
 from accelerate import PartialState
 from transformers import ProcessorMixin
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.guide.projection import learn_guide, needs_projection
 from offline.image_inputs import PictureReader, picture_reader, write_features
 from offline.model.backbone import (

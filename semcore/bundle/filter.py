@@ -24,13 +24,13 @@ from semcore.text import composed
 
 _DEEPEST = 8
 _MOST = 64
-_LONGEST = 1000
+LONGEST_TEXT, LONGEST_NAME = 1000, 100  # characters
 
-Text = Annotated[str, StringConstraints(max_length=_LONGEST), AfterValidator(composed)]
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(composed)]
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Real = Annotated[float, Field(allow_inf_nan=False)]
 Value = bool | Whole | Real | Text
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 Metadata = Mapping[str, Value | Sequence[Value]]
 MetadataFields = dict[Name, Value | list[Value]]
 """Metadata as they are read from outside."""

@@ -16,7 +16,7 @@ from cli.options import (
     SplitValue,
     VerifyValue,
 )
-from offline.corpus.reader import SPLITS
+from offline.corpus.picture import SPLITS
 from offline.reproduction.budgets import BUDGETS
 from offline.reproduction.experiments import recipes
 from offline.training.presets import PRESETS

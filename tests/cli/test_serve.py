@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 
 SCRIPT = Path(__file__).parents[1] / "support" / "fake_serve.py"
 

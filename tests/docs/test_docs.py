@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from cli.exit_codes import ExitCode
 from cli.main import app
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]

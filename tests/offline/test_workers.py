@@ -11,7 +11,7 @@ import pytest
 import ray
 
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.workers import Here, RayWorkers, SpreadEncoder, SpreadRanking, Workers
 from semcore.bundle.item import ItemStore
 from semcore.errors import ModelError

@@ -18,7 +18,7 @@ from PIL import Image
 
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.bundle.compaction import compact_bundle
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from semcore.bundle.bundle import check_bundle, read_manifest
 from semcore.identifiers import tokens
 from semcore.identifiers.encoder import Encoder

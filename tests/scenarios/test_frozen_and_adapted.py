@@ -13,7 +13,7 @@ from moment import MOMENT, SERVICE
 from cli.service_process import serving
 from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.image_inputs import Features
 from offline.model.backbone import Backbone, load_model
 from offline.model.lora import merge_adapter

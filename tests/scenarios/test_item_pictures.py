@@ -16,7 +16,8 @@ from searching import client_of
 
 from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus, read_corpus
+from offline.corpus.corpus import Corpus
+from offline.corpus.reader import read_corpus
 from service.index import renditions
 from service.settings import Settings
 

@@ -27,7 +27,7 @@ from offline.bundle import compaction
 from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.bundle.compaction import compact_bundle
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from semcore.identifiers import tokens
 from service.errors import NotFoundError
 from service.index import open_bundle

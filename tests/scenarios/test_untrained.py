@@ -20,7 +20,7 @@ from searching import (
 
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.bundle.compaction import compact_bundle
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from semcore.bundle.bundle import ITEMS
 from semcore.bundle.item import ItemStore
 from semcore.errors import BundleError

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus, Picture
+from offline.corpus.corpus import Corpus
+from offline.corpus.picture import Picture
 from semcore.bundle.bundle import check_bundle
 from semcore.bundle.item import ItemStore
 from semcore.errors import CorpusError

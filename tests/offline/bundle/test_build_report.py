@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from offline.bundle.build_report import build_report, collisions
-from offline.corpus.reader import BadRow, Corpus
+from offline.corpus.corpus import Corpus
+from offline.corpus.row import BadRow
 from semcore.bundle.item import Item
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from offline.corpus.captioner import caption_corpus
-from offline.corpus.reader import Corpus, read_corpus
+from offline.corpus.corpus import Corpus
+from offline.corpus.reader import read_corpus
 from semcore.bundle.bundle import read_manifest
 
 

@@ -1,190 +1,166 @@
-"""Every layout is read; every kind of bad row is named with its line and left out."""
+"""The same corpus is the same in every layout, and what is in none is told what was tried."""
 
 import json
 from pathlib import Path
 
-import pillow_heif
 import pytest
-from PIL import Image
+from layouts import LAYOUTS, drawn, json_lines, karpathy, save, table, web_dataset, write_lines
 
-from offline.corpus.reader import Picture, read_corpus
+from offline.corpus.reader import read_corpus
+from offline.corpus.row import Columns
 from semcore.errors import CorpusError
 
-
-def save(folder: Path, *names: str) -> None:
-    for name in names:
-        Image.new("RGB", (20, 20)).save(folder / name)
+COUNT = 200
 
 
-def write_rows(folder: Path, *rows: object) -> None:
-    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
-    (folder / "captions.jsonl").write_text("\n".join(lines) + "\n")
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[tuple[str, str]]]:
+    """Fingerprint and bad rows of the corpus in our own layout."""
+    corpus = read_corpus(json_lines(tmp_path_factory.mktemp("usual"), drawn(COUNT)))
+    return corpus.fingerprint, sorted((row.key, row.reason) for row in corpus.bad_rows)
 
 
-def test_reads_json_lines(tmp_path: Path) -> None:
-    save(tmp_path, "a.png", "b.png")
-    write_rows(
-        tmp_path,
-        {"image": "a.png", "captions": ["one", " two  words "], "split": "test", "id": "x"},
-        {"image": "b.png", "caption": "three"},
-    )
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_all_layouts_give_the_same_corpus(
+    layout: str, usual: tuple[str, list[tuple[str, str]]], tmp_path: Path
+) -> None:
+    pictures = drawn(COUNT)
+    corpus = read_corpus(LAYOUTS[layout](tmp_path, pictures))
+    expected = {one.name: one.captions for one in pictures if not one.damaged}
+    assert {one.id: one.captions for one in corpus.pictures} == expected
+    bad = sorted((row.key, row.reason) for row in corpus.bad_rows)
+    assert (corpus.fingerprint, bad) == usual
+    assert [key for key, _ in bad] == sorted(one.name for one in pictures if one.damaged)
+
+
+def test_pictures_alone_have_the_same_ids(tmp_path: Path) -> None:
+    save(tmp_path, drawn(6))
+    (tmp_path / "pictures/notes.psd").write_text("")
+    (tmp_path / "pictures/more.psd").write_text("")
     corpus = read_corpus(tmp_path)
-    assert corpus.pictures == [
-        Picture("x", "a.png", "test", ("one", "two words")),
-        Picture("b.png", "b.png", "train", ("three",)),
-    ]
-    assert not corpus.bad_rows
-
-
-def test_names_each_bad_row(tmp_path: Path) -> None:
-    save(tmp_path, "good.png", "short.jpg")
-    content = (tmp_path / "short.jpg").read_bytes()
-    (tmp_path / "short.jpg").write_bytes(content[: len(content) // 2])
-    (tmp_path / "text.png").write_text("no picture")
-    good = {"image": "good.png", "captions": ["fine"], "id": "good"}
-    write_rows(
-        tmp_path,
-        good,
-        {**good, "image": "none.png", "id": "1"},
-        {**good, "image": "short.jpg", "id": "2"},
-        {**good, "image": "text.png", "id": "3"},
-        {**good, "captions": ["fine", "  "], "id": "4"},
-        good,
-        {**good, "split": "dev", "id": "5"},
-        {**good, "image": "../good.png", "id": "6"},
-        "{half",
-        {**good, "captions": "no list", "id": "7"},
-    )
-    corpus = read_corpus(tmp_path)
-    assert [picture.id for picture in corpus.pictures] == ["good"]
-    found = {row.line: row.reason for row in corpus.bad_rows}
-    expected = {
-        2: "missing", 3: "cannot be read", 4: "cannot be read", 5: "empty", 6: "twice",
-        7: "split", 8: "outside", 9: "JSON", 10: "captions",
-    }  # fmt: skip
-    assert found.keys() == expected.keys()
-    for line, word in expected.items():
-        assert word in found[line]
-    with pytest.raises(CorpusError, match="9 bad rows, the first at 2"):
-        read_corpus(tmp_path, strict=True)
-
-
-def test_reads_karpathys_layout(tmp_path: Path) -> None:
-    (tmp_path / "images").mkdir()
-    save(tmp_path / "images", "1.jpg", "2.jpg")
-    images = [
-        {"filename": "1.jpg", "filepath": "images", "split": "restval",
-         "sentences": [{"raw": "A boat."}, {"raw": "A ship."}]},
-        {"filename": "2.jpg", "filepath": "images", "split": "test", "sentences": []},
-        {"filename": "3.jpg", "split": "test"},
+    assert [one.id for one in corpus.pictures] == [
+        "a/0.png", "a/1.png", "a/2.png", "b/0.png", "b/1.png", "b/2.png"
     ]  # fmt: skip
-    (tmp_path / "dataset_flickr30k.json").write_text(json.dumps({"images": images}))
-    corpus = read_corpus(tmp_path)
-    assert corpus.pictures[0] == Picture("1", "images/1.jpg", "train", ("A boat.", "A ship."))
-    assert corpus.pictures[1].split == "test"
-    assert [row.line for row in corpus.bad_rows] == [3]
+    assert all(one.captions == () for one in corpus.pictures)
+    assert corpus.passed_over == ("2 with the suffix .psd, such as pictures/more.psd",)
 
 
-def test_reads_a_bare_folder(tmp_path: Path) -> None:
-    save(tmp_path, "b.png", "a.jpg")
-    assert [p.image for p in read_corpus(tmp_path).pictures] == ["a.jpg", "b.png"]
-
-
-def test_says_what_it_cannot_read(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="does not exist"):
-        read_corpus(tmp_path / "none")
-    with pytest.raises(CorpusError, match="no usable picture"):
+def test_what_is_in_no_layout_is_told_what_was_tried(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text('{"images": []}')
+    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(CorpusError) as told:
         read_corpus(tmp_path)
-    (tmp_path / "dataset_coco.json").write_text("[]")
-    with pytest.raises(CorpusError, match="Karpathy"):
+    for part in (
+        "is in no layout that is read:",
+        "JSON lines (captions.jsonl): there is no such file",
+        "Karpathy's JSON (dataset*.json): dataset.json has no entry in 'images'",
+        "a JSON list (*.json): dataset.json is no list",
+        "a table (csv, tsv, token, txt): notes.csv has no columns that pictures and captions",
+        "pictures alone: there is no picture (JPEG, PNG",
+    ):
+        assert part in str(told.value)
+
+
+@pytest.mark.parametrize("source", ["none", "memory://no/such/folder"])
+def test_a_source_that_is_not_there_is_named(source: str, tmp_path: Path) -> None:
+    where = source if "://" in source else tmp_path / source
+    with pytest.raises(CorpusError, match=source):
+        read_corpus(where)
+
+
+def test_two_files_of_captions_are_no_guess(tmp_path: Path) -> None:
+    json_lines(tmp_path, drawn(3))
+    karpathy(tmp_path, drawn(4))
+    with pytest.raises(CorpusError, match=r"holds captions\.jsonl and dataset_flickr30k\.json"):
+        read_corpus(tmp_path)
+    assert len(read_corpus(tmp_path / "captions.jsonl").pictures) == 3
+    assert len(read_corpus(tmp_path / "dataset_flickr30k.json").pictures) == 4
+
+
+def test_what_img2dataset_writes_beside_a_tar_is_no_corpus(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    web_dataset(tmp_path, drawn(3))
+    parquet.write_table(pa.table({"url": ["x"], "file": ["y"]}), tmp_path / "0000.parquet")
+    (tmp_path / "0000_stats.json").write_text("{}")
+    assert len(read_corpus(tmp_path).pictures) == 3
+
+
+def test_bad_rows_are_left_out_and_told_once(tmp_path: Path) -> None:
+    save(tmp_path, drawn(2), "")
+    rows = [
+        {"image": "a/0.png", "captions": ["One."]},
+        {"image": "none.png", "caption": "One."},
+        {"image": "none.png", "caption": "Two."},
+        {"image": "b/0.png", "captions": ["fine", "  "]},
+        {"image": "b/0.png", "captions": ["fine"]},
+    ]
+    write_lines(tmp_path / "captions.jsonl", rows)
+    corpus = read_corpus(tmp_path)
+    assert [one.id for one in corpus.pictures] == ["a/0.png", "b/0.png"]
+    assert [(row.line, row.key, row.reason, row.file) for row in corpus.bad_rows] == [
+        (2, "none.png", "the image is missing", "captions.jsonl"),
+        (4, "b/0.png", "a caption is empty", "captions.jsonl"),
+    ]
+    with pytest.raises(CorpusError, match="2 bad rows, the first at 2: the image is missing"):
+        read_corpus(tmp_path, strict=True)
+    write_lines(tmp_path / "captions.jsonl", rows[1:3])
+    with pytest.raises(CorpusError, match="no usable picture; the first row: the image is missing"):
         read_corpus(tmp_path)
 
 
-@pytest.mark.parametrize(("captions", "sources"), [(1, 1), (2, 1), (3, 2), (5, 2)])
-def test_holds_captions_out(captions: int, sources: int) -> None:
-    picture = Picture("a", "a.png", "test", tuple(str(n) for n in range(captions)))
-    assert picture.sources == tuple(str(n) for n in range(sources))
-    assert Picture("a", "a.png", "test", ("b",), generated="c").sources == ("c",)
-
-
-def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path: Path) -> None:
-    save(tmp_path, "a.png")
-    row = json.dumps({"image": "a.png", "captions": ["one"]})
-    (tmp_path / "captions.jsonl").write_text(row, encoding="utf-8-sig")
-    assert len(read_corpus(tmp_path, strict=True).pictures) == 1
-
-
-def test_names_that_no_file_can_have_are_bad_rows(tmp_path: Path) -> None:
-    save(tmp_path, "a.png")
-    (tmp_path / "ring.png").symlink_to(tmp_path / "ring.png")
-    names = ["a.png", "b" * 300, "c\0.png", "ring.png"]
-    write_rows(tmp_path, *({"image": name, "captions": ["one"]} for name in names))
-    corpus = read_corpus(tmp_path)
-    assert [picture.image for picture in corpus.pictures] == ["a.png"]
-    assert [row.line for row in corpus.bad_rows] == [2, 3, 4]
-
-
-def test_no_picture_has_the_id_of_a_caption(tmp_path: Path) -> None:
-    save(tmp_path, "a.png")
-    ids = ["x#0", "x", "x#7", "y#0"]
-    rows = [{"image": "a.png", "captions": ["one"], "id": name} for name in ids]
-    write_rows(tmp_path, *rows, {"image": "b.png", "captions": ["one"]})
-    corpus = read_corpus(tmp_path)
-    assert [picture.id for picture in corpus.pictures] == ["x", "x#7", "y#0"]
-    assert [row.line for row in corpus.bad_rows] == [1, 5]
-    assert "of a caption" in corpus.bad_rows[0].reason
-
-
-def test_long_captions_are_cut_and_named(tmp_path: Path) -> None:
-    save(tmp_path, "a.png", "b.png", "c.png")
-    write_rows(
-        tmp_path,
-        {"image": "a.png", "captions": ["a boat", "word " * 5000]},
-        {"image": "b.png", "caption": "word " * 300},
-        {"image": "c.png", "caption": "word " * 256},
+def test_columns_are_named(tmp_path: Path) -> None:
+    save(tmp_path, drawn(2), "")
+    (tmp_path / "all.tsv").write_text(
+        "where\tFR\tDE\tpart\tyear\nb/0.png\tun bateau\tein Boot\ttest\t1990\n"
     )
-    corpus = read_corpus(tmp_path, strict=True)
-    assert [len(picture.captions[-1]) for picture in corpus.pictures] == [9_999, 1_499, 1_279]
-    assert [row.line for row in corpus.long_rows] == [1, 2]
-    assert "cut after 10000" in corpus.long_rows[0].reason
-    assert "first 256 words" in corpus.long_rows[1].reason
+    with pytest.raises(CorpusError, match="name them with --image-column and --caption-column"):
+        read_corpus(tmp_path / "all.tsv")
+    columns = Columns("where", ("DE", "FR"), "part", ("year",))
+    (picture,) = read_corpus(tmp_path, columns=columns).pictures
+    assert (picture.captions, picture.split) == (("ein Boot", "un bateau"), "test")
+    assert picture.metadata == {"year": "1990"}
 
 
-def test_one_list_of_formats_says_what_is_a_picture(tmp_path: Path) -> None:
-    names = ["a.PNG", "b.mpo", "c.tiff", "d.avif", "e.jp2", "f.webp"]
-    for name in names:
-        form = {".mpo": "MPO", ".jp2": "JPEG2000"}.get(Path(name).suffix)
-        Image.new("RGB", (20, 20)).save(tmp_path / name, form)
-    pillow_heif.from_pillow(Image.new("RGB", (20, 20))).save(tmp_path / "g.HEIC")
-    (tmp_path / "h.png").write_bytes((tmp_path / "c.tiff").read_bytes())  # whatever its name
-    Image.new("RGB", (20, 20)).save(tmp_path / "i.png", "PPM")
+def test_damaged_pictures_may_be_left_for_later(tmp_path: Path) -> None:
+    pictures = drawn(50)
+    assert len(read_corpus(json_lines(tmp_path, pictures), decode=False).pictures) == 50
+    assert len(read_corpus(tmp_path).pictures) == 49
+
+
+def test_long_captions_are_cut_and_told(tmp_path: Path) -> None:
+    save(tmp_path, drawn(3), "")
+    captions = ["word " * 3000, "short words " * 150, "a boat"]
+    rows = [
+        {"image": one.name, "caption": caption}
+        for one, caption in zip(drawn(3), captions, strict=True)
+    ]
+    write_lines(tmp_path / "captions.jsonl", rows)
     corpus = read_corpus(tmp_path)
-    assert [picture.image for picture in corpus.pictures] == [*names, "g.HEIC", "h.png"]
-    assert ["i.png" in row.reason for row in corpus.bad_rows] == [True]
-    rows = [{"image": name, "captions": ["one"]} for name in (*names, "g.HEIC", "i.png")]
-    write_rows(tmp_path, *rows)
-    assert [picture.image for picture in read_corpus(tmp_path).pictures] == [*names, "g.HEIC"]
+    assert [len(one.captions[0]) for one in corpus.pictures] == [9999, 6, 1799]
+    told = {row.line: row.reason for row in corpus.long_rows}
+    assert told.keys() == {1, 2}
+    assert "cut after 10000" in told[1]
+    assert "first 256 words" in told[2]
 
 
-def test_what_a_bare_folder_holds_besides_is_listed(tmp_path: Path) -> None:
-    save(tmp_path, "a.png")
-    (tmp_path / "more").mkdir()
-    for name in ("._a.png", "more/b.psd", "more/c.PSD", "notes.txt", "README"):
-        (tmp_path / name).write_bytes(b"\0\5\26\7")
-    corpus = read_corpus(tmp_path, strict=True)
-    assert [picture.image for picture in corpus.pictures] == ["a.png"]
-    assert set(corpus.passed_over) == {
-        "1 with names that begin with ._, such as ._a.png",
-        "2 with the suffix .psd, such as more/b.psd",
-        "1 with the suffix .txt, such as notes.txt",
-        "1 with no suffix, such as README",
-    }
-    write_rows(tmp_path, {"image": "a.png", "captions": ["one"]})
-    assert read_corpus(tmp_path).passed_over == ()
+def test_a_folder_of_annotations_is_read_beside_its_pictures(tmp_path: Path) -> None:
+    LAYOUTS["coco"](tmp_path, drawn(4))
+    for source in (tmp_path / "annotations", tmp_path / "annotations/captions_train2017.json"):
+        corpus = read_corpus(source)
+        assert corpus.image_root == str(tmp_path)
+        assert len(corpus.pictures) == 4
 
 
-def test_a_picture_that_has_no_white_is_a_bad_row(tmp_path: Path) -> None:
-    save(tmp_path, "a.png")
-    Image.new("F", (20, 20), 0.5).save(tmp_path / "b.tiff")
-    (row,) = read_corpus(tmp_path).bad_rows
-    assert "32 bits" in row.reason
+def test_splits_come_from_the_names_of_files(tmp_path: Path) -> None:
+    save(tmp_path, drawn(4), "")
+    for split, one in zip(("train", "validation"), drawn(4)[::2], strict=True):
+        rows = [{"image": one.name, "caption": "a boat"}]
+        (tmp_path / f"{split}.json").write_text(json.dumps(rows))
+    assert [one.split for one in read_corpus(tmp_path).pictures] == ["train", "val"]
+
+
+def test_a_table_is_read_where_captions_have_no_file_of_their_own(tmp_path: Path) -> None:
+    write = table("captions.txt", ",", "image,caption", "{name},{caption}")
+    assert len(read_corpus(write(tmp_path, drawn(5))).pictures) == 5

@@ -9,7 +9,7 @@ from answering import answering
 
 from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.evaluation.calibration import calibrate
 from offline.evaluation.evaluation import ANSWERS_LOG, evaluate, markdown_table
 from offline.evaluation.report import write_report

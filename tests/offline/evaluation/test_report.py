@@ -6,7 +6,7 @@ import re
 
 from PIL import Image
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.evaluation.diagnosis import Suspect
 from offline.evaluation.report import suspects_page
 from semcore.bundle.item import Item

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus, text_id
+from offline.corpus.corpus import Corpus
+from offline.corpus.picture import text_id
 from offline.identifiers.schemes import SCHEMES
 from semcore.bundle.bundle import TOKENS, check_bundle
 from semcore.bundle.item import Item, ItemStore

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.evaluation.query_runner import Answered
 from offline.reproduction.budgets import choose_budget
 from offline.reproduction.experiments import Line, Recipe, recipes

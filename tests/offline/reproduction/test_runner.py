@@ -14,7 +14,8 @@ from bundles import bundle_of
 from moment import MOMENT, SERVICE
 
 from cli.service_process import serving
-from offline.corpus.reader import Corpus, Picture
+from offline.corpus.corpus import Corpus
+from offline.corpus.picture import Picture
 from offline.evaluation.evaluation import ANSWERS_LOG
 from offline.evaluation.query_runner import Answered, Questions, Shown
 from offline.provenance import claim

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.image_inputs import Pixels
 from offline.model.backbone import load_model
 from offline.reproduction.two_tower import TwoTower, exact_search

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.image_inputs import Pixels
 from offline.model.backbone import load_model
 from offline.model.tiny import create_tiny_model

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.image_inputs import Pixels
 from offline.model.backbone import load_model
 from offline.training.candidates import CandidateDataset, Query, choose_queries, retrieve_candidates

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import ProcessorMixin
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.image_inputs import Pixels
 from offline.model.backbone import IGNORED, load_model
 from offline.training.collator import Collator

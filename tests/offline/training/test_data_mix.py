@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.stored_items import indexed_items
 from offline.training.candidates import as_query, write_candidates
 from offline.training.data_mix import Lesson, describing, spelling, verifying

@@ -1,6 +1,6 @@
 """A picture is described by its own captions."""
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.training.description import DescriptionDataset
 from semcore.bundle.item import Item
 

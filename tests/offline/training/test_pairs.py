@@ -1,6 +1,6 @@
 """Both directions: texts ask for their picture, pictures for one of their texts."""
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.training.pairs import PairDataset
 from semcore.bundle.item import Item
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import TrainerCallback
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.image_inputs import Pixels
 from offline.model.backbone import load_model
 from offline.training import trainer as fitting

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.training.verification import VerificationDataset, said_words, verification_sample
 from semcore.bundle.item import Item
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from semcore.errors import ModelError
 from semcore.guide.guide import (
     JointGuide,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from semcore.bundle.bundle import ITEMS, read_manifest
 from semcore.bundle.item import ItemStore
 from semcore.guide.guide import open_guide

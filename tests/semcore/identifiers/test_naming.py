@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from semcore.bundle.bundle import read_manifest
 from semcore.bundle.item import ItemStore
 from semcore.errors import BundleError

@@ -7,7 +7,7 @@ import torch
 from frozen import create_frozen_model
 from PIL import Image
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.model.backbone import load_model
 from semcore.errors import ModelError
 from semcore.model.frozen_vision import CHANNELS, TOKENS, FrozenVision

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from offline.image_inputs import picture_reader
 from offline.model.backbone import load_model
 from semcore.errors import ModelError

@@ -12,7 +12,8 @@ from PIL import Image
 from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.bundle.compaction import compact_bundle
-from offline.corpus.reader import Corpus, read_corpus
+from offline.corpus.corpus import Corpus
+from offline.corpus.reader import read_corpus
 from semcore.bundle.bundle import ITEMS, check_bundle
 from semcore.bundle.item import ItemStore
 from semcore.identifiers.identifier import Identifier

@@ -13,7 +13,7 @@ import pytest
 from manifests import copied
 
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from semcore.bundle.bundle import ITEMS, read_manifest
 from semcore.bundle.filter import Filter
 from semcore.errors import BundleError, SemcoreError

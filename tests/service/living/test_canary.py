@@ -13,7 +13,7 @@ from living import metadata
 
 from offline.bundle.binding import bind_bundle
 from offline.bundle.build import BuildSettings, build_bundle
-from offline.corpus.reader import Corpus
+from offline.corpus.corpus import Corpus
 from semcore.bundle.bundle import read_manifest, staged
 from semcore.model.prompt import TOLD_CHARACTERS
 from service.beams.side import Side

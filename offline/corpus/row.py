@@ -1,0 +1,143 @@
+"""Rows: what layouts tell, which the door has not judged yet, and the usual names of their
+fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Told = str | int | float | bool | None | list["Told"] | dict[str, "Told"]
+"""What a file says, of whatever type."""
+
+_IMAGE = (
+    "image", "file_name", "filename", "image_name", "image_path", "image_file", "filepath",
+    "file_path", "path", "file", "img", "jpg", "png",
+)  # fmt: skip
+_CAPTIONS = (
+    "captions", "caption", "text", "texts", "sentences", "sentence", "comments", "comment",
+    "description", "descriptions", "raw", "alt", "title",
+)  # fmt: skip
+_NUMBERED = re.compile(r"(caption|text|sentence|comment)s?[ _-]?\d+")
+_SPLIT = ("split",)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A picture, or a part of what is known of it.
+
+    Attributes:
+        line: in its file, or its place from 1.
+        name: path of the picture below the folder of the corpus.
+        captions: one, several, or none.
+        image: where the picture lies, if that is not ``name``
+            (:func:`semcore.pictures.picture_source.picture_source`).
+    """
+
+    line: int
+    name: Told
+    captions: Told = None
+    split: Told = None
+    id: Told = None
+    metadata: Told = None
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row with a fault.
+
+    Attributes:
+        line: in its file, or its place from 1.
+        reason: what the fault is.
+        key: of its picture, as far as that is known.
+        file: which file of the corpus the row is from.
+    """
+
+    line: int
+    reason: str
+    key: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Names of columns, or of fields, in place of those that are usual.
+
+    Attributes:
+        captions: several, if each row has several captions.
+        metadata: columns that become metadata of the picture.
+    """
+
+    image: str = ""
+    captions: tuple[str, ...] = ()
+    split: str = ""
+    metadata: tuple[str, ...] = ()
+
+
+def row_of(
+    line: int,
+    record: Mapping[str, Told],
+    columns: Columns,
+    split: str = "",
+    *,
+    has_id: bool = False,
+) -> Row:
+    """The row that a record is.
+
+    Args:
+        record: fields by name.
+        split: where the record does not say.
+        has_id: its field ``id`` is that of the picture; elsewhere it may be that of a caption.
+    """
+    names = {name.strip().lower(): name for name in record}
+    image = _value(record, columns.image or _first(names, _IMAGE))
+    told = columns.split or _first(names, _SPLIT)
+    metadata = record.get(names.get("metadata", ""))
+    if columns.metadata:
+        metadata = {name: record.get(name) for name in columns.metadata}
+    return Row(
+        line,
+        image,
+        _captions(record, columns, names),
+        _value(record, told) or split or None,
+        record.get("id") if has_id else None,
+        metadata,
+    )
+
+
+def image_field(fields: Sequence[str], columns: Columns) -> str:
+    """The name of the field that pictures stand in; empty if there is none."""
+    if columns.image:
+        return columns.image if columns.image in fields else ""
+    return _first({name.strip().lower(): name for name in fields}, _IMAGE)
+
+
+def caption_fields(fields: Sequence[str], columns: Columns) -> list[str]:
+    """The names of those that captions stand in."""
+    names = {name.strip().lower(): name for name in fields}
+    if columns.captions:
+        return [name for name in columns.captions if name in fields]
+    numbered = [name for low, name in names.items() if _NUMBERED.fullmatch(low)]
+    own = [names[low] for low in ("captions", "caption") if low in names]
+    first = _first(names, _CAPTIONS)
+    return own or numbered or ([first] if first else [])
+
+
+def _captions(record: Mapping[str, Told], columns: Columns, names: Mapping[str, str]) -> Told:
+    fields = caption_fields(list(record), columns)
+    if len(fields) == 1:
+        return record[fields[0]]
+    found: list[Told] = []
+    for field in fields:
+        value = record[field]
+        found += value if isinstance(value, list) else [value]
+    return found
+
+
+def _value(record: Mapping[str, Told], name: str) -> Told:
+    return record.get(name) if name else None
+
+
+def _first(names: Mapping[str, str], wanted: Sequence[str]) -> str:
+    return next((names[one] for one in wanted if one in names), "")
