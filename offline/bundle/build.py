@@ -44,6 +44,7 @@ from semcore.identifiers.keywords import (
     word_frequencies,
 )
 from semcore.kind import KINDS
+from semcore.pictures.picture_source import picture_source
 from semcore.trie.trie import Trie
 
 
@@ -307,7 +308,10 @@ def _identified(
             whole=whole,
             rows=rows,
             clusters=clustered.assignment[rows],
-            pictures=[corpus.image_root / item.image if item.image else None for item in own],
+            pictures=[
+                picture_source(corpus.image_root, item.image) if item.image else None
+                for item in own
+            ],
             keywords=partial(keywords.of, rows, order),
         )
         items += [

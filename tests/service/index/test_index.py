@@ -84,7 +84,9 @@ def test_a_corpus_in_a_folder_of_any_name(corpus: Corpus, tmp_path: Path) -> Non
     manifest = check_bundle(out)
     store = ItemStore(out / ITEMS, manifest.settings.gallery)
     (first, *_) = store.of_split("test", "image")
-    assert manifest.corpus.image_path(first).is_file()
+    picture = manifest.corpus.picture_source(first)
+    assert isinstance(picture, Path)
+    assert picture.is_file()
     store.close()
     assert {path.name for path in tmp_path.iterdir()} == {source.name, out.name}
 
