@@ -108,8 +108,8 @@ async def test_finds_the_pictures_that_were_added_before_it_was_compacted(
         index = Index(trained / "compacted", journal)
         added = index.snapshot.get("new")
         assert added is not None
-        path = index.snapshot.image_path(added)
-        assert path is not None
+        path = index.snapshot.picture_source(added)
+        assert isinstance(path, Path)
         assert path.read_bytes() == picture.getvalue()
         index.close()
     another.close()
