@@ -78,7 +78,7 @@ class RequestBeams:
 class HuggingFaceBeams:
     """``generate`` of Hugging Face, constrained by ``prefix_allowed_tokens_fn``."""
 
-    def __init__(self, model: Path, image_root: Path) -> None:
+    def __init__(self, model: Path, image_root: str | Path) -> None:
         self._model, self._processor = load_model(model)
         self._pixels = Pixels(self._processor)
         self._root = image_root

@@ -113,7 +113,7 @@ def main() -> None:
 def _other_bundle(bundle: Path, out: Path) -> Path:
     """One of the same corpus and model in which other items can be found."""
     manifest = read_manifest(bundle)
-    corpus = read_corpus(Path(manifest.corpus.image_root))
+    corpus = read_corpus(manifest.corpus.image_root)
     gallery = ("val", "test") if manifest.settings.gallery != ("val", "test") else ("test",)
     build_bundle(corpus, out, BuildSettings(gallery=gallery), like=bundle)
     model = bound_model(bundle)

@@ -19,6 +19,7 @@ from semcore.bundle.bundle import Manifest, check_bundle
 from semcore.bundle.item import ItemStore
 from semcore.errors import SemcoreError
 from semcore.extras import install_command
+from semcore.pictures.picture_source import PictureSource, picture_source
 from service.settings import Settings
 
 _GIB = 2**30
@@ -240,17 +241,27 @@ def _check_guide(settings: Settings, manifest: Manifest) -> Finding:
 
 
 def _check_pictures(settings: Settings, manifest: Manifest) -> Finding:
-    root = settings.image_root or Path(manifest.corpus.image_root)
+    root = settings.image_root or manifest.corpus.image_root
     store = ItemStore(settings.bundle / "items.sqlite", manifest.settings.gallery)
     items = (item for split in manifest.settings.gallery for item in store.of_split(split, "image"))
     first = next(items, None)
     store.close()
-    if first is not None and not (root / first.image).is_file():
-        return Finding(
-            "pictures", "fault", f"{root / first.image} is missing",
-            "set SEMCORE_IMAGE_ROOT to where the pictures lie",
-        )  # fmt: skip
+    fault = "" if first is None else _absence(picture_source(root, first.image))
+    if fault:
+        mend = "set SEMCORE_IMAGE_ROOT to where the pictures lie"
+        return Finding("pictures", "fault", fault, mend)
     return Finding("pictures", "ok", f"lie in {root}")
+
+
+def _absence(source: PictureSource) -> str:
+    """That a picture is not where it should lie; empty if it is."""
+    if isinstance(source, Path):
+        return "" if source.is_file() else f"{source} is missing"
+    try:
+        source.read()
+    except SemcoreError as error:
+        return str(error)
+    return ""
 
 
 def check_journal(settings: Settings) -> Finding:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from semcore.client import Options, SemcoreClient, ServiceError
+from semcore.client import Options, Query, SemcoreClient, ServiceError
 
 _TIMEOUT = 120.0  # seconds
 
@@ -33,9 +33,10 @@ class Connection(SemcoreClient):
             raise ServiceError(f"no service answers at {self._url} ({ailment})", 0)
         return self
 
-    def ask(self, query: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """One search; ``query`` is a text or the path of an existing picture."""
-        answer = self.search(_picture(query) or query, **cast(Options, options))
+    def ask(self, query: Query, options: Mapping[str, Any]) -> dict[str, Any]:
+        """One search; a ``query`` that is a string is a text or the path of an existing picture."""
+        picture = _picture(query) if isinstance(query, str) else query
+        answer = self.search(picture or query, **cast(Options, options))
         return cast(dict[str, Any], answer)
 
     def item(self, item_id: str) -> dict[str, Any] | None:

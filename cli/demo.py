@@ -121,16 +121,16 @@ def _show_searches(url: str, bundle: Path) -> None:
     store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
     texts = [item for item in store.of_split("test", "text") if item.held_out]
     images = list(store.of_split("test", "image"))
-    root = Path(manifest.corpus.image_root)
+    place = manifest.corpus.picture_source
     for item in (texts[0], texts[len(texts) // 2], images[1], images[len(images) // 2]):
-        query = item.caption if item.kind == "text" else str(root / item.image)
+        query = item.caption if item.kind == "text" else str(place(item))
         typer.echo(f"\n{query}    (belongs to {item.pair})")
         with Connection(url) as service:
             answer = service.ask(query, {"top_k": 5})
         for found in answer["items"]:
             if found["image"]:
                 shown: Item | None = store.get(found["id"])
-                found["image"] = str(root / shown.image) if shown else found["image"]
+                found["image"] = str(place(shown)) if shown else found["image"]
         print_items(answer)
     store.close()
 

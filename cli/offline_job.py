@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.extras import require_engine
 from cli.options import bases_like
+
+if TYPE_CHECKING:
+    from offline.corpus.row import BadRow
 
 _Bundle = Annotated[Path, typer.Argument(help="Folder of the index bundle.")]
 
@@ -35,8 +38,10 @@ def corpus(
 
 def build(
     source: Annotated[
-        Path,
-        typer.Argument(help="Folder of pictures, or its JSON-lines or Karpathy caption file."),
+        str,
+        typer.Argument(
+            help="Folder, file of captions, or archive: a path, or a URL such as s3://bucket/photos."
+        ),
     ],
     bundle: _Bundle,
     clusters: Annotated[
@@ -76,6 +81,27 @@ def build(
         ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at bad rows.")] = False,
+    image_column: Annotated[
+        str, typer.Option(help="Column or field that pictures are named in; default: usual names.")
+    ] = "",
+    caption_column: Annotated[
+        list[str] | None, typer.Option(help="Column or field of captions; repeatable.")
+    ] = None,
+    split_column: Annotated[str, typer.Option(help="Column or field of the split.")] = "",
+    metadata_column: Annotated[
+        list[str] | None,
+        typer.Option(help="Column or field that becomes metadata, for filters; repeatable."),
+    ] = None,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Take what links in the corpus lead to.")
+    ] = False,
+    undecoded: Annotated[
+        bool,
+        typer.Option(
+            "--undecoded",
+            help="Do not decode all pictures to find the damaged ones; training would stop at one.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the clustering.")] = 0,
     workers: Annotated[
         int,
@@ -94,12 +120,23 @@ def build(
     from offline.corpus.captioner import caption_corpus
     from offline.corpus.picture import SOURCE_CAPTIONS
     from offline.corpus.reader import read_corpus
+    from offline.corpus.row import Columns
     from offline.workers import RayWorkers
     from semcore.bundle.bundle import read_manifest
 
     if source_captions is None:
         source_captions = read_manifest(like).corpus.source_captions if like else SOURCE_CAPTIONS
-    found = read_corpus(source, strict=strict, source_captions=source_captions)
+    columns = Columns(
+        image_column, tuple(caption_column or ()), split_column, tuple(metadata_column or ())
+    )
+    found = read_corpus(
+        source,
+        columns=columns,
+        strict=strict,
+        source_captions=source_captions,
+        follow_links=follow_links,
+        decode=not undecoded,
+    )
     spread = RayWorkers(workers) if workers else None
     if captioner is not None:
         done = bundle.with_name(f"{bundle.name}.captions.jsonl")
@@ -123,15 +160,21 @@ def build(
     if found.bad_rows:
         first = found.bad_rows[0]
         typer.echo(
-            f"{len(found.bad_rows)} bad rows were left out, the first at {first.line}: "
-            f"{first.reason}; all are in {bundle / 'report.json'}"
+            f"{len(found.bad_rows)} bad rows were left out, the first {_told(first)}; all are in "
+            f"{bundle / 'report.json'}"
         )
     if found.long_rows:
         first = found.long_rows[0]
         typer.echo(
-            f"{len(found.long_rows)} rows are long, the first at {first.line}: {first.reason}; "
-            f"all are in {bundle / 'report.json'}"
+            f"{len(found.long_rows)} pictures have long captions, the first {_told(first)}; all "
+            f"are in {bundle / 'report.json'}"
         )
+
+
+def _told(row: BadRow) -> str:
+    """A row with its fault, for people."""
+    of = f", {row.key}" if row.key else ""
+    return f"at {row.line} of {row.file or 'the folder'}{of}: {row.reason}"
 
 
 def train(

@@ -27,9 +27,10 @@ Key = Annotated[
     str | None, typer.Option(envvar="SEMCORE_KEY", help="API key, where the service has keys.")
 ]
 ImageRoot = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        envvar="SEMCORE_IMAGE_ROOT", help="Folder of the pictures, if not where the bundle says."
+        envvar="SEMCORE_IMAGE_ROOT",
+        help="Folder of the pictures, or its URL, if not what the bundle says.",
     ),
 ]
 Served = Annotated[Path, typer.Argument(help="The bundle that the service serves.")]

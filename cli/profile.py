@@ -16,6 +16,7 @@ from semcore.errors import SemcoreError
 
 if TYPE_CHECKING:
     from cli.connection import Connection
+    from semcore.client import Query
     from semcore.kind import Kind
 
 _WIDTH = 24
@@ -129,14 +130,14 @@ def hash_of(name: str) -> int:
     return sum(name.encode())
 
 
-def _queries(bundle: Path, by_picture: bool, count: int) -> Iterator[str]:
-    """Captions, or paths of pictures, from the bundle's test split if it has one."""
+def _queries(bundle: Path, by_picture: bool, count: int) -> Iterator[Query]:
+    """Captions, or pictures, from the bundle's test split if it has one."""
     from semcore.bundle.bundle import read_manifest
     from semcore.bundle.item import ItemStore
+    from semcore.pictures.picture_source import fetched
 
     manifest = read_manifest(bundle)
     store = ItemStore(bundle / "items.sqlite", manifest.settings.gallery)
-    root = Path(manifest.corpus.image_root)
     kind: Kind = "image" if by_picture else "text"
     found = [item for split in ("test", "val", "train") for item in store.of_split(split, kind)]
     store.close()
@@ -144,11 +145,11 @@ def _queries(bundle: Path, by_picture: bool, count: int) -> Iterator[str]:
         raise SemcoreError(f"{bundle} has no {kind}s to search with")
     for number in range(count):
         item = found[number % len(found)]
-        yield str(root / item.image) if by_picture else item.caption
+        yield fetched(manifest.corpus.picture_source(item)) if by_picture else item.caption
 
 
 def _measured(
-    service: Connection, query: str, options: dict[str, Any]
+    service: Connection, query: Query, options: dict[str, Any]
 ) -> dict[str, tuple[float, float]]:
     """One search as its client sees it: HTTP around it, and the parts of which it tells."""
     began = time.perf_counter()

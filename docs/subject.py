@@ -17,6 +17,7 @@ from semcore.bundle.item import Item, ItemStore
 from semcore.identifiers.clusters import Clusters
 from semcore.identifiers.encoder import Encoder
 from semcore.model.prompt import identifier_prompt
+from semcore.pictures.picture import open_picture
 from semcore.trie.layers import Layer, Layers
 from semcore.trie.walk import load_walk
 from service.beams.beam_search import Answer, Beam, BeamSearch, Row
@@ -58,7 +59,7 @@ class Subject:
         return str(self.model[1].decode([token])).strip()
 
     def picture(self, item: Item) -> Image.Image:
-        return Image.open(read_manifest(self.bundle).corpus.image_path(item)).convert("RGB")
+        return open_picture(read_manifest(self.bundle).corpus.picture_source(item))
 
     def sources(self, item: Item) -> list[str]:
         """The captions that a picture's identifier is made of."""

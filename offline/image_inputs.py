@@ -19,6 +19,7 @@ from semcore.model.eyesight import FROZEN, side_of
 from semcore.model.frozen_vision import CHANNELS, TOKENS, FrozenVision, has_frozen_vision
 from semcore.model.vision_side import VisionSide
 from semcore.pictures.picture import open_picture
+from semcore.pictures.picture_source import PictureSource
 
 _CACHE_PIXELS = 96 * 96
 _CACHED_PICTURES = 10_000  # of that size 1.1 GB
@@ -27,8 +28,8 @@ _FEATURES, _PATHS = "features.npy", "paths.json"
 
 
 class PictureReader(Protocol):
-    def __call__(self, paths: Sequence[Path]) -> Tensor:
-        """Of each picture what the model takes, float32 [len(paths), ...]."""
+    def __call__(self, sources: Sequence[PictureSource]) -> Tensor:
+        """Of each picture what the model takes, float32 [len(sources), ...]."""
         ...
 
 
@@ -38,20 +39,20 @@ class Pixels:
     def __init__(self, processor: ProcessorMixin) -> None:
         self._processor = processor.image_processor
         self._side = side_of(self._processor.to_dict())
-        self._kept: OrderedDict[Path, Tensor] = OrderedDict()
+        self._kept: OrderedDict[PictureSource, Tensor] = OrderedDict()
 
-    def __call__(self, paths: Sequence[Path]) -> Tensor:
-        """Pixel values, float32 [len(paths), 3, height, width]."""
-        return torch.stack([self._one(path) for path in paths])
+    def __call__(self, sources: Sequence[PictureSource]) -> Tensor:
+        """Pixel values, float32 [len(sources), 3, height, width]."""
+        return torch.stack([self._one(source) for source in sources])
 
-    def _one(self, path: Path) -> Tensor:
-        if path in self._kept:
-            return self._kept[path]
-        picture = open_picture(path, self._side)
+    def _one(self, source: PictureSource) -> Tensor:
+        if source in self._kept:
+            return self._kept[source]
+        picture = open_picture(source, self._side)
         values = self._processor(picture, crop_to_patches=False, return_tensors="pt")
         values = torch.as_tensor(values["pixel_values"][0]).float()
         if values[0].numel() <= _CACHE_PIXELS:
-            self._kept[path] = values
+            self._kept[source] = values
             if len(self._kept) > _CACHED_PICTURES:
                 self._kept.popitem(last=False)
         return values
@@ -65,21 +66,21 @@ class Features:
         self._rows: dict[str, int] = {}
         self._encoder: FrozenVision | None = None
         if folder is not None:
-            paths: list[str] = json.loads((folder / _PATHS).read_text())
-            self._rows = {path: row for row, path in enumerate(paths)}
+            places: list[str] = json.loads((folder / _PATHS).read_text())
+            self._rows = {place: row for row, place in enumerate(places)}
             self._table = np.load(folder / _FEATURES, mmap_mode="r")
 
-    def __call__(self, paths: Sequence[Path]) -> Tensor:
-        """Features, float32 [len(paths), tokens, channels]."""
-        return torch.stack([self._one(path) for path in paths])
+    def __call__(self, sources: Sequence[PictureSource]) -> Tensor:
+        """Features, float32 [len(sources), tokens, channels]."""
+        return torch.stack([self._one(source) for source in sources])
 
-    def _one(self, path: Path) -> Tensor:
-        row = self._rows.get(str(path))
+    def _one(self, source: PictureSource) -> Tensor:
+        row = self._rows.get(str(source))
         if row is not None:
             return torch.from_numpy(self._table[row].astype(np.float32))
         if self._encoder is None:
             self._encoder = FrozenVision()
-        return self._encoder([open_picture(path, FROZEN)])[0]
+        return self._encoder([open_picture(source, FROZEN)])[0]
 
 
 def picture_reader(processor: ProcessorMixin, model: Path, features: Path) -> PictureReader:
@@ -88,23 +89,23 @@ def picture_reader(processor: ProcessorMixin, model: Path, features: Path) -> Pi
     return Features(features) if has_frozen_vision(model) else Pixels(processor)
 
 
-def write_features(paths: Sequence[Path], folder: Path) -> None:
+def write_features(sources: Sequence[PictureSource], folder: Path) -> None:
     """Write what the frozen encoder sees of each picture, float16, a chunk at a time."""
     folder.mkdir(parents=True)
-    shape = (len(paths), TOKENS, CHANNELS)
+    shape = (len(sources), TOKENS, CHANNELS)
     table = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
         folder / _FEATURES, mode="w+", dtype=np.float16, shape=shape
     )
     row = 0
-    for features in see_pictures(paths):
+    for features in see_pictures(sources):
         table[row : row + len(features)] = features.numpy()
         row += len(features)
     table.flush()
-    (folder / _PATHS).write_text(json.dumps([str(path) for path in paths]))
+    (folder / _PATHS).write_text(json.dumps([str(source) for source in sources]))
 
 
 def see_pictures(
-    paths: Sequence[Path], vision: VisionSide | None = None, side: int = FROZEN
+    sources: Sequence[PictureSource], vision: VisionSide | None = None, side: int = FROZEN
 ) -> Iterator[Tensor]:
     """What the vision side of a model sees, a chunk of pictures at a time, in order: float32
     [pictures of the chunk, tokens, channels].
@@ -114,15 +115,15 @@ def see_pictures(
         side: what it needs of a picture's shorter side, in pixels.
     """
     vision = vision or FrozenVision()
-    for pictures in opened_pictures(paths, side):
+    for pictures in opened_pictures(sources, side):
         yield vision(pictures)
 
 
-def opened_pictures(paths: Sequence[Path], side: int) -> Iterator[list[Image.Image]]:
+def opened_pictures(sources: Sequence[PictureSource], side: int) -> Iterator[list[Image.Image]]:
     """Pictures, made as small as what sees them allows, a chunk at a time, in order.
 
     Args:
         side: what is needed of the shorter side, in pixels.
     """
-    for start in progress(range(0, len(paths), _CHUNK), "looking at pictures"):
-        yield [open_picture(path, side) for path in paths[start : start + _CHUNK]]
+    for start in progress(range(0, len(sources), _CHUNK), "looking at pictures"):
+        yield [open_picture(source, side) for source in sources[start : start + _CHUNK]]

@@ -16,6 +16,7 @@ from semcore.bundle.item import Item
 from semcore.errors import EngineError, SemcoreError
 from semcore.journal.journal import Journal
 from semcore.kind import Direction, Kind
+from semcore.pictures.picture_source import PictureSource
 from service.cache.answer_cache import Cache, open_cache
 from service.cache.single_flight import SingleFlight
 from service.engine.no_engine import NoEngine
@@ -233,8 +234,8 @@ class Retrieval:
         metrics.CACHE.labels("shared" if shared else "miss").inc()
         return answer
 
-    async def item(self, item_id: str) -> tuple[Item, Path | None] | None:
-        """An item of the current index with the path of its picture; None if there is none."""
+    async def item(self, item_id: str) -> tuple[Item, PictureSource | None] | None:
+        """An item of the current index with the place of its picture; None if there is none."""
         with self.lifecycle.lease() as index:
             return await look_up(_item, index.snapshot, item_id)
 
@@ -304,9 +305,9 @@ class Retrieval:
         return answer
 
 
-def _item(snapshot: Snapshot, item_id: str) -> tuple[Item, Path | None] | None:
+def _item(snapshot: Snapshot, item_id: str) -> tuple[Item, PictureSource | None] | None:
     item = snapshot.get(item_id)
-    return None if item is None else (item, snapshot.image_path(item))
+    return None if item is None else (item, snapshot.picture_source(item))
 
 
 def _count(direction: Direction, answer: SearchAnswer) -> None:

@@ -27,8 +27,10 @@ class Settings(BaseSettings):
         description="folder for the pictures of added items, the same one for all replicas; left "
         "out: beside the bundle where there is Redis, else in the journal's",
     )
-    image_root: Path | None = Field(
-        default=None, description="folder of the pictures, if not where the bundle says"
+    image_root: str | Path | None = Field(
+        default=None,
+        description="folder of the pictures, or its URL such as s3://bucket/photos, if not where "
+        "the bundle says",
     )
     report: Path | None = Field(
         default=None,

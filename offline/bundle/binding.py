@@ -130,8 +130,8 @@ def _see(
     looks: list[Vectors] = []
 
     def seen() -> Iterator[Tensor]:
-        paths = [manifest.corpus.image_path(item) for _, item in images]
-        for features in see_pictures(paths, open_vision_side(model), side_seen(model)):
+        sources = [manifest.corpus.picture_source(item) for _, item in images]
+        for features in see_pictures(sources, open_vision_side(model), side_seen(model)):
             if projection is not None:
                 looks.append(projection(features).numpy())
             yield features

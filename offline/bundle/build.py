@@ -45,6 +45,7 @@ from semcore.identifiers.keywords import (
     word_frequencies,
 )
 from semcore.kind import KINDS
+from semcore.pictures.picture_source import picture_source
 from semcore.trie.trie import Trie
 
 
@@ -171,7 +172,8 @@ def build_bundle(
         corpus=CorpusRecord(
             name=corpus.name,
             fingerprint=corpus.fingerprint,
-            image_root=str(corpus.image_root),
+            image_root=corpus.image_root,
+            linked=corpus.linked,
             held_out_rule=held_out_rule(corpus.source_captions),
             source_captions=corpus.source_captions,
         ),
@@ -308,7 +310,10 @@ def _identified(
             whole=whole,
             rows=rows,
             clusters=clustered.assignment[rows],
-            pictures=[corpus.image_root / item.image if item.image else None for item in own],
+            pictures=[
+                picture_source(corpus.image_root, item.image) if item.image else None
+                for item in own
+            ],
             keywords=partial(keywords.of, rows, order),
         )
         items += [

@@ -17,6 +17,7 @@ from semcore.errors import ModelError
 from semcore.model.eyesight import LARGEST
 from semcore.model.prompt import description_prompt
 from semcore.pictures.picture import open_picture
+from semcore.pictures.picture_source import picture_source
 
 _BATCH = 64
 _MAX_TOKENS = 48
@@ -81,7 +82,7 @@ def _generate(
 class _Captioner:
     """A model that is loaded in vLLM."""
 
-    def __init__(self, model: str, root: Path) -> None:
+    def __init__(self, model: str, root: str) -> None:
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -105,7 +106,9 @@ class _Captioner:
         requests = [
             {
                 "prompt": description_prompt(),
-                "multi_modal_data": {"image": open_picture(self._root / picture.image, LARGEST)},
+                "multi_modal_data": {
+                    "image": open_picture(picture_source(self._root, picture.image), LARGEST)
+                },
             }
             for picture in pictures
         ]

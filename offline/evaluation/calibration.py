@@ -67,7 +67,7 @@ async def calibrate(
     beam_width: int = 20,
     tolerance: float = 0.01,
     key: str | None = None,
-    image_root: Path | None = None,
+    image_root: str | Path | None = None,
 ) -> list[Measured]:
     """Choose weights and margins of a bundle by what its running service answers, and write them
     into it.
@@ -81,7 +81,7 @@ async def calibrate(
 
     Args:
         key: for a service that has keys for searches.
-        image_root: where the pictures are, if not where the bundle says.
+        image_root: folder of the pictures, or its URL, if not what the bundle says.
 
     Raises what :func:`offline.evaluation.query_runner.ask` raises.
     """

@@ -66,7 +66,7 @@ async def evaluate(
     seed: int = 0,
     folder: Path | None = None,
     key: str | None = None,
-    image_root: Path | None = None,
+    image_root: str | Path | None = None,
 ) -> Evaluation:
     """Search with up to ``limit`` queries of each direction, and again without the constraint.
 
@@ -77,7 +77,7 @@ async def evaluate(
     Args:
         folder: where answers are kept, so that a run that was stopped goes on.
         key: for a service that has keys for searches.
-        image_root: where the pictures are, if not where the bundle says.
+        image_root: folder of the pictures, or its URL, if not what the bundle says.
 
     Raises:
         CorpusError: nothing of the split can be found.

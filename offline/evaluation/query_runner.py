@@ -22,6 +22,7 @@ from semcore.client import Answer, AsyncSemcoreClient, FoundItem, Query, Service
 from semcore.errors import CorpusError, SemcoreError
 from semcore.kind import DIRECTIONS, Direction, target_kind
 from semcore.model.prompt import PROMPT_VERSION, excerpt
+from semcore.pictures.picture_source import fetched, picture_source
 
 Guide = Literal["none", "auto", "only"]
 _CONCURRENT = 8
@@ -120,7 +121,7 @@ async def ask(
     bundle: Path,
     questions: Questions,
     log: Path | None = None,
-    image_root: Path | None = None,
+    image_root: str | Path | None = None,
 ) -> list[Answered]:
     """Ask all questions, eight at a time; the answers in the order of the queries.
 
@@ -128,10 +129,11 @@ async def ask(
     pictures of the split.
 
     Args:
-        image_root: where the pictures are, if not where the bundle says.
+        image_root: folder of the pictures, or its URL, if not what the bundle says.
 
     Raises:
         CorpusError: the split has no such queries, or one that the service refuses.
+        PictureError: a picture cannot be fetched from where it lies.
         ServiceError: the service answers with an error, or not at all.
         SemcoreError: it serves another index, one that has changed since the answers that are held,
             or lacks the time for whole answers.
@@ -146,7 +148,7 @@ async def ask(
             f"{bundle} has no {questions.direction} queries in the split {questions.split!r}; a "
             "caption that a picture's identifier is made of is none"
         )
-    root = image_root or Path(manifest.corpus.image_root)
+    root = image_root or manifest.corpus.image_root
     asked = json.dumps(asdict(questions) | {"limit": 0})
     key = f"{manifest.version} {PROMPT_VERSION} {asked}"
     known, indexes = ({}, set()) if log is None else _read(log, key)
@@ -317,11 +319,15 @@ async def _search(
     client: AsyncSemcoreClient,
     questions: Questions,
     query: Item,
-    root: Path,
+    root: str | Path,
     right: Sequence[str],
 ) -> Answer:
     most = questions.beam_width + (_GUIDED if questions.guide == "auto" else 0)
-    content: Query = excerpt(query.caption) if query.kind == "text" else root / query.image
+    content: Query
+    if query.kind == "text":
+        content = excerpt(query.caption)
+    else:
+        content = await asyncio.to_thread(fetched, picture_source(root, query.image))
     return await client.search(
         content,
         beam_width=questions.beam_width,

@@ -30,6 +30,7 @@ from semcore.errors import PictureError
 from semcore.identifiers.encoder import Encoder
 from semcore.kind import KINDS
 from semcore.pictures.picture import open_picture
+from semcore.pictures.picture_source import picture_source
 
 _SUSPECTS = 30
 _SHOWN = 6  # items of a failure
@@ -45,12 +46,12 @@ Captions of both say much the same: is it wrong?</p>
 
 
 def write_report(
-    evaluation: Evaluation, bundle: Path, folder: Path, image_root: Path | None = None
+    evaluation: Evaluation, bundle: Path, folder: Path, image_root: str | Path | None = None
 ) -> None:
     """Write all of it into ``folder``, which exists.
 
     Args:
-        image_root: where the pictures are, if not where the bundle says.
+        image_root: folder of the pictures, or its URL, if not what the bundle says.
     """
     manifest = read_manifest(bundle)
     answers = evaluation.answers
@@ -82,13 +83,13 @@ def write_report(
         "failures": {d: _failures(answered) for d, answered in answers.items()},
     }
     (folder / "results.json").write_text(json.dumps(results, indent=1, allow_nan=False))
-    root = image_root or Path(manifest.corpus.image_root)
+    root = image_root or manifest.corpus.image_root
     every = [suspect for found in doubtful.values() for suspect in found]
     (folder / "suspects.html").write_text(suspects_page(every, items, root))
     (folder / "report.md").write_text(_markdown(evaluation, results))
 
 
-def suspects_page(found: Sequence[Suspect], items: dict[str, Item], root: Path) -> str:
+def suspects_page(found: Sequence[Suspect], items: dict[str, Item], root: str | Path) -> str:
     """A page with the pictures in it, small, so that it can be passed on."""
     rows = []
     for suspect in found:
@@ -125,19 +126,19 @@ def _items(bundle: Path, splits: Set[str]) -> dict[str, Item]:
     return items
 
 
-def _cell(items: Sequence[Item], root: Path) -> str:
+def _cell(items: Sequence[Item], root: str | Path) -> str:
     return "<td>" + "".join(
-        _picture(root / item.image) if item.kind == "image" else f"<p>{html.escape(item.caption)}"
+        _picture(root, item) if item.kind == "image" else f"<p>{html.escape(item.caption)}"
         for item in items
     )
 
 
-def _picture(path: Path) -> str:
+def _picture(root: str | Path, item: Item) -> str:
     buffer = io.BytesIO()
     try:
-        small = open_picture(path, max(_THUMBNAIL))
+        small = open_picture(picture_source(root, item.image), max(_THUMBNAIL))
     except PictureError:
-        return f"<p>{html.escape(path.name)} is missing"
+        return f"<p>{html.escape(item.image)} is missing"
     small.thumbnail(_THUMBNAIL)
     small.save(buffer, "JPEG")
     return f'<img src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'

@@ -16,6 +16,7 @@ from semcore.guide.guide import TextGuide, encoder_fingerprint
 from semcore.guide.vectors import CAPTIONS, VECTORS, combined, quantised
 from semcore.identifiers.encoder import Encoder, Vectors
 from semcore.model.eyesight import FROZEN
+from semcore.pictures.picture_source import picture_source
 
 USUAL_WEIGHT = 0.6
 """Of a picture's look beside the 1 of its captions, where too few queries could tell."""
@@ -45,7 +46,7 @@ class ItemVectors:
 
 
 def encoded_items(
-    encoder: Encoder, items: Sequence[Item], captions: Vectors, root: Path
+    encoder: Encoder, items: Sequence[Item], captions: Vectors, root: str | Path
 ) -> ItemVectors:
     """The vectors of new items, with the looks of their pictures if the encoder sees.
 
@@ -61,7 +62,8 @@ def encoded_items(
     places = [place for place, item in enumerate(items) if item.image]
     looks = np.zeros_like(captions)
     at = 0
-    for chunk in opened_pictures([root / items[place].image for place in places], FROZEN):
+    sources = [picture_source(root, items[place].image) for place in places]
+    for chunk in opened_pictures(sources, FROZEN):
         looks[places[at : at + len(chunk)]] = encoder.encode_images(chunk)
         at += len(chunk)
     weight = choose_picture_weight(items, captions, looks)

@@ -34,6 +34,7 @@ from semcore.kind import KINDS
 from semcore.model.eyesight import side_seen
 from semcore.model.frozen_vision import has_frozen_vision
 from semcore.model.vision_side import open_vision_side
+from semcore.pictures.picture_source import PictureSource
 
 _MEMBERS = 4
 _EPOCHS = 30
@@ -69,7 +70,6 @@ def learn_guide(bundle: Path, model: Path, features: Path, seed: int) -> Project
     if manifest.guide is None:
         raise BundleError(f"{bundle} has no guide; build it with one")
     encoder = encoder_fingerprint(loaded_encoder(manifest.guide.encoder))
-    root = Path(manifest.corpus.image_root)
     store = ItemStore(bundle / ITEMS, ())
     found = [
         one for split in ("train", "val") for kind in KINDS for one in store.numbered(split, kind)
@@ -77,20 +77,20 @@ def learn_guide(bundle: Path, model: Path, features: Path, seed: int) -> Project
     store.close()
     items = [item for _, item in found]
     images = [item for item in items if item.kind == "image"]
-    seen = _pools(model, [root / item.image for item in images], features)
+    seen = _pools(model, [manifest.corpus.picture_source(item) for item in images], features)
     pools = {item.id: pool for item, pool in zip(images, seen, strict=True)}
     vectors = unit(caption_table(bundle).rows[[number for number, _ in found]])
     return fit_projection(items, vectors, encoder, pools, seed)
 
 
-def _pools(model: Path, paths: Sequence[Path], features: Path) -> Tensor:
+def _pools(model: Path, sources: Sequence[PictureSource], features: Path) -> Tensor:
     """What a model sees of pictures, float32 [pictures, 2 · channels]."""
     chunks: Iterable[Tensor]
     if has_frozen_vision(model):
         read = Features(features)
-        chunks = (read(paths[at : at + _CHUNK]) for at in range(0, len(paths), _CHUNK))
+        chunks = (read(sources[at : at + _CHUNK]) for at in range(0, len(sources), _CHUNK))
     else:
-        chunks = see_pictures(paths, open_vision_side(model), side_seen(model))
+        chunks = see_pictures(sources, open_vision_side(model), side_seen(model))
     return torch.cat([pooled(chunk) for chunk in chunks])
 
 

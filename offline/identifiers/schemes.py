@@ -13,7 +13,6 @@ import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from offline.identifiers.quantization import residual_codes, tree_codes, unique_
 from offline.image_inputs import see_pictures
 from semcore.identifiers.encoder import Vectors
 from semcore.identifiers.identifier import Identifier
+from semcore.pictures.picture_source import PictureSource
 
 SID = "sid"
 _TREE_BRANCHES = 10
@@ -64,7 +64,7 @@ class Material:
         whole: all items.
         rows: int64 [items], their places among these.
         clusters: int64 [items].
-        pictures: path of each item's picture; None for a text.
+        pictures: where each item's picture lies; None for a text.
         keywords: keywords of each item, with the words of its cluster left out or (False) not.
     """
 
@@ -72,7 +72,7 @@ class Material:
     whole: Whole
     rows: NDArray[np.int64]
     clusters: NDArray[np.int64]
-    pictures: Sequence[Path | None]
+    pictures: Sequence[PictureSource | None]
     keywords: Callable[[bool], Sequence[tuple[str, ...]]]
 
     @property
@@ -179,7 +179,7 @@ def _rq(material: Material) -> list[Identifier]:
 def _rq_pictures(material: Material) -> list[Identifier]:
     """As IRGen and AVG have them: of what a frozen encoder sees; of texts, of their vectors, with
     tokens of their own."""
-    shown = [path for path in material.pictures if path is not None]
+    shown = [source for source in material.pictures if source is not None]
     vectors, letter = material.whole.vectors[material.rows], "x"
     if len(shown) == len(material.pictures):
         seen = [features.mean(dim=1).numpy() for features in see_pictures(shown)]

@@ -163,5 +163,5 @@ def _train_re_ranker(
     fit(model, processor, read, lesson.data, lesson.sampler, own, out)
 
 
-def _root(bundle: Path) -> Path:
-    return Path(read_manifest(bundle).corpus.image_root)
+def _root(bundle: Path) -> str:
+    return read_manifest(bundle).corpus.image_root

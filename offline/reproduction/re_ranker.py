@@ -33,7 +33,7 @@ def match_odds(
     pictures: PictureReader,
     queries: Sequence[Query],
     sets: Sequence[Sequence[Item]],
-    root: Path,
+    root: str | Path,
 ) -> list[Vectors]:
     """For each query the log-odds that each of its candidates matches, float32 [candidates]."""
     data = CandidateDataset(queries, sets, root)

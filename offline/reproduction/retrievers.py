@@ -211,8 +211,8 @@ class _Search:
 
     def looks(self, pictures: Sequence[Item]) -> Vectors:
         """What the guide makes of pictures, float32 [pictures, dimension], unit length."""
-        paths = [self.manifest.corpus.image_path(item) for item in pictures]
-        chunks = opened_pictures(paths, side_seen(self.model))
+        sources = [self.manifest.corpus.picture_source(item) for item in pictures]
+        chunks = opened_pictures(sources, side_seen(self.model))
         return np.concatenate([self.guide.encode_images(chunk) for chunk in chunks])
 
     def stored(self, table: VectorTable) -> Vectors:
@@ -241,5 +241,5 @@ def _odds(search: _Search, sets: Sequence[Sequence[Item]], features: Path) -> Se
     model, processor = load_model(search.model)
     pictures = picture_reader(processor, search.model, features)
     queries = [as_query(query) for query in search.queries]
-    root = Path(search.manifest.corpus.image_root)
+    root = search.manifest.corpus.image_root
     return match_odds(on_device(model), processor, pictures, queries, sets, root)

@@ -30,6 +30,7 @@ from semcore.bundle.item import Item
 from semcore.extras import MissingExtraError
 from semcore.identifiers.encoder import Vectors
 from semcore.model.prompt import IMAGE, identifier_prompt
+from semcore.pictures.picture_source import picture_source
 
 _BATCH = 64
 _TEMPERATURE = 0.07
@@ -42,7 +43,7 @@ class TwoTower:
     """Vectors of texts and pictures by one backbone."""
 
     def __init__(
-        self, model: Backbone, processor: ProcessorMixin, pictures: PictureReader, root: Path
+        self, model: Backbone, processor: ProcessorMixin, pictures: PictureReader, root: str | Path
     ) -> None:
         self.model = model
         self._processor = processor
@@ -53,7 +54,7 @@ class TwoTower:
         self._scale = torch.nn.Parameter(scale)
 
     @classmethod
-    def load(cls, folder: Path, root: Path, features: Path) -> TwoTower:
+    def load(cls, folder: Path, root: str | Path, features: Path) -> TwoTower:
         """Those that were saved, or new ones of a base model.
 
         Args:
@@ -143,9 +144,8 @@ class TwoTower:
         inputs = left_padded(self._processor, prompts).to(self.model.device)
         more = {}
         if pictures:
-            more["pixel_values"] = self._pictures([self._root / path for path in pictures]).to(
-                self.model.device
-            )
+            sources = [picture_source(self._root, image) for image in pictures]
+            more["pixel_values"] = self._pictures(sources).to(self.model.device)
         with half_precision(self.model):
             hidden = self.model.model(
                 input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], **more

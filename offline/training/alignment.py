@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,6 +21,7 @@ from offline.image_inputs import PictureReader
 from offline.model.attention_init import start_comparing
 from offline.progress import progress
 from offline.schedule import warm_cosine
+from semcore.pictures.picture_source import PictureSource
 
 _BATCH = 32
 _SHARPNESS = 20.0
@@ -31,7 +31,7 @@ _RARE = -6.0  # logit of a word that is in a picture as seldom as most words are
 def align(
     model: InternVLForConditionalGeneration,
     processor: ProcessorMixin,
-    pictures: Sequence[tuple[Path, str]],
+    pictures: Sequence[tuple[PictureSource, str]],
     read: PictureReader,
     epochs: float,
     learning_rate: float,

@@ -23,6 +23,7 @@ from semcore.bundle.item import Item
 from semcore.identifiers.tokens import IdentifierTokenizer, end_token, trie_walk
 from semcore.kind import DIRECTIONS, Direction, target_kind
 from semcore.model.prompt import IMAGE, excerpt, identifier_prompt
+from semcore.pictures.picture_source import picture_source
 from semcore.trie.trie import Trie
 from semcore.trie.walk import Walk
 
@@ -47,7 +48,7 @@ class CandidateDataset(Dataset[Sample]):
         self,
         queries: Sequence[Query],
         sets: Sequence[Sequence[Item]],
-        image_root: Path,
+        image_root: str | Path,
         said: SaidWords | None = None,
     ) -> None:
         """``said``: what each pair's captions say, for a model to be asked word by word."""
@@ -68,11 +69,12 @@ class CandidateDataset(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         query, item = self._entries[index]
-        pictured = item.pair if query.direction == "text-to-image" else query.pair
+        by_text = query.direction == "text-to-image"
+        pictured, image = (item.pair, item.image) if by_text else (query.pair, query.content)
         return verification_sample(
             item,
             _text(query, item),
-            self._root / (item.image if query.direction == "text-to-image" else query.content),
+            picture_source(self._root, image),
             matches=item.pair == query.pair,
             said=self._said.get(pictured, frozenset()),
             asked=self._asked,
@@ -103,7 +105,7 @@ def retrieve_candidates(
     processor: ProcessorMixin,
     items: Sequence[Item],
     queries: Sequence[Query],
-    image_root: Path,
+    image_root: str | Path,
     pictures: PictureReader,
     candidates: int = _CANDIDATES,
 ) -> list[list[Item]]:
@@ -149,7 +151,7 @@ def constrained_beams(
     processor: ProcessorMixin,
     walk: Walk,
     queries: Sequence[Query],
-    image_root: Path,
+    image_root: str | Path,
     pictures: PictureReader,
     beam_width: int,
 ) -> list[list[tuple[int, float]]]:
@@ -167,7 +169,11 @@ def constrained_beams(
         for query in queries
     ]
     inputs = left_padded(processor, prompts).to(model.device)
-    images = [image_root / query.content for query in queries if query.direction == "image-to-text"]
+    images = [
+        picture_source(image_root, query.content)
+        for query in queries
+        if query.direction == "image-to-text"
+    ]
     extra = {"pixel_values": pictures(images).to(model.device, model.dtype)} if images else {}
     length = inputs["input_ids"].shape[1]
     end = end_token(tokenizer)

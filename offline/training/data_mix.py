@@ -55,17 +55,19 @@ class Lesson:
         return cls(data, BlockSampler(sizes, shares, block, settings.seed))
 
 
-def describing(items: Sequence[Item], root: Path, settings: TrainSettings) -> Lesson:
+def describing(items: Sequence[Item], root: str | Path, settings: TrainSettings) -> Lesson:
     """Pictures and all their captions. ``root``: of the pictures' paths."""
     return Lesson.of([_descriptions(items, root)], settings)
 
 
-def checking(items: Sequence[Item], root: Path, settings: TrainSettings) -> Lesson:
+def checking(items: Sequence[Item], root: str | Path, settings: TrainSettings) -> Lesson:
     """Pictures and texts, each word of which is true of its picture or not."""
     return Lesson.of([_checks(items, root, settings)], settings)
 
 
-def spelling(items: Sequence[Item], root: Path, settings: TrainSettings, bundle: Path) -> Lesson:
+def spelling(
+    items: Sequence[Item], root: str | Path, settings: TrainSettings, bundle: Path
+) -> Lesson:
     """Stage 1: queries and identifiers, with some of what was learned before them."""
     pairs = _pairs(items, root, settings, bundle)
     parts = [Part(pairs, pairs.sizes)]
@@ -86,7 +88,7 @@ def verifying(
     sets: Path,
     fresh: Sequence[Item],
     items: Sequence[Item],
-    root: Path,
+    root: str | Path,
     settings: TrainSettings,
     bundle: Path,
 ) -> Lesson:
@@ -105,17 +107,21 @@ def verifying(
     return Lesson.of(parts, settings)
 
 
-def _descriptions(items: Sequence[Item], root: Path, share: float = 1.0) -> Part:
+def _descriptions(items: Sequence[Item], root: str | Path, share: float = 1.0) -> Part:
     data = DescriptionDataset(items, root)
     return Part(data, (data.sizes,), share)
 
 
-def _checks(items: Sequence[Item], root: Path, settings: TrainSettings, share: float = 1.0) -> Part:
+def _checks(
+    items: Sequence[Item], root: str | Path, settings: TrainSettings, share: float = 1.0
+) -> Part:
     data = VerificationDataset(items, root, settings.seed)
     return Part(data, (data.sizes,), share)
 
 
-def _pairs(items: Sequence[Item], root: Path, settings: TrainSettings, bundle: Path) -> PairDataset:
+def _pairs(
+    items: Sequence[Item], root: str | Path, settings: TrainSettings, bundle: Path
+) -> PairDataset:
     paraphrase: Callable[[str, Random], str] | None = None
     if settings.paraphrased:
         captions = (item.caption for item in items if item.kind == "text")

@@ -13,16 +13,17 @@ from torch.utils.data import Dataset
 from offline.training.pairs import Sample, captions_by_pair
 from semcore.bundle.item import Item
 from semcore.model.prompt import description_prompt, excerpt, normalise_query
+from semcore.pictures.picture_source import picture_source
 
 
 class DescriptionDataset(Dataset[Sample]):
     """One sample for each picture."""
 
-    def __init__(self, items: Iterable[Item], image_root: Path) -> None:
+    def __init__(self, items: Iterable[Item], image_root: str | Path) -> None:
         everything = list(items)
         captions = captions_by_pair(everything)
         self._pictures = [
-            (image_root / item.image, [*map(excerpt, captions[item.pair])])
+            (picture_source(image_root, item.image), [*map(excerpt, captions[item.pair])])
             for item in everything
             if item.kind == "image" and item.pair in captions
         ]

@@ -13,11 +13,12 @@ from torch.utils.data import Dataset
 
 from semcore.bundle.item import Item
 from semcore.model.prompt import excerpt, identifier_prompt, indexing_prompt
+from semcore.pictures.picture_source import PictureSource, picture_source
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``prompt`` with one placeholder an image, the images' paths, and what it is answered by.
+    """``prompt`` with one placeholder an image, where the images lie, and what it is answered by.
 
     Attributes:
         answers: texts, each of which answers the prompt as if there were no other.
@@ -27,7 +28,7 @@ class Sample:
     """
 
     prompt: str
-    images: tuple[Path, ...]
+    images: tuple[PictureSource, ...]
     answers: tuple[str, ...]
     checks: tuple[tuple[int, bool], ...] = ()
     is_prose: bool = False
@@ -77,7 +78,7 @@ class PairDataset(SampleDataset):
     def __init__(
         self,
         items: Sequence[Item],
-        image_root: Path,
+        image_root: str | Path,
         image_repeats: int,
         seed: int,
         image_answers: int = 1,
@@ -122,7 +123,7 @@ class PairDataset(SampleDataset):
         row = (index - len(self._texts)) % len(self._pictures)
         following = self._starts[row + 1] if row + 1 < len(self._starts) else len(self._by_picture)
         texts = self._by_picture[self._starts[row] : following].tolist()
-        image = self._root / self._items[int(self._pictures[row])].image
+        image = picture_source(self._root, self._items[int(self._pictures[row])].image)
         answers = tuple(
             rng.choice(self._items[text].identifiers)
             for text in rng.sample(texts, min(self._answers, len(texts)))
@@ -134,7 +135,7 @@ class IndexDataset(Dataset[Sample]):
     """Items with their own identifiers, each ``repeats`` times: what a scheme whose identifiers
     say nothing must learn by heart (GRACE, "learning to memorize"; DSI, "indexing")."""
 
-    def __init__(self, items: Sequence[Item], image_root: Path, repeats: int) -> None:
+    def __init__(self, items: Sequence[Item], image_root: str | Path, repeats: int) -> None:
         self._items = items
         self._root = image_root
         self._repeats = repeats
@@ -151,5 +152,5 @@ class IndexDataset(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         item = self._items[index % len(self._items)]
-        images = (self._root / item.image,) if item.kind == "image" else ()
+        images = (picture_source(self._root, item.image),) if item.kind == "image" else ()
         return Sample(indexing_prompt(item.kind, excerpt(item.caption)), images, (item.identifier,))

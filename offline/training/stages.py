@@ -49,6 +49,7 @@ from semcore.flush import flush_all, write_whole
 from semcore.identifiers.encoder import Encoder
 from semcore.model.adapter import adapter_of
 from semcore.model.frozen_vision import has_frozen_vision
+from semcore.pictures.picture_source import picture_source
 
 _PATIENCE = timedelta(days=2)
 _STAGES = ("described", "checked", "stage1", "stage2")
@@ -148,7 +149,8 @@ class _Run:
         }  # fmt: skip
         self.place = Workplace(out, origin)
         self.work = self.place.folder
-        self._root = Path(self._manifest.corpus.image_root)
+        self._corpus = self._manifest.corpus
+        self._root = self._corpus.image_root
         self._items = training_items(bundle)
         fresh = settings.gsv_held_out if settings.gsv_queries else 0.0
         self._known, self._fresh = held_out(self._items, fresh)
@@ -254,9 +256,9 @@ class _Run:
         """What the frozen encoder sees of all pictures, if the model sees by one."""
         if has_frozen_vision(source):
             store = ItemStore(self._bundle / "items.sqlite", ())
-            paths = [self._root / item.image for item in store if item.kind == "image"]
+            sources = [self._corpus.picture_source(one) for one in store if one.kind == "image"]
             store.close()
-            self._made(self._seen_in, lambda to: write_features(paths, to))
+            self._made(self._seen_in, lambda to: write_features(sources, to))
 
     def _captions(self) -> Iterator[str]:
         return (item.caption for item in self._items if item.kind == "text")
@@ -264,15 +266,12 @@ class _Run:
     def _align(self, source: Path, to: Path) -> None:
         model, processor, read = self._load(source)
         captions = captions_of_pairs(self._items)
-        pictures = [
-            (self._root / item.image, captions[item.pair])
-            for item in self._items
-            if item.kind == "image"
-        ]
+        images = (item for item in self._items if item.kind == "image")
+        pictures = [(self._corpus.picture_source(one), captions[one.pair]) for one in images]
         if self._warm_up is not None:
             pictures += [
-                (self._warm_up.image_root / picture.image, " ".join(picture.captions))
-                for picture in self._warm_up.pictures
+                (picture_source(self._warm_up.image_root, one.image), " ".join(one.captions))
+                for one in self._warm_up.pictures
             ]
         settings = self._settings
         align(

@@ -16,6 +16,7 @@ from semcore.bundle.item import Item
 from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.keywords import corpus_vectorizer
 from semcore.model.prompt import ANSWERS, excerpt, normalise_query, verification_prompt
+from semcore.pictures.picture_source import PictureSource, picture_source
 
 SaidWords = Mapping[str, frozenset[str]]
 _NEAR = 0.5
@@ -31,7 +32,7 @@ def said_words(items: Iterable[Item]) -> SaidWords:
 def verification_sample(
     shown: Item,
     text: str,
-    image: Path,
+    image: PictureSource,
     *,
     matches: bool,
     said: frozenset[str],
@@ -63,7 +64,7 @@ class VerificationDataset(SampleDataset):
     """
 
     def __init__(
-        self, items: Iterable[Item], image_root: Path, seed: int, *, checked: bool = True
+        self, items: Iterable[Item], image_root: str | Path, seed: int, *, checked: bool = True
     ) -> None:
         """``checked``: the model is asked at each word as well."""
         super().__init__(seed)
@@ -96,7 +97,7 @@ class VerificationDataset(SampleDataset):
         return verification_sample(
             rng.choice((picture, text)),
             text.caption,
-            self._root / picture.image,
+            picture_source(self._root, picture.image),
             matches=picture.pair == text.pair,
             said=self._said[picture.pair],
             asked=self._asked,

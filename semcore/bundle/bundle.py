@@ -32,6 +32,7 @@ from semcore.bundle.stage import appears, put, stage_for
 from semcore.clock import Clock
 from semcore.errors import BundleError
 from semcore.file_name import FileName
+from semcore.pictures.picture_source import PictureSource, picture_source
 
 FORMAT_VERSION = 9
 _READABLE = (7, 8, FORMAT_VERSION)
@@ -53,8 +54,9 @@ class _Record(BaseModel):
 
 
 class CorpusRecord(_Record):
-    """Where the items came from. Item images lie below ``image_root``, those of items that were
-    added later below ``added_root``."""
+    """Where the items came from. Item images lie below ``image_root``, a folder or the URL of one,
+    those of items that were added later below the folder ``added_root``. ``linked``: images may be
+    links that lead out of their root."""
 
     name: str
     fingerprint: str
@@ -62,10 +64,13 @@ class CorpusRecord(_Record):
     held_out_rule: str
     source_captions: int = 2
     added_root: str = ""
+    linked: bool = False
 
-    def image_path(self, item: Item) -> Path:
+    def picture_source(self, item: Item) -> PictureSource:
         """Where the picture of an item should lie."""
-        return Path(self.added_root if item.split == ADDED else self.image_root) / item.image
+        if item.split == ADDED:
+            return Path(self.added_root) / item.image
+        return picture_source(self.image_root, item.image)
 
 
 class SettingsRecord(_Record):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PIL import Image
 from PIL.Image import Transpose
 
 from semcore.errors import PictureError
 from semcore.pictures.colours import plain, to_srgb
 from semcore.pictures.picture_format import MOST_PIXELS, read_header
+from semcore.pictures.picture_source import PictureSource
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -24,12 +23,12 @@ Box = tuple[int, int, int, int]
 
 
 def open_picture(
-    source: Path | bytes, side: int | None = None, most_pixels: int = MOST_PIXELS
+    source: PictureSource | bytes, side: int | None = None, most_pixels: int = MOST_PIXELS
 ) -> Image.Image:
     """Decode a file; of an animation the first frame.
 
     Args:
-        source: the file's path, or its bytes.
+        source: where the file lies, or its bytes.
         side: what the shorter side needs, in pixels (:func:`semcore.model.eyesight.side_seen`):
             where it has several times as many, so many are averaged to one. None: all pixels stay.
         most_pixels: of the file, said by its header.
@@ -37,6 +36,7 @@ def open_picture(
     Raises:
         LargePictureError: the picture has more pixels.
         PictureError: the file is missing, damaged, or of no format that is taken.
+        MissingExtraError: what reads the file that it is part of is not installed.
     """
     with read_header(source, most_pixels) as picture:
         try:

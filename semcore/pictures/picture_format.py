@@ -6,12 +6,12 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 from pillow_heif import register_heif_opener
 
 from semcore.errors import LargePictureError, PictureError
+from semcore.pictures.picture_source import PictureSource, fetched
 
 MOST_PIXELS = 180_000_000
 """Of a picture in a corpus; the service has a limit of its own for what is sent to it."""
@@ -69,22 +69,24 @@ register_heif_opener(thumbnails=False)
 Image.MAX_IMAGE_PIXELS = None
 
 
-def picture_header(source: Path | bytes, most_pixels: int = MOST_PIXELS) -> PictureHeader:
+def picture_header(source: PictureSource | bytes, most_pixels: int = MOST_PIXELS) -> PictureHeader:
     """The format of a file by its content, whatever its name, and its size; nothing is decoded.
 
     Raises:
         LargePictureError: the header says that it has more pixels.
         PictureError: the file is missing, or of no format of the list.
+        MissingExtraError: what reads the file that it is part of is not installed.
     """
     with read_header(source, most_pixels) as picture:
         return PictureHeader(_FORMATS[str(picture.format)], *picture.size)
 
 
 @contextmanager
-def read_header(source: Path | bytes, most_pixels: int) -> Iterator[Image.Image]:
+def read_header(source: PictureSource | bytes, most_pixels: int) -> Iterator[Image.Image]:
     """A picture as Pillow opens it, not decoded yet. Raises what :func:`picture_header` does."""
+    content = fetched(source)
     try:
-        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        file = io.BytesIO(content) if isinstance(content, bytes) else content
         picture = Image.open(file, formats=_READERS)
     except UnidentifiedImageError as error:
         raise PictureError(

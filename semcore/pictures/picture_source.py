@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 from semcore.errors import PictureError
 from semcore.extras import MissingExtraError
+from semcore.text import one_line
 
 _PART = "//"  # stands in no path that is plain
 _CHAIN = "::"
@@ -41,19 +45,15 @@ class StoredPicture:
             return self._read()
         except (PictureError, MissingExtraError):
             raise
-        except ImportError as error:
-            raise PictureError(f"{self} cannot be read: install {error.name} for it") from error
         except Exception as error:  # each file system has errors of its own
-            reason = str(error) or type(error).__name__
+            reason = one_line(str(error)) or type(error).__name__
             raise PictureError(f"{self} cannot be read: {reason}") from error
 
     def _read(self) -> bytes:
-        import fsspec
-
         row, _, column = self.part.partition("/")
         if column:
             return _cell(self.file, int(row), column)
-        with fsspec.open(self.file, "rb") as opened:
+        with _opened(self.file) as opened:
             if not self.part:
                 return bytes(opened.read())
             offset, length = map(int, self.part.split("+"))
@@ -81,13 +81,50 @@ def picture_source(root: str | Path, image: str) -> PictureSource:
     return StoredPicture(below(root, file), part)
 
 
+def found_below(
+    root: str | Path, image: str, *, follow_links: bool = False
+) -> PictureSource | None:
+    """What :func:`picture_source` gives, where it lies below the root.
+
+    Args:
+        follow_links: a link below the root may lead out of it.
+
+    Returns:
+        None if ``image`` is empty or leads out of the root, or if the file should be one of this
+        machine and is missing. What lies behind a URL is not looked for.
+    """
+    source = picture_source(root, image)
+    if is_url(root):
+        file, _, _ = image.partition(_PART)
+        leads_out = _CHAIN in file or ".." in file.split("/")
+        return source if file and not leads_out else None
+    named = Path(source.file if isinstance(source, StoredPicture) else source)
+    path = Path(os.path.normpath(named)) if follow_links else named.resolve()
+    base = Path(root) if follow_links else Path(root).resolve()
+    if not image or not path.is_file() or not path.is_relative_to(base):
+        return None
+    return replace(source, file=str(path)) if isinstance(source, StoredPicture) else path
+
+
+def fetched(source: PictureSource | bytes) -> Path | bytes:
+    """The path of a file of this machine, of anything else the bytes.
+
+    Raises what :meth:`StoredPicture.read` raises.
+    """
+    return source.read() if isinstance(source, StoredPicture) else source
+
+
 def is_url(root: str | Path) -> bool:
     """Whether a root is for fsspec, and no path of this machine."""
-    return isinstance(root, str) and ("://" in root or _CHAIN in root)
+    if isinstance(root, Path) or root.startswith("/"):
+        return False
+    return "://" in root or _CHAIN in root
 
 
 def below(root: str | Path, path: str) -> str:
     """The path or URL of a file below a root; of ``zip://::all.zip`` that of a member."""
+    if not is_url(root):
+        return str(Path(root) / path)
     first, chain, rest = str(root).partition(_CHAIN)
     return f"{first}{'' if first.endswith('/') or not first else '/'}{path}{chain}{rest}"
 
@@ -97,14 +134,21 @@ def part_of(file: str, part: str) -> str:
     return f"{file}{_PART}{part}"
 
 
-def _cell(file: str, row: int, column: str) -> bytes:
+def _opened(file: str) -> AbstractContextManager[IO[bytes]]:
+    if not is_url(file):
+        return Path(file).open("rb")
     import fsspec
 
+    opened: AbstractContextManager[IO[bytes]] = fsspec.open(file, "rb")
+    return opened
+
+
+def _cell(file: str, row: int, column: str) -> bytes:
     try:
         import pyarrow.parquet as parquet
     except ImportError as error:
         raise MissingExtraError("parquet files", "shared") from error
-    with fsspec.open(file, "rb") as opened:
+    with _opened(file) as opened:
         metadata = parquet.ParquetFile(opened).metadata
         group = 0
         while row >= metadata.row_group(group).num_rows:
@@ -120,10 +164,9 @@ def _cell(file: str, row: int, column: str) -> bytes:
 @lru_cache(maxsize=_GROUPS)
 def _column(file: str, group: int, column: str) -> list[object]:
     """The values of a column of a row group, as whoever reads one reads its neighbours next."""
-    import fsspec
     import pyarrow.parquet as parquet
 
-    with fsspec.open(file, "rb") as opened:
+    with _opened(file) as opened:
         table = parquet.ParquetFile(opened).read_row_group(group, columns=[column])
         found: list[object] = table.column(column).to_pylist()
     return found

@@ -18,6 +18,7 @@ from semcore.bundle.filter import Filter
 from semcore.bundle.item import Item
 from semcore.errors import SemcoreError
 from semcore.kind import Kind
+from semcore.pictures.picture_source import PictureSource
 from service.errors import (
     BadImageError,
     ImageTooLargeError,
@@ -143,12 +144,12 @@ async def item_image(
 ) -> Response:
     """The picture of an image item: its file, or a copy that is smaller as asked for, or that
     takes the place of a file that browsers do not show."""
-    _, path = await _found(retrieval, item_id)
-    if path is None:
+    _, source = await _found(retrieval, item_id)
+    if source is None:
         raise NotFoundError(f"the item {item_id!r} has no picture")
-    shown = await retrieval.renditions.of(path, size)
-    if shown.content is None:
-        return FileResponse(path, media_type=shown.media_type, headers=_PICTURE_HEADERS)
+    shown = await retrieval.renditions.of(source, size)
+    if isinstance(shown.content, Path):
+        return FileResponse(shown.content, media_type=shown.media_type, headers=_PICTURE_HEADERS)
     return Response(shown.content, media_type=shown.media_type, headers=_PICTURE_HEADERS)
 
 
@@ -173,7 +174,7 @@ def _json(answer: bytes) -> Response:
     return Response(answer, media_type="application/json")
 
 
-async def _found(retrieval: Retrieval, item_id: str) -> tuple[Item, Path | None]:
+async def _found(retrieval: Retrieval, item_id: str) -> tuple[Item, PictureSource | None]:
     found = await retrieval.item(item_id)
     if found is None:
         raise NotFoundError(f"there is no item {item_id!r}")

@@ -31,14 +31,15 @@ class Index:
         self,
         bundle: Path,
         journal: Journal | None = None,
-        image_root: Path | None = None,
+        image_root: str | Path | None = None,
         model: Path | None = None,
         filter_bytes: int = FILTER_BYTES,
     ) -> None:
         """
         Args:
             journal: changes that are applied as far as the bundle does not hold them.
-            image_root, model: in place of what the bundle says.
+            image_root, model: in place of what the bundle says; the former a folder, or the URL
+                of one.
             filter_bytes: of what filters leave, as far as that is kept.
 
         Raises:

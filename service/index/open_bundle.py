@@ -18,7 +18,7 @@ from semcore.bundle.bundle import ITEMS, MANIFEST, Manifest, check_bundle, read_
 from semcore.bundle.calibration import read_calibration
 from semcore.bundle.canary import read_canary
 from semcore.bundle.filter import Filter
-from semcore.bundle.item import ItemStore
+from semcore.bundle.item import ADDED, Item, ItemStore
 from semcore.bundle.picture_table import PICTURE_FILES, PictureTable
 from semcore.errors import BundleError
 from semcore.guide.vectors import Quantised, VectorTable
@@ -27,6 +27,7 @@ from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
 from semcore.kind import KINDS, Kind
 from semcore.model.eyesight import side_seen
 from semcore.model.fingerprint import check_model
+from semcore.pictures.picture_source import PictureSource, found_below
 from semcore.trie.walk import file_names, load_walk
 from service.beams.side import set_size
 from service.cache.byte_cache import ByteCache
@@ -60,14 +61,15 @@ class OpenBundle:
     def __init__(
         self,
         path: Path,
-        image_root: Path | None = None,
+        image_root: str | Path | None = None,
         model: Path | None = None,
         picture_folders: Sequence[Path] = (),
         filter_bytes: int = FILTER_BYTES,
     ) -> None:
         """
         Args:
-            image_root, model: in place of what the bundle says.
+            image_root, model: in place of what the bundle says; the former a folder, or the URL
+                of one.
             picture_folders: a journal's, looked into before the bundle's own.
 
         Raises:
@@ -92,7 +94,7 @@ class OpenBundle:
                 )
             self.calibration = read_calibration(self.folder)
             self.canary = read_canary(self.folder)
-            self.image_root = image_root or Path(self.manifest.corpus.image_root)
+            self.image_root = image_root or self.manifest.corpus.image_root
             added = self.manifest.corpus.added_root
             self.added_roots = [*picture_folders, *([Path(added)] if added else [])]
             self.walks = {
@@ -185,6 +187,15 @@ class OpenBundle:
 
         assert self.guide is not None
         return item_vector(self.guide, captions, picture)
+
+    def picture_source(self, item: Item) -> PictureSource | None:
+        """Where the picture of an item lies; None if it has none, or it is gone or lies outside of
+        the root. What lies behind a URL is not looked for."""
+        if item.split != ADDED:
+            linked = self.manifest.corpus.linked
+            return found_below(self.image_root, item.image, follow_links=linked)
+        sources = (found_below(root, item.image) for root in self.added_roots)
+        return next((one for one in sources if one is not None), None)
 
     def added_picture(self, name: str) -> Image.Image | None:
         """The picture of an item that was added; None if it has none, or it cannot be read."""

@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import logging
 import tempfile
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image
 
 from semcore.errors import PictureError
+from semcore.extras import MissingExtraError
 from semcore.pictures.picture import open_picture
 from semcore.pictures.picture_format import picture_header
+from semcore.pictures.picture_source import PictureSource, StoredPicture
 from service.cache.single_flight import SingleFlight
 from service.errors import NotFoundError, OverloadedError
 
@@ -27,20 +32,23 @@ _COPIED = "image/jpeg"
 _QUALITY = 85
 _SMALL_FILE = 64 * 1024  # bytes: no copy would be much smaller
 _THREADS = 2
-_WAITING = 256  # copies that are to be made; further ones get 429
+_WAITING = 256  # pictures that are to be read or made smaller; further ones get 429
+_log = logging.getLogger("semcore")
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """``content``: the bytes; None: those of the item's own file."""
+    """``content``: the bytes, or the item's own file."""
 
     media_type: str
-    content: bytes | None = None
+    content: bytes | Path
 
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    path: Path
+    source: PictureSource
     side: int
     name: str
 
@@ -60,16 +68,21 @@ class Renditions:
             prefix="semcore-renditions-", ignore_cleanup_errors=True
         )
 
-    async def of(self, path: Path, size: int | None) -> Rendition:
+    async def of(self, source: PictureSource, size: int | None) -> Rendition:
         """A picture whose longer side has at most ``size`` pixels, rounded up to one of
-        :data:`SIZES`; the file itself for None, unless browsers cannot show it.
+        :data:`SIZES`; the file itself for None, unless browsers cannot show it. What is no file of
+        this machine by itself is taken to stay as it is: a copy of it that is kept needs no look.
 
         Raises:
             NotFoundError: the file is gone, damaged, or no picture.
             OverloadedError: too many copies are to be made already.
         """
         try:
-            found = await asyncio.to_thread(_looked_at, path, size)
+            if isinstance(source, StoredPicture) and size is None:
+                whole = await self._in_turn(partial(_whole, source))
+                if whole is not None:
+                    return whole
+            found = await asyncio.to_thread(_looked_at, source, size)
             if isinstance(found, Rendition):
                 return found
             content = await self._read(found.name)
@@ -92,17 +105,20 @@ class Renditions:
         return None
 
     async def _made(self, copy: _Copy) -> bytes:
-        if self._waiting >= _WAITING:
-            raise OverloadedError("too many pictures are being made smaller; ask again later", 1)
-        self._waiting += 1
-        try:
-            content = await asyncio.get_running_loop().run_in_executor(
-                self._threads, _content, copy
-            )
-        finally:
-            self._waiting -= 1
+        content = await self._in_turn(partial(_content, copy))
         await self._keep(copy.name, content)
         return content
+
+    async def _in_turn(self, work: Callable[[], _Found]) -> _Found:
+        if self._waiting >= _WAITING:
+            raise OverloadedError(
+                "too many pictures are being read or made smaller; ask again later", 1
+            )
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1
 
     async def _keep(self, name: str, content: bytes) -> None:
         folder = Path(self._folder.name)
@@ -118,21 +134,45 @@ class Renditions:
             (folder / gone).unlink(missing_ok=True)
 
 
-def _looked_at(path: Path, size: int | None) -> Rendition | _Copy:
-    """The file itself where that will do."""
-    header = picture_header(path)
-    stat = path.stat()
+def _looked_at(source: PictureSource, size: int | None) -> Rendition | _Copy:
+    """The file itself where that will do; nothing is read of what is no file by itself."""
+    side = next((one for one in SIZES if one >= (size or SIZES[-1])), SIZES[-1])
+    if isinstance(source, StoredPicture):
+        return _Copy(source, side, _name(str(source), side))
+    header = picture_header(source)
+    stat = source.stat()
     if header.format.is_shown:
         is_small = max(header.width, header.height) <= (size or 0) and stat.st_size <= _SMALL_FILE
         if size is None or is_small:
-            return Rendition(header.format.media_type)
-    side = next((one for one in SIZES if one >= (size or SIZES[-1])), SIZES[-1])
-    told = repr((str(path), stat.st_mtime_ns, stat.st_size, side))
-    return _Copy(path, side, f"{hashlib.sha256(told.encode()).hexdigest()}.jpg")
+            return Rendition(header.format.media_type, source)
+    return _Copy(source, side, _name(str(source), stat.st_mtime_ns, stat.st_size, side))
+
+
+def _whole(source: StoredPicture) -> Rendition | None:
+    """All of a picture; None if browsers do not show it."""
+    content = _read(source)
+    shown = picture_header(content).format
+    return Rendition(shown.media_type, content) if shown.is_shown else None
+
+
+def _name(*told: str | int) -> str:
+    return f"{hashlib.sha256(repr(told).encode()).hexdigest()}.jpg"
+
+
+def _read(source: StoredPicture) -> bytes:
+    """Raises :class:`NotFoundError`, which does not say where pictures lie: a client need not know
+    that."""
+    try:
+        return source.read()
+    except (PictureError, MissingExtraError) as error:
+        _log.warning("%s", error)
+        raise NotFoundError("the picture cannot be shown: it cannot be read") from error
 
 
 def _content(copy: _Copy) -> bytes:
-    picture = open_picture(copy.path, copy.side)
+    source = copy.source
+    at_hand = _read(source) if isinstance(source, StoredPicture) else source
+    picture = open_picture(at_hand, copy.side)
     picture.thumbnail((copy.side, copy.side), Image.Resampling.BICUBIC)
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=_QUALITY)

@@ -18,12 +18,13 @@ from torch import Tensor
 
 from semcore.bundle.calibration import Calibrations
 from semcore.bundle.filter import Filter
-from semcore.bundle.item import ADDED, Item
+from semcore.bundle.item import Item
 from semcore.errors import BundleError
 from semcore.guide.vectors import Quantised
 from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.tokens import trie_walk
 from semcore.kind import KINDS, Kind
+from semcore.pictures.picture_source import PictureSource
 from semcore.trie.branches import Gallery, Ordered
 from semcore.trie.layers import Layer, Layers, bury, live_edges
 from semcore.trie.trie import Trie
@@ -179,14 +180,9 @@ class Snapshot:
         words = self._bundle.cluster_words
         return words[global_id] if global_id < len(words) else []
 
-    def image_path(self, item: Item) -> Path | None:
-        """Where the picture of an item lies; None if it is gone or lies outside of the root."""
-        bundle = self._bundle
-        for root in bundle.added_roots if item.split == ADDED else [bundle.image_root]:
-            path = (root / item.image).resolve()
-            if item.image and path.is_file() and path.is_relative_to(root.resolve()):
-                return path
-        return None
+    def picture_source(self, item: Item) -> PictureSource | None:
+        """As :meth:`service.index.open_bundle.OpenBundle.picture_source`."""
+        return self._bundle.picture_source(item)
 
     def picture_key(self, item: Item) -> str:
         """What names the content of an item's picture."""

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from semcore.bundle.item import Item
 from semcore.errors import PictureError
+from semcore.extras import MissingExtraError
 from semcore.model.eyesight import LARGEST
 from semcore.pictures.picture import open_picture
 from service.cache.single_flight import SingleFlight
@@ -84,12 +85,12 @@ def _picture(key: str, snapshot: Snapshot, item: Item, side: int) -> Picture | N
     tokens = snapshot.visual_tokens(item)
     if tokens is not None:
         return Picture(None, key, tokens)
-    path = snapshot.image_path(item)
-    if path is None:
+    source = snapshot.picture_source(item)
+    if source is None:
         return None
     try:
-        return Picture(open_picture(path, side), key)
-    except PictureError:
+        return Picture(open_picture(source, side), key)
+    except (PictureError, MissingExtraError):
         return None
 
 

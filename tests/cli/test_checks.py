@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bundles import bundle_of
+from elsewhere import MISSING, PLACES, put
 
 from cli.checks import (
     Finding,
@@ -23,6 +25,7 @@ from cli.checks import (
     check_torchvision,
     examine,
 )
+from semcore.bundle.item import Item
 from service.settings import Settings
 
 
@@ -83,6 +86,8 @@ def test_finds_what_is_wrong_with_an_index(trained: Path, tmp_path: Path) -> Non
     assert "another model" in named(other, "model").said
     away = list(check_index(Settings(bundle=trained / "bundle", image_root=Path("/nowhere"))))
     assert named(away, "pictures").state == "fault"
+    url = list(check_index(Settings(bundle=trained / "bundle", image_root="memory://nowhere")))
+    assert "memory://nowhere" in named(url, "pictures").said
     (bundle / "items.sqlite").write_bytes(b"damaged")
     (damaged,) = check_index(Settings(bundle=bundle))
     assert damaged.state == "fault"
@@ -132,3 +137,18 @@ def test_the_guide_is_the_one_of_the_vectors(
     other = list(check_index(Settings(bundle=untrained)))
     assert named(other, "guide").state == "fault"
     assert named(other, "guide").mend
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_looks_for_pictures_wherever_they_lie(tmp_path: Path, place: str) -> None:
+    def found(image: str) -> Finding:
+        item = Item("a", "image", "test", "a", False, "boat", image, "<g1> boat")
+        bundle = bundle_of([item], tmp_path / "bundle", root)
+        return named(list(check_index(Settings(bundle=bundle))), "pictures")
+
+    root, images = put(place, {"a.png": b"a picture"}, tmp_path / "pictures")
+    assert found(images["a.png"]).state == "ok"
+    lost = found(MISSING[place])
+    assert lost.state == "fault"
+    assert "cannot be read" in lost.said
+    assert "SEMCORE_IMAGE_ROOT" in lost.mend

@@ -67,8 +67,10 @@ def test_a_query_is_a_picture_where_there_is_such_a_file(tmp_path: Path) -> None
     with connected(lambda _: (200, {"items": []})) as (service, asked):
         for query in ("a boat", str(picture), str(tmp_path), str(tmp_path / "none"), "b" * 5000):
             assert service.ask(query, {"top_k": 3}) == {"items": []}
+        service.ask(b"its bytes", {})
+        service.ask(picture, {})
     text, image = "/search/text-to-image", "/search/image-to-text"
-    assert asked == [text, image, text, text, text]
+    assert asked == [text, image, text, text, text, image, image]
 
 
 def test_an_item_that_is_not_there_is_none() -> None:

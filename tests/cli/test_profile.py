@@ -1,12 +1,17 @@
 """The profile tells of every part of a search of the real service."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from bundles import bundle_of
+from elsewhere import PLACES, put
 from PIL import Image
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.profile import median_parts
+from cli.profile import _queries, median_parts
+from semcore.bundle.item import Item
 
 
 def test_prints_and_draws_where_the_time_goes(
@@ -32,3 +37,13 @@ def test_parts_stand_below_what_they_belong_to() -> None:
     assert [part.path for part in parts] == ["a", "a/c", "a/c/d", "a/b"]
     assert [part.length for part in parts] == [15.0, 6.0, 1.0, 4.0]
     assert [part.depth for part in parts] == [0, 1, 2, 1]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_asks_by_pictures_wherever_they_lie(tmp_path: Path, place: str) -> None:
+    root, images = put(place, {"a.png": b"a picture"}, tmp_path / "pictures")
+    item = Item("a", "image", "test", "a", False, "boat", images["a.png"], "<g1> boat")
+    elsewhere = bundle_of([item], tmp_path / "elsewhere", root)
+    assert list(_queries(elsewhere, True, 2)) == [b"a picture"] * 2
+    here = bundle_of([replace(item, image="a.png")], tmp_path / "here", tmp_path)
+    assert list(_queries(here, True, 2)) == [tmp_path / "a.png"] * 2

@@ -203,7 +203,7 @@ def folder(
     shutil.copytree(corpus.image_root, tmp_path / "photos")
     captions = tmp_path / "photos" / "captions.jsonl"
     captions.write_text("".join(captions.read_text().splitlines(keepends=True)[:PICTURES]))
-    shutil.copy(corpus.image_root / corpus.pictures[0].image, tmp_path / "boat.jpg")
+    shutil.copy(Path(corpus.image_root) / corpus.pictures[0].image, tmp_path / "boat.jpg")
     (tmp_path / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
     if request.getfixturevalue("page").name != "corpus.md":
         trained: Path = request.getfixturevalue("trained")

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from elsewhere import MISSING, PLACES, put
 from PIL import Image
 from transformers import GotOcr2ImageProcessor
 
@@ -16,6 +17,7 @@ from semcore.errors import PictureError
 from semcore.model.eyesight import FROZEN
 from semcore.model.frozen_vision import CHANNELS, CONFIG_KEY, NAME, TOKENS, FrozenVision
 from semcore.pictures.picture import open_picture
+from semcore.pictures.picture_source import picture_source
 
 
 def pictures(folder: Path, count: int = 3) -> list[Path]:
@@ -95,3 +97,21 @@ def test_what_fits_the_model_reads_its_pictures(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({CONFIG_KEY: NAME}))
     frozen = picture_reader(holder, tmp_path, tmp_path / "features")  # type: ignore[arg-type]
     assert frozen(paths).shape == (1, TOKENS, CHANNELS)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_reads_pictures_that_are_no_files_by_themselves(tmp_path: Path, place: str) -> None:
+    paths = pictures(tmp_path)
+    root, images = put(place, {one.name: one.read_bytes() for one in paths}, tmp_path / "there")
+    sources = [picture_source(root, image) for image in images.values()]
+    missing = picture_source(root, MISSING[place])
+    read = pixels(96)
+    assert torch.equal(read(sources), read(paths))
+    with pytest.raises(PictureError, match="cannot be read"):
+        read([missing])
+    write_features(sources, tmp_path / "features")
+    kept, seen = Features(tmp_path / "features"), next(see_pictures(paths))
+    torch.testing.assert_close(kept(sources), seen, atol=2e-2, rtol=2e-2)
+    torch.testing.assert_close(Features()(sources[:1]), seen[:1], atol=1e-4, rtol=1e-4)
+    with pytest.raises(PictureError, match="cannot be read"):
+        kept([missing])

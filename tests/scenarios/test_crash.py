@@ -120,8 +120,8 @@ def check(bundle: Path, folder: Path, expected: set[str]) -> None:
     assert {one for one in known if index.snapshot.get(one) is not None} == expected
     picture = index.snapshot.get("new1")
     assert picture is not None
-    path = index.snapshot.image_path(picture)
-    assert path is not None
+    path = index.snapshot.picture_source(picture)
+    assert isinstance(path, Path)
     Image.open(path).verify()
     index.close()
     journal.close()
@@ -205,8 +205,8 @@ class Life:
         assert found in self.found[done : done + 2]
         item = index.snapshot.get("new1")
         if item is not None:
-            path = index.snapshot.image_path(item)
-            assert path is not None
+            path = index.snapshot.picture_source(item)
+            assert isinstance(path, Path)
             Image.open(path).verify()
         index.close()
         journal.close()

@@ -112,7 +112,7 @@ async def test_an_index_without_a_guide_says_so(trained: Path) -> None:
 async def test_a_picture_asks_by_what_the_model_sees(
     client: httpx.AsyncClient, corpus: Corpus
 ) -> None:
-    content = (corpus.image_root / corpus.pictures[0].image).read_bytes()
+    content = (Path(corpus.image_root) / corpus.pictures[0].image).read_bytes()
     answer = await upload(client, content, guide="only", top_k="5")
     assert answer.status_code == 200, answer.text
     cosines = [item["cosine"] for item in answer.json()["items"]]

@@ -68,7 +68,7 @@ async def test_filters_and_pages(client: httpx.AsyncClient) -> None:
 
 async def test_what_needs_a_model_says_so(client: httpx.AsyncClient, corpus: Corpus) -> None:
     assert_one_sentence(await search(client, guide="none"), 422)
-    content = (corpus.image_root / corpus.pictures[0].image).read_bytes()
+    content = (Path(corpus.image_root) / corpus.pictures[0].image).read_bytes()
     assert_one_sentence(await upload(client, content), 422)
 
 

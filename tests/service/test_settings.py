@@ -43,3 +43,10 @@ def test_the_usual_width_of_beams_is_within_the_limit() -> None:
     assert Settings(beam_width=7, max_beam_width=7).beam_width == 7
     with pytest.raises(ValueError, match=r"SEMCORE_BEAM_WIDTH \(20\) may be at most"):
         Settings(beam_width=20, max_beam_width=10)
+
+
+@pytest.mark.parametrize("root", ["s3://bucket/photos", "zip://::/data/all.zip", "/data/images"])
+def test_the_root_of_pictures_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, root: str) -> None:
+    monkeypatch.setenv("SEMCORE_IMAGE_ROOT", root)
+    assert Settings().image_root == root
+    assert Settings(image_root=Path("/data")).image_root == Path("/data")

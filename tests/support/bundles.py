@@ -15,9 +15,9 @@ BLANK = Manifest(
 )
 
 
-def bundle_of(items: Iterable[Item], path: Path, image_root: Path | None = None) -> Path:
+def bundle_of(items: Iterable[Item], path: Path, image_root: str | Path = "/images") -> Path:
     """A bundle at ``path``; the items of its split ``test`` can be found."""
-    corpus = BLANK.corpus.model_copy(update={"image_root": str(image_root or "/images")})
+    corpus = BLANK.corpus.model_copy(update={"image_root": str(image_root)})
     with staged(path, BLANK.model_copy(update={"corpus": corpus})) as stage:
         write_items(stage / ITEMS, items, BLANK.settings.gallery)
     return path

@@ -21,7 +21,7 @@ def test_builds_from_bare_pictures_and_goes_on_where_it_stopped(
     folder, bundle = tmp_path / "pictures", tmp_path / "bundle"
     folder.mkdir()
     for picture in corpus.pictures[:6]:
-        shutil.copy(corpus.image_root / picture.image, folder)
+        shutil.copy(Path(corpus.image_root) / picture.image, folder)
     done = tmp_path / "bundle.captions.jsonl"
     done.write_text('{"id": "0000000.png", "caption": "written before"}\n{"id": "half')
     model = str(trained / "model")

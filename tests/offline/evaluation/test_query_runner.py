@@ -12,12 +12,13 @@ from typing import Any
 import httpx
 import pytest
 from bundles import bundle_of
+from elsewhere import PLACES, put
 
 from offline.evaluation.query_runner import Questions, ask, asked_directions, chosen_queries
 from semcore.bundle.bundle import read_manifest
 from semcore.bundle.item import Item
 from semcore.client import AsyncSemcoreClient, ServiceError
-from semcore.errors import CorpusError, SemcoreError
+from semcore.errors import CorpusError, PictureError, SemcoreError
 
 TEXTS = Questions("text-to-image")
 IMAGES = Questions("image-to-text")
@@ -124,6 +125,29 @@ async def test_asks_pictures_for_any_of_their_texts(bundle: Path) -> None:
     for one in found:
         assert one.query == one.pair
         assert (one.verified, one.beam, one.first_changed, one.lead) == (1, 2, True, 1.0)
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_asks_pictures_that_are_no_files_by_themselves(tmp_path: Path, place: str) -> None:
+    every = items(3)
+    pictures = {one.image: one.id.encode() for one in every if one.image}
+    root, images = put(place, pictures, tmp_path / "pictures")
+    every = [replace(one, image=images.get(one.image, "")) for one in every]
+    there = bundle_of(every, tmp_path / "bundle", root)
+    lost = bundle_of(every, tmp_path / "lost", "memory://nowhere")
+    asked: list[str] = []
+
+    def told(body: dict[str, Any]) -> dict[str, Any]:
+        asked.append(base64.b64decode(body["image"]).decode())
+        return answer(there, shown("p1#1", 1))
+
+    async with service(told) as client:
+        await ask(client, there, IMAGES)
+        assert sorted(asked) == ["p0", "p1", "p2"]
+        with pytest.raises(PictureError, match="cannot be read"):
+            await ask(client, lost, IMAGES)
+        await ask(client, lost, IMAGES, image_root=root)
+    assert sorted(asked) == ["p0", "p0", "p1", "p1", "p2", "p2"]
 
 
 async def test_answers_tell_what_was_lost_and_where(bundle: Path) -> None:

@@ -3,7 +3,11 @@
 import base64
 import io
 import re
+from pathlib import Path
 
+import pytest
+from elsewhere import MISSING, PLACES, put
+from noise import encoded
 from PIL import Image
 
 from offline.corpus.corpus import Corpus
@@ -32,7 +36,19 @@ def test_says_which_picture_is_missing(training_items: list[Item], corpus: Corpu
     items = {item.id: item for item in training_items}
     picture = next(item for item in training_items if item.kind == "image")
     query = next(i for i in training_items if i.kind == "text" and i.pair == picture.pair)
-    elsewhere = corpus.image_root / "elsewhere"
+    elsewhere = Path(corpus.image_root) / "elsewhere"
     page = suspects_page([Suspect(query.id, picture.id, 1.0)], items, elsewhere)
     assert page.count(f"{picture.image.rsplit('/', 1)[-1]} is missing") == 2
     assert "<img" not in page
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_shows_pictures_that_are_no_files_by_themselves(tmp_path: Path, place: str) -> None:
+    root, images = put(place, {"a.png": encoded("PNG")}, tmp_path)
+    items = {
+        name: Item(name, "image", "test", name, False, "boat", image, "<g1> boat")
+        for name, image in {"a": images["a.png"], "lost": MISSING[place]}.items()
+    }
+    page = suspects_page([Suspect("lost", "a", 1.0)], items, root)
+    assert page.count("data:image/jpeg;base64,") == 1
+    assert page.count(f"{MISSING[place]} is missing") == 2

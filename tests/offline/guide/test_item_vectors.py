@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
+from elsewhere import PLACES, put
 from PIL import Image
 
 from offline.guide.item_vectors import USUAL_WEIGHT, choose_picture_weight, encoded_items
@@ -73,15 +75,20 @@ class Seeing(Encoder):
         return found
 
 
-def test_an_encoder_that_sees_puts_looks_in(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [None, *PLACES])
+def test_an_encoder_that_sees_puts_looks_in(tmp_path: Path, place: str | None) -> None:
     for name, colour in (("r.png", "red"), ("b.png", "blue")):
         Image.new("RGB", (8, 8), colour).save(tmp_path / name)
+    pictures = {name: (tmp_path / name).read_bytes() for name in ("r.png", "b.png")}
+    root, named = str(tmp_path), {name: name for name in pictures}
+    if place is not None:
+        root, named = put(place, pictures, tmp_path / "elsewhere")
     images = validation(2)[:2]
-    items = [replace(images[0], image="r.png"), replace(images[1], image="b.png")]
+    items = [replace(images[0], image=named["r.png"]), replace(images[1], image=named["b.png"])]
     items += validation(2)[2:]
     encoder = Seeing()
     captions = encoder.encode(["a", "b", "c", "d"])
-    found = encoded_items(encoder, items, captions, tmp_path)
+    found = encoded_items(encoder, items, captions, root)
     assert found.whole is not None
     assert found.record.picture_weight == USUAL_WEIGHT
     difference = found.whole - captions

@@ -16,7 +16,7 @@ def test_learns_and_leaves_the_later_layers(corpus: Corpus, tmp_path: Path) -> N
     create_tiny_model(captions, tmp_path / "tiny", seed=0)
     model, processor = load_model(tmp_path / "tiny")
     before = {name: value.clone() for name, value in model.named_parameters()}
-    pictures = [(corpus.image_root / p.image, " ".join(p.captions)) for p in corpus.pictures]
+    pictures = [(Path(corpus.image_root) / p.image, " ".join(p.captions)) for p in corpus.pictures]
     read = Pixels(processor)
     short = align(model, processor, pictures, read, 1.0, 1e-3, seed=0)
     moved = {

@@ -8,6 +8,7 @@ from offline.model.backbone import load_model
 from offline.training.candidates import CandidateDataset, Query, choose_queries, retrieve_candidates
 from semcore.bundle.item import Item
 from semcore.kind import DIRECTIONS, target_kind
+from semcore.pictures.picture_source import StoredPicture
 
 
 def test_sets_hold_what_the_beams_found(
@@ -35,11 +36,11 @@ def test_the_right_candidate_is_answered_yes(training_items: list[Item], corpus:
     samples = [data[number] for number in range(len(data))]
     assert [sample.answers for sample in samples[:3]] == [("No",), ("Yes",), ("No",)]
     assert [sample.images[0] for sample in samples[:3]] == [
-        corpus.image_root / picture.image for picture in pictures
+        Path(corpus.image_root) / picture.image for picture in pictures
     ]
     for sample, text in zip(samples[3:], texts, strict=False):
         assert sample.answers == ("Yes" if text.pair == pictures[0].pair else "No",)
-        assert sample.images == (corpus.image_root / pictures[0].image,)
+        assert sample.images == (Path(corpus.image_root) / pictures[0].image,)
         assert sample.checks == ()
     assert data.sizes == [6] * 3 + [len(text.caption) for text in texts[:8]]
 
@@ -48,3 +49,12 @@ def test_queries_are_of_both_directions_and_not_repeated(training_items: list[It
     queries = choose_queries(training_items, 10, seed=0)
     assert [query.direction for query in queries] == [d for d in DIRECTIONS for _ in range(10)]
     assert len(set(queries)) == len(queries)
+
+
+def test_pictures_may_lie_behind_a_url() -> None:
+    picture = Item("1", "image", "train", "1", False, "", "all.tar//0+4", "<g0> boat")
+    text = Item("1#0", "text", "train", "1", False, "a boat", "", "<g0> boat red")
+    queries = [Query("text-to-image", "a boat", "1"), Query("image-to-text", picture.image, "1")]
+    data = CandidateDataset(queries, [[picture], [text]], "s3://bucket")
+    for number in range(2):
+        assert data[number].images == (StoredPicture("s3://bucket/all.tar", "0+4"),)

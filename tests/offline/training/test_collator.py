@@ -41,7 +41,7 @@ def test_loss_counts_the_identifier_only(
 
 
 def test_prose_ends_with_the_turn(corpus: Corpus, processor: ProcessorMixin) -> None:
-    image = corpus.image_root / corpus.pictures[0].image
+    image = Path(corpus.image_root) / corpus.pictures[0].image
     sample = Sample(description_prompt(), (image,), ("a boat", "a red house"), is_prose=True)
     batch = Collator(processor, Pixels(processor))([sample])
     labels = batch["labels"][0]
@@ -55,7 +55,7 @@ def test_each_of_several_answers_is_learned_as_if_it_were_the_only_one(
 ) -> None:
     model, processor = load_model(trained / "model")
     collator = Collator(processor, Pixels(processor))
-    image = corpus.image_root / corpus.pictures[0].image
+    image = Path(corpus.image_root) / corpus.pictures[0].image
     said = ("a boat", "a red house", "one yellow fish")
     alone = [Sample(description_prompt(), (image,), (one,), is_prose=True) for one in said]
     together = replace(alone[0], answers=said)
@@ -71,7 +71,7 @@ def test_a_verification_asks_behind_words_and_at_the_end(
     corpus: Corpus, processor: ProcessorMixin
 ) -> None:
     prompt = verification_prompt(("boat", "red"), "a boat and a house")
-    image = corpus.image_root / corpus.pictures[0].image
+    image = Path(corpus.image_root) / corpus.pictures[0].image
     places = ((prompt.index("boat") + 4, True), (prompt.rindex("house") + 5, False))
     batch = Collator(processor, Pixels(processor))([Sample(prompt, (image,), ("No",), places)])
     tokens, labels = batch["input_ids"][0], batch["labels"][0]

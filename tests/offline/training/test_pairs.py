@@ -1,8 +1,11 @@
 """Both directions: texts ask for their picture, pictures for one of their texts."""
 
+from pathlib import Path
+
 from offline.corpus.corpus import Corpus
-from offline.training.pairs import PairDataset
+from offline.training.pairs import IndexDataset, PairDataset
 from semcore.bundle.item import Item
+from semcore.pictures.picture_source import StoredPicture
 
 REPEATS = 3
 
@@ -23,6 +26,7 @@ def test_each_query_is_answered_by_the_other_kind(
         assert data[number].images == ()
     for number in range(len(texts), len(data)):
         (path,) = data[number].images
+        assert isinstance(path, Path)
         pair = pictures[str(path.relative_to(corpus.image_root))].pair
         assert of_pair[pair].issuperset(data[number].answers)
 
@@ -32,3 +36,14 @@ def test_sizes_are_of_both_directions(training_items: list[Item], corpus: Corpus
     by_text, by_picture = data.sizes
     assert len(by_text) + len(by_picture) == len(data)
     assert set(by_picture) == {0}
+
+
+def test_pictures_may_lie_behind_a_url() -> None:
+    items = [
+        Item("1", "image", "train", "1", False, "", "all.tar//0+4", "<g0> boat"),
+        Item("1#0", "text", "train", "1", False, "a boat", "", "<g0> boat red"),
+    ]
+    place = StoredPicture("s3://bucket/all.tar", "0+4")
+    assert PairDataset(items, "s3://bucket", 1, seed=0)[1].images == (place,)
+    index = IndexDataset(items, "s3://bucket", 1)
+    assert [index[number].images for number in range(2)] == [(place,), ()]

@@ -40,7 +40,7 @@ class House:
         return [item for item in found if kind == "image" or item.held_out]
 
     def picture(self, item: Item) -> Path:
-        return read_manifest(self.bundle).corpus.image_path(item)
+        return Path(read_manifest(self.bundle).corpus.image_root) / item.image
 
 
 @pytest.fixture(scope="session")

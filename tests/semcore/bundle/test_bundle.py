@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from semcore.bundle.bundle import (
     read_manifest,
     staged,
 )
+from semcore.bundle.item import ADDED, Item
 from semcore.errors import BundleError
+from semcore.pictures.picture_source import StoredPicture
 
 
 def make(path: Path, content: str) -> Manifest:
@@ -139,3 +142,15 @@ def test_what_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:
             make(taken, "two")
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert (tmp_path / "others" / "a.jpg").read_text() == "mine"
+
+
+def test_pictures_lie_below_their_root_and_those_of_added_items_in_their_folder() -> None:
+    item = Item("a", "image", "test", "a", False, "boat", "b/a.png", "<g1> boat")
+    added = replace(item, split=ADDED)
+    for root, place in {
+        "/photos": Path("/photos/b/a.png"),
+        "s3://bucket/photos": StoredPicture("s3://bucket/photos/b/a.png"),
+    }.items():
+        corpus = BLANK.corpus.model_copy(update={"image_root": root, "added_root": "/added"})
+        assert corpus.picture_source(item) == place
+        assert corpus.picture_source(added) == Path("/added/b/a.png")

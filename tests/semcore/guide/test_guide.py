@@ -40,7 +40,7 @@ def test_a_trained_model_lets_it_see(trained: Path, corpus: Corpus) -> None:
     assert guide.picture_weight == projection.picture_weight
     assert guide.fingerprint != open_guide("", None, 0.0).fingerprint
     seen = guide.encode_images(
-        [open_picture(corpus.image_root / one.image, 96) for one in corpus.pictures[:2]]
+        [open_picture(Path(corpus.image_root) / one.image, 96) for one in corpus.pictures[:2]]
     )
     assert seen.shape == (2, guide.encode_texts(["a boat"]).shape[1])
     np.testing.assert_allclose(np.linalg.norm(seen, axis=1), 1, rtol=1e-5)

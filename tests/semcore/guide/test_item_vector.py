@@ -18,7 +18,7 @@ def test_as_the_offline_job_has_made_it(trained: Path, guided: Path, corpus: Cor
     guide = open_guide(record.encoder, trained / "model", record.picture_weight)
     store = ItemStore(guided / ITEMS, ())
     picture = next(one for one in corpus.pictures if one.split == "train")
-    shown = open_picture(corpus.image_root / picture.image, side_seen(trained / "model"))
+    shown = open_picture(Path(corpus.image_root) / picture.image, side_seen(trained / "model"))
     number = store.number(picture.id)
     text = next(item for item in store.of_split("train", "text"))
     text_number = store.number(text.id)

@@ -22,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_agrees_with_the_model(model: Path, corpus: Corpus) -> None:
-    paths = [corpus.image_root / picture.image for picture in corpus.pictures[:3]]
+    paths = [Path(corpus.image_root) / picture.image for picture in corpus.pictures[:3]]
     images = [Image.open(path) for path in paths]
     features = FrozenVision()(images)
     assert features.shape == (3, TOKENS, CHANNELS)

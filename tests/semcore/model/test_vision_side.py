@@ -17,7 +17,7 @@ from semcore.pictures.picture import open_picture
 
 def test_as_within_the_model(trained: Path, corpus: Corpus) -> None:
     folder = trained / "model"
-    paths = [corpus.image_root / one.image for one in corpus.pictures[:3]]
+    paths = [Path(corpus.image_root) / one.image for one in corpus.pictures[:3]]
     side = side_seen(folder)
     seen = open_vision_side(folder)([open_picture(path, side) for path in paths])
     model, processor = load_model(folder)

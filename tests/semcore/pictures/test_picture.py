@@ -4,10 +4,12 @@ import random
 from pathlib import Path
 
 import pytest
+from elsewhere import MISSING, PLACES, put
 from PIL import Image, ImageDraw, ImageOps
 
 from semcore.errors import PictureError
 from semcore.pictures.picture import open_picture
+from semcore.pictures.picture_source import picture_source
 
 
 def test_turns_as_the_camera_says(tmp_path: Path) -> None:
@@ -102,3 +104,15 @@ def test_strips_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         whole = open_picture(tmp_path / "noise.png", side)
         monkeypatch.setattr("semcore.pictures.picture._STRIP", 500)
         assert open_picture(tmp_path / "noise.png", side).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_opens_what_is_no_file_by_itself(tmp_path: Path, place: str) -> None:
+    Image.effect_noise((40, 30), 90).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    root, images = put(place, {"0.png": b"no picture", "a.png": content}, tmp_path / "elsewhere")
+    found = open_picture(picture_source(root, images["a.png"]))
+    assert found.tobytes() == open_picture(content).tobytes()
+    for image in (images["0.png"], MISSING[place]):
+        with pytest.raises(PictureError):
+            open_picture(picture_source(root, image))

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from elsewhere import put
 from PIL import Image
 from tiff_samples import tiff
 
 from semcore.errors import LargePictureError, PictureError
 from semcore.pictures.picture import open_picture
 from semcore.pictures.picture_format import NAMES, SUFFIXES, picture_header, read_header
+from semcore.pictures.picture_source import picture_source
 
 FORMS = {
     "JPEG": ("JPEG", "image/jpeg", True), "PNG": ("PNG", "image/png", True),
@@ -30,9 +32,10 @@ def encoded(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
 @pytest.mark.parametrize("form", FORMS)
 def test_a_format_is_known_by_its_content(tmp_path: Path, form: str) -> None:
     content = encoded(form)
+    root, images = put("tar", {"picture.txt": content}, tmp_path)
     misnamed = tmp_path / "picture.txt"
     misnamed.write_bytes(content)
-    for source in (content, misnamed):
+    for source in (content, misnamed, picture_source(root, images["picture.txt"])):
         header = picture_header(source)
         found = header.format
         assert (found.name, found.media_type, found.is_shown) == FORMS[form]

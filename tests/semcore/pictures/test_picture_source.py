@@ -12,7 +12,15 @@ from PIL import Image
 from pyarrow import parquet
 
 from semcore.errors import PictureError
-from semcore.pictures.picture_source import StoredPicture, below, part_of, picture_source
+from semcore.pictures.picture_source import (
+    StoredPicture,
+    below,
+    fetched,
+    found_below,
+    is_url,
+    part_of,
+    picture_source,
+)
 
 
 def png(colour: str) -> bytes:
@@ -94,3 +102,54 @@ def test_what_cannot_be_read_is_said_in_one_error(root: str) -> None:
 )
 def test_a_file_below_a_url(root: str, url: str) -> None:
     assert below(root, "a.png") == url
+
+
+def test_says_what_to_install_for_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec, "open", lacking)
+    with pytest.raises(PictureError, match=r"s3://bucket/a\.png .*: Install s3fs to access S3"):
+        stored("s3://bucket", "a.png")
+
+
+def test_a_folder_of_any_name_is_no_url(tmp_path: Path) -> None:
+    folder = tmp_path / "a::b"
+    folder.mkdir()
+    (folder / "a.tar").write_bytes(b"0123456789")
+    for root in (folder, str(folder)):
+        assert not is_url(root)
+        assert picture_source(root, "a.png") == folder / "a.png"
+        assert stored(root, part_of("a.tar", "3+4")) == b"3456"
+
+
+def test_what_is_no_file_by_itself_is_fetched(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"0123456789")
+    assert fetched(tmp_path / "a.png") == tmp_path / "a.png"
+    assert fetched(b"content") == b"content"
+    assert fetched(picture_source(tmp_path, part_of("a.tar", "3+4"))) == b"3456"
+
+
+def test_a_file_of_this_machine_is_found_below_its_root_alone(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    for path in (root / "a.tar", tmp_path / "outside.tar"):
+        path.write_bytes(b"0123456789")
+    (root / "link.tar").symlink_to(tmp_path / "outside.tar")
+    assert found_below(root, "a.tar") == root / "a.tar"
+    found = found_below(str(root), part_of("a.tar", "3+4"))
+    assert found == StoredPicture(str(root / "a.tar"), "3+4")
+    for image in ("", "none.tar", "../outside.tar", "link.tar", str(tmp_path / "outside.tar")):
+        assert found_below(root, image) is None
+        if image:
+            assert found_below(root, part_of(image, "3+4")) is None
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["", "../a.png", "in/../../a.png", "..", "a.png::file:///etc/passwd", "../all.tar//0+4"],
+)
+def test_nothing_is_found_outside_of_a_url(image: str) -> None:
+    for root in ("memory://photos", "file:///photos", "zip://in::s3://bucket/b.zip"):
+        assert found_below(root, "in/a..b.png") == picture_source(root, "in/a..b.png")
+        assert found_below(root, image) is None

@@ -3,15 +3,20 @@
 import asyncio
 import base64
 import io
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from elsewhere import PLACES, moved, put
 from PIL import Image
-from searching import assert_one_sentence, assert_serves, search, upload
+from searching import assert_one_sentence, assert_serves, client_of, search, upload
 
+from semcore.bundle.bundle import ITEMS, read_manifest
+from semcore.bundle.item import Item, ItemStore
 from semcore.errors import EngineError
 from service.engine.protocol import Found, Prompt
+from service.settings import Settings
 
 
 def picture(size: tuple[int, int] = (64, 64), kind: str = "PNG", frames: int = 1) -> bytes:
@@ -118,6 +123,42 @@ async def test_shows_items_and_their_pictures(client: httpx.AsyncClient) -> None
     assert_one_sentence(await client.get("/items/none"), 404)
     assert_one_sentence(await client.get(f"/items/{found['id']}%230/image"), 404)
     assert_one_sentence(await client.get("/nowhere"), 404)
+
+
+def pictures_of_test(bundle: Path) -> tuple[list[Item], Path]:
+    store = ItemStore(bundle / ITEMS, ("test",))
+    found = list(store.of_split("test", "image"))
+    store.close()
+    return found, Path(read_manifest(bundle).corpus.image_root)
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_shows_pictures_that_are_no_files_by_themselves(
+    untrained: Path, tmp_path: Path, place: str
+) -> None:
+    (lost, *others), root = pictures_of_test(untrained)
+    bundle = moved(untrained, tmp_path / "bundle", place, [lost.id])
+    async with client_of(Settings(bundle=bundle)) as client:
+        for item in others[:3]:
+            whole = await client.get(f"/items/{item.id}/image")
+            assert whole.content == (root / item.image).read_bytes()
+            small = await client.get(f"/items/{item.id}/image", params={"size": 64})
+            assert Image.open(io.BytesIO(small.content)).size == (64, 64)
+        assert (await client.get(f"/items/{lost.id}")).status_code == 200
+        for size in ({}, {"size": 64}):
+            missing = await client.get(f"/items/{lost.id}/image", params=size)
+            assert_one_sentence(missing, 404)
+            assert str(tmp_path) not in missing.text
+
+
+async def test_the_root_of_the_pictures_may_be_a_url(untrained: Path, tmp_path: Path) -> None:
+    (item, lost, *_), root = pictures_of_test(untrained)
+    content = (root / item.image).read_bytes()
+    url, _ = put("url", {item.image: content}, tmp_path)
+    settings = Settings(bundle=untrained, journal=tmp_path / "journal", image_root=url)
+    async with client_of(settings) as client:
+        assert (await client.get(f"/items/{item.id}/image")).content == content
+        assert_one_sentence(await client.get(f"/items/{lost.id}/image"), 404)
 
 
 async def test_pages_are_one_answer_in_parts(client: httpx.AsyncClient) -> None:

@@ -85,7 +85,9 @@ def test_a_corpus_in_a_folder_of_any_name(corpus: Corpus, tmp_path: Path) -> Non
     manifest = check_bundle(out)
     store = ItemStore(out / ITEMS, manifest.settings.gallery)
     (first, *_) = store.of_split("test", "image")
-    assert manifest.corpus.image_path(first).is_file()
+    picture = manifest.corpus.picture_source(first)
+    assert isinstance(picture, Path)
+    assert picture.is_file()
     store.close()
     assert {path.name for path in tmp_path.iterdir()} == {source.name, out.name}
 
@@ -107,8 +109,8 @@ async def test_finds_the_pictures_that_were_added_before_it_was_compacted(
         index = Index(trained / "compacted", journal)
         added = index.snapshot.get("new")
         assert added is not None
-        path = index.snapshot.image_path(added)
-        assert path is not None
+        path = index.snapshot.picture_source(added)
+        assert isinstance(path, Path)
         assert path.read_bytes() == picture.getvalue()
         index.close()
     another.close()

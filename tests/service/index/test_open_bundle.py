@@ -1,22 +1,28 @@
 """The files of one bundle are opened together, checked, and kept in a folder of their own."""
 
 import errno
+import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
 import pytest
+from elsewhere import PLACES, moved
 from manifests import copied
+from PIL import Image
 
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.corpus.corpus import Corpus
 from semcore.bundle.bundle import ITEMS, read_manifest
 from semcore.bundle.filter import Filter
+from semcore.bundle.item import ADDED, Item
 from semcore.errors import BundleError, SemcoreError
+from semcore.pictures.picture_source import PictureSource, StoredPicture
 from service.index.open_bundle import OpenBundle
 
 
@@ -157,4 +163,35 @@ def test_what_passes_a_filter_is_worked_out_once(few: Path) -> None:
     assert 0 < len(expected) < opened.count
     assert list(found) == expected
     assert opened.passing(wanted.model_copy()) is found
+    opened.close()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_pictures_lie_below_their_root(untrained: Path, tmp_path: Path, place: str) -> None:
+    opened = OpenBundle(moved(untrained, tmp_path / "bundle", place))
+    (item, *_) = opened.store.of_split("test", "image")
+    source = opened.picture_source(item)
+    assert isinstance(source, StoredPicture)
+    assert source == opened.manifest.corpus.picture_source(item)
+    assert Image.open(io.BytesIO(source.read())).size == (128, 128)
+    for image in ("", f"../{item.image}"):
+        assert opened.picture_source(replace(item, image=image)) is None
+    opened.close()
+
+
+def test_the_root_may_be_another_one(untrained: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"a picture")
+    item = Item("a", "image", "test", "a", False, "boat", "a.png", "<g1> boat")
+    roots: list[tuple[str | Path, PictureSource]] = [
+        (tmp_path, tmp_path / "a.png"),
+        (str(tmp_path), tmp_path / "a.png"),
+        ("s3://bucket", StoredPicture("s3://bucket/a.png")),
+    ]
+    for root, place in roots:
+        opened = OpenBundle(untrained, image_root=root)
+        assert opened.picture_source(item) == place
+        assert opened.picture_source(replace(item, split=ADDED)) is None
+        opened.close()
+    opened = OpenBundle(untrained, picture_folders=[tmp_path])
+    assert opened.picture_source(replace(item, split=ADDED)) == tmp_path / "a.png"
     opened.close()

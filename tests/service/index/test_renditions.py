@@ -7,9 +7,11 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from elsewhere import MISSING, PLACES, put
 from noise import encoded
 from PIL import Image
 
+from semcore.pictures.picture_source import StoredPicture, picture_source
 from service.errors import NotFoundError, OverloadedError
 from service.index import renditions as module
 from service.index.renditions import SIZES, Renditions
@@ -44,8 +46,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def longer_side(content: bytes | None) -> int:
-    assert content is not None
+def longer_side(content: bytes | Path) -> int:
+    assert isinstance(content, bytes)
     return max(Image.open(io.BytesIO(content)).size)
 
 
@@ -64,12 +66,12 @@ async def test_a_file_is_sent_itself_where_that_will_do(
     renditions: Renditions, picture: Path, tmp_path: Path
 ) -> None:
     whole = await renditions.of(picture, None)
-    assert (whole.media_type, whole.content) == ("image/jpeg", None)
+    assert (whole.media_type, whole.content) == ("image/jpeg", picture)
     small = tmp_path / "small.png"
     small.write_bytes(encoded("PNG", (60, 40)))
     for size in (64, None):
         found = await renditions.of(small, size)
-        assert (found.media_type, found.content) == ("image/png", None)
+        assert (found.media_type, found.content) == ("image/png", small)
     assert longer_side((await renditions.of(small, 50)).content) == 60
     # What browsers do not show is copied, however large it is wanted.
     scan = tmp_path / "scan.tif"
@@ -134,7 +136,7 @@ async def test_too_many_at_a_time_are_sent_away(
         with pytest.raises(OverloadedError) as raised:
             await renditions.of(picture, 128)
         assert raised.value.retry_after == 1
-        assert (await renditions.of(picture, None)).content is None  # which takes no copy
+        assert (await renditions.of(picture, None)).content == picture  # which takes no copy
     finally:
         may_end.set()
     assert (await first).content == b"a copy"
@@ -148,8 +150,52 @@ async def test_the_folder_of_thumbnails_is_bounded(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.bmp"
         path.write_bytes(encoded("BMP"))
         for _ in range(2):
-            assert (await bounded.of(path, 256)).content is not None
+            assert longer_side((await bounded.of(path, 256)).content) == 256
             assert sum(file.stat().st_size for file in folder.iterdir()) <= 60_000
     assert any(folder.iterdir())
     bounded.close()
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_what_is_no_file_by_itself_is_read_where_no_copy_is_kept(
+    renditions: Renditions, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = {"0.jpg": encoded("JPEG", (1500, 1000)), "1.tif": encoded("TIFF", (60, 40))}
+    root, images = put(place, pictures, tmp_path)
+    photo, scan = (picture_source(root, image) for image in images.values())
+    read: list[StoredPicture] = []
+
+    def noted(source: StoredPicture) -> bytes:
+        read.append(source)
+        return taken(source)
+
+    taken = StoredPicture.read
+    monkeypatch.setattr(StoredPicture, "read", noted)
+    whole = await renditions.of(photo, None)
+    assert (whole.media_type, whole.content) == ("image/jpeg", pictures["0.jpg"])
+    for wanted in (200, 256):
+        found = await renditions.of(photo, wanted)
+        assert (found.media_type, longer_side(found.content)) == ("image/jpeg", 256)
+    assert read == [photo] * 2
+    for size in (64, None):
+        found = await renditions.of(scan, size)
+        assert (found.media_type, longer_side(found.content)) == ("image/jpeg", 60)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("size", [None, 64])
+async def test_where_pictures_lie_is_told_in_the_log_alone(
+    renditions: Renditions,
+    tmp_path: Path,
+    place: str,
+    size: int | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    root, images = put(place, {"a.jpg": encoded("JPEG")[:3000]}, tmp_path)
+    with pytest.raises(NotFoundError, match="cannot be shown") as raised:
+        await renditions.of(picture_source(root, MISSING[place]), size)
+    assert str(tmp_path) not in str(raised.value)
+    assert str(tmp_path) in caplog.text
+    with pytest.raises(NotFoundError, match="cannot be shown"):
+        await renditions.of(picture_source(root, images["a.jpg"]), 64)

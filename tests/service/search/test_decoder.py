@@ -8,10 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from elsewhere import PLACES, moved
 from fake_engine import FakeEngine
 from PIL import Image
 
 from semcore.pictures.picture import open_picture
+from semcore.pictures.picture_source import PictureSource
 from service.app import create_app
 from service.errors import DeadlineError, OverloadedError
 from service.index.index import Index
@@ -88,9 +90,9 @@ async def test_a_picture_of_an_item_is_decoded_once(
 ) -> None:
     opened = []
 
-    def counted(path: Path, side: int) -> Image.Image:
-        opened.append(path)
-        return open_picture(path, side)
+    def counted(source: PictureSource, side: int) -> Image.Image:
+        opened.append(source)
+        return open_picture(source, side)
 
     monkeypatch.setattr(module, "open_picture", counted)
     items = list(index.bundle.store.of_split("test", "image"))[:5]
@@ -110,6 +112,27 @@ async def test_a_picture_of_an_item_is_decoded_once(
             assert await two.picture(index.snapshot, item) is not None
     assert len(opened) == 2 * len(items)  # those that were kept had to go again
     assert two._bytes <= 2 * 4 * image.width * image.height
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_decodes_what_is_no_file_by_itself(
+    untrained: Path, tmp_path: Path, place: str
+) -> None:
+    index = Index(untrained)
+    lost, item = list(index.bundle.store.of_split("test", "image"))[:2]
+    there = Index(moved(untrained, tmp_path / "bundle", place, [lost.id]))
+    decoder = Decoder()
+
+    async def pixels(index: Index, item_id: str) -> bytes | None:
+        item = index.snapshot.get(item_id)
+        assert item is not None
+        found = await decoder.picture(index.snapshot, item)
+        return None if found is None or found.image is None else found.image.tobytes()
+
+    assert await pixels(there, item.id) == await pixels(index, item.id) is not None
+    assert await pixels(there, lost.id) is None
+    index.close()
+    there.close()
 
 
 async def test_uploads_beyond_the_budget_are_sent_away(trained: Path) -> None:

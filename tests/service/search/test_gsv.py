@@ -114,7 +114,9 @@ async def test_needs_two_candidates_with_their_pictures(trained: Path, tmp_path:
     (item,) = list(index.bundle.store.of_split("test", "image"))[:1]
     damaged = tmp_path / item.image
     damaged.parent.mkdir(parents=True)
-    whole = bytearray((index.bundle.image_root / item.image).read_bytes())
+    source = index.snapshot.picture_source(item)
+    assert isinstance(source, Path)
+    whole = bytearray(source.read_bytes())
     damaged.write_bytes(whole[:20] + b"\xff" * 12 + whole[32:])
     assert await verdicts(Judging(), bare, 3) is None
     index.close()
