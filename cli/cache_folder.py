@@ -16,5 +16,10 @@ def cache_folder(name: str) -> Path:
     for package in _MAKERS:
         for file in sorted((sources / package).rglob("*.py")):
             digest.update(file.read_bytes())
+    return kept_folder(f"{name}-{digest.hexdigest()[:12]}")
+
+
+def kept_folder(name: str) -> Path:
+    """A folder below the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "semcore" / f"{name}-{digest.hexdigest()[:12]}"
+    return cache / "semcore" / name

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from cli.cache_folder import kept_folder
 from cli.extras import require_engine
 from cli.options import bases_like
-
-if TYPE_CHECKING:
-    from offline.corpus.row import BadRow
 
 _Bundle = Annotated[Path, typer.Argument(help="Folder of the index bundle.")]
 
@@ -150,7 +148,9 @@ def build(
         gallery=tuple(gallery or ()),
     )
     chosen = None if guide == "none" else guide
-    manifest = build_bundle(found, bundle, settings, like, workers=spread, guide=chosen)
+    manifest = build_bundle(
+        found, bundle, settings, like, workers=spread, guide=chosen, kept=kept_folder("vectors")
+    )
     if like is not None and (model := bound_model(like)) is not None:
         manifest = bind_bundle(bundle, model, like)
     typer.echo(f"{bundle}: {manifest.counts}")
@@ -158,23 +158,15 @@ def build(
         passed = "; ".join(found.passed_over)
         typer.echo(f"Files that are no pictures by their names were passed over: {passed}")
     if found.bad_rows:
-        first = found.bad_rows[0]
         typer.echo(
-            f"{len(found.bad_rows)} bad rows were left out, the first {_told(first)}; all are in "
-            f"{bundle / 'report.json'}"
+            f"{len(found.bad_rows)} bad rows were left out, the first {found.bad_rows[0]}; "
+            f"all are in {bundle / 'report.json'}"
         )
     if found.long_rows:
-        first = found.long_rows[0]
         typer.echo(
-            f"{len(found.long_rows)} pictures have long captions, the first {_told(first)}; all "
-            f"are in {bundle / 'report.json'}"
+            f"{len(found.long_rows)} pictures have long captions, the first {found.long_rows[0]}; "
+            f"all are in {bundle / 'report.json'}"
         )
-
-
-def _told(row: BadRow) -> str:
-    """A row with its fault, for people."""
-    of = f", {row.key}" if row.key else ""
-    return f"at {row.line} of {row.file or 'the folder'}{of}: {row.reason}"
 
 
 def train(

@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 
 from offline.bundle.build_report import build_report
+from offline.bundle.entries import Entry, entries_of, folded
 from offline.corpus.corpus import Corpus
-from offline.corpus.picture import SPLITS, Picture, held_out_rule, text_id
+from offline.corpus.nearest_words import caption_by_words
+from offline.corpus.picture import SPLITS, held_out_rule
 from offline.guide.item_vectors import encoded_items
 from offline.identifiers.clusters import cluster_words, fit_clusters
+from offline.identifiers.kept_vectors import KeepingEncoder
 from offline.identifiers.schemes import SCHEMES, SID, Material, Scheme, Whole
 from offline.workers import Here, SpreadEncoder, SpreadRanking, Workers
 from semcore.bundle.bundle import (
@@ -34,6 +37,7 @@ from semcore.bundle.bundle import (
 )
 from semcore.bundle.item import Item, write_items
 from semcore.errors import CorpusError
+from semcore.guide.guide import loaded_encoder
 from semcore.identifiers.clusters import Clusters, assign_clusters
 from semcore.identifiers.encoder import Encoder, Vectors, mean_vectors
 from semcore.identifiers.identifier import Identifier, global_token, is_token
@@ -87,6 +91,7 @@ def build_bundle(
     encoder: Encoder | None = None,
     workers: Workers | None = None,
     guide: str | None = SAME,
+    kept: Path | None = None,
 ) -> Manifest:
     """Give every item an identifier and write the bundle ``out``; it has no model yet.
 
@@ -96,20 +101,21 @@ def build_bundle(
         workers: who make vectors and keywords, in place of this process.
         guide: path or hub name of the dual encoder whose vectors the items have, or
             :data:`SAME`; None: they have none. A bundle that is like another one has its guide.
+        kept: folder of vectors that are not made again.
 
     Raises:
-        CorpusError: a picture has no caption, none has a word, or there is no such split or scheme.
+        CorpusError: a picture has no caption and the guide does not see, no caption has a word, or
+            there is no such split or scheme.
         BundleError: ``like`` is no bundle, or something else lies at ``out``.
     """
-    silent = next((picture for picture in corpus.pictures if not picture.sources), None)
-    if silent is not None:
-        raise CorpusError(f"the picture {silent.id} has no caption; name a model with --captioner")
     if like is not None:
         older = read_manifest(like).settings
         settings = BuildSettings(**{**older.model_dump(), "gallery": settings.gallery})
         record = read_manifest(like).guide
         guide = None if record is None else record.encoder
     check_place(out)
+    if any(not picture.sources for picture in corpus.pictures):
+        corpus = caption_by_words(corpus, loaded_encoder(guide or settings.encoder))
     scheme = SCHEMES.get(settings.scheme)
     if scheme is None:
         raise CorpusError(f"{settings.scheme!r} is none of the schemes {', '.join(SCHEMES)}")
@@ -120,12 +126,12 @@ def build_bundle(
             f"no picture is of the split {', '.join(sorted(strange))}; there are "
             f"{', '.join(sorted(there))}"
         )
-    entries = _entries(corpus.pictures, settings.views)
+    entries = entries_of(corpus.pictures, settings.views)
     # 1. Vectors: of each caption, and for a picture the mean of its sources.
     rank = SpreadRanking(workers or Here())
     if workers is not None:
         encoder = SpreadEncoder(settings.encoder, workers)
-    encoder = encoder or Encoder(settings.encoder)
+    encoder = _keeping(encoder or Encoder(settings.encoder), kept)
     captions = encoder.encode([caption for entry in entries for caption in entry.sources])
     vectors = mean_vectors(captions, [len(entry.sources) for entry in entries])
     documents = [" ".join(entry.sources) for entry in entries]
@@ -153,7 +159,7 @@ def build_bundle(
     # 3. Lexical IDs, or what another scheme has in their place.
     clustered = _Clustered(vectors, learned, assignment, clusters)
     keywords = _Keywords(encoder, documents, clustered, vectorizer, settings.keywords, rank)
-    items = _folded(_identified(entries, documents, clustered, keywords, scheme, settings, corpus))
+    items = folded(_identified(entries, documents, clustered, keywords, scheme, settings, corpus))
     # 4. Vectors of the guide.
     items.sort(key=lambda item: item.id)
     guided = None
@@ -163,7 +169,7 @@ def build_bundle(
         if guide in (SAME, settings.encoder):
             seer, sayings = encoder, vectors
         else:
-            seer = Encoder(guide)
+            seer = _keeping(loaded_encoder(guide), kept)
             told = seer.encode([caption for entry in entries for caption in entry.sources])
             sayings = mean_vectors(told, [len(entry.sources) for entry in entries])
         guided = encoded_items(seer, items, sayings[own], corpus.image_root)
@@ -193,6 +199,10 @@ def build_bundle(
     return manifest
 
 
+def _keeping(encoder: Encoder, kept: Path | None) -> Encoder:
+    return encoder if kept is None else KeepingEncoder(encoder, kept)
+
+
 def usual_clusters(pictures: int) -> int:
     """The power of two that is nearest to the root of the number of pictures, by its logarithm; at
     most the 128 of the paper."""
@@ -216,34 +226,6 @@ def count_items(items: Sequence[Item], gallery: Sequence[str]) -> dict[str, int]
         counts[f"{kind}s"] = len(shown)
         counts[f"{kind}_identifiers"] = len({text for i in shown for text in i.identifiers})
     return counts
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """An item before it has an identifier, and the captions that it is made of."""
-
-    item: Item
-    sources: tuple[str, ...]
-    is_view: bool = False
-
-
-def _entries(pictures: Sequence[Picture], views: int) -> list[_Entry]:
-    entries = []
-    for picture in pictures:
-        sources = picture.sources
-        split, pair, metadata = picture.split, picture.id, picture.metadata
-        document = " ".join(sources)
-        image = Item(
-            pair, "image", split, pair, False, document, picture.image, "", metadata=metadata
-        )
-        entries.append(_Entry(image, sources))
-        if len(sources) > 1:
-            entries += [_Entry(image, (caption,), True) for caption in sources[: views - 1]]
-        for number, caption in enumerate(picture.captions or sources):
-            name, held_out = text_id(pair, number), caption not in sources
-            text = Item(name, "text", split, pair, held_out, caption, "", "", metadata=metadata)
-            entries.append(_Entry(text, (caption,)))
-    return entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +272,7 @@ class _Keywords:
 
 
 def _identified(
-    entries: Sequence[_Entry],
+    entries: Sequence[Entry],
     documents: Sequence[str],
     clustered: _Clustered,
     keywords: _Keywords,
@@ -321,16 +303,6 @@ def _identified(
             for item, identifier in zip(own, scheme.identify(material), strict=True)
         ]
     return items
-
-
-def _folded(items: Sequence[Item]) -> list[Item]:
-    """One item an id: identifiers of further ones of the same id become its views."""
-    found: dict[str, Item] = {}
-    for item in items:
-        first = found.setdefault(item.id, item)
-        if item.identifier not in first.identifiers:
-            found[item.id] = replace(first, views=(*first.views, item.identifier))
-    return list(found.values())
 
 
 def _new_tokens(items: Sequence[Item], said: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:

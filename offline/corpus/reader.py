@@ -82,12 +82,12 @@ def read_corpus(
     bad.sort(key=lambda row: (row.file, row.line))
     where = folder.path(named) if named else folder.root
     if strict and bad:
+        first = bad[0]
         raise CorpusError(
-            f"{where} has {len(bad)} bad rows, the first at {bad[0].line}: {bad[0].reason}; "
-            "mend them or leave out --strict"
+            f"{where} has {len(bad)} bad rows, the first {first}; mend them or leave out --strict"
         )
     if not len(pictures):
-        reason = f"; the first row: {bad[0].reason}" if bad else ""
+        reason = f"; the first row: {bad[0]}" if bad else ""
         raise CorpusError(f"{where} holds no usable picture{reason}")
     long = [replace(row, reason=_too_long(longest)) for row, longest in pictures.long()]
     read = (".txt",) if isinstance(layout, Sidecar) else ()

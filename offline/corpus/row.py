@@ -59,6 +59,10 @@ class BadRow:
     key: str = ""
     file: str = ""
 
+    def __str__(self) -> str:
+        of = f", {self.key}" if self.key else ""
+        return f"at {self.line} of {self.file or 'the folder'}{of}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:

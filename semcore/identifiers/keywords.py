@@ -19,6 +19,12 @@ from semcore.identifiers.encoder import Encoder, Vectors
 
 Keywords = tuple[str, ...]
 
+# The letters are taken at once or not at all: else of "ab1" the "a" would be a word.
+_WORD = r"(?u)\b(?>[^\W\d_]{2,40})(?![\d_])"
+_BYTES = 240
+"""Of all keywords of an identifier in UTF-8. A model that reads bytes spells no more tokens, and an
+identifier has room for 254."""
+
 # Words that say nothing about a picture although no list of stop words has them.
 _HOLLOW = {"picture", "photo", "photograph", "image", "look"}
 # Numbers tell near-duplicates apart, yet scikit-learn's list of stop words has them.
@@ -26,14 +32,15 @@ NUMBERS = {"one", "two", "three", "four", "five", "six", "eight", "nine", "ten"}
 
 
 def word_vectorizer(texts: Sequence[str]) -> CountVectorizer:
-    """Fitted on ``texts``: lower-case words of 2 to 40 letters, without stop words.
+    """Fitted on ``texts``: lower-case words of 2 letters or more without stop words, and of longer
+    ones the first 40 letters.
 
     Raises ``ValueError`` if the texts have none.
     """
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     stop_words = sorted((ENGLISH_STOP_WORDS | _HOLLOW) - NUMBERS)
-    vectorizer = CountVectorizer(stop_words=stop_words, token_pattern=r"(?u)\b[^\W\d_]{2,40}\b")
+    vectorizer = CountVectorizer(stop_words=stop_words, token_pattern=_WORD)
     return vectorizer.fit(texts)
 
 
@@ -127,6 +134,10 @@ def extract_keywords(
         said: for each cluster the words to leave out.
         order: nearest first, as in the paper, or by the words' frequencies.
         frequencies: of words, 0 for those that it lacks.
+
+    Returns:
+        For each text at most as many words as the ranker gives, which have 240 bytes together at
+        most: longer ones, such as sentences in Chinese, are cut.
     """
     analyse = vectorizer.build_analyzer()
     hidden = [frozenset(group) for group in said]
@@ -140,9 +151,18 @@ def extract_keywords(
     fill = rank(ranker, [left[row] for row in short], vectors[short])
     for row, more in zip(short, fill, strict=True):
         ranked[row] = (*ranked[row], *more)[: ranker.keywords]
-    if order == "relevance":
-        return ranked
-    sign = 1 if order == "rarest" else -1
-    return [
-        tuple(sorted(found, key=lambda word: sign * frequencies.get(word, 0))) for found in ranked
-    ]
+    if order != "relevance":
+        sign = 1 if order == "rarest" else -1
+        ranked = [
+            tuple(sorted(found, key=lambda word: sign * frequencies.get(word, 0)))
+            for found in ranked
+        ]
+    longest = _BYTES // max(1, ranker.keywords) - 1  # a space is a byte, too
+    return [tuple(dict.fromkeys(_cut(word, longest) for word in found)) for found in ranked]
+
+
+def _cut(word: str, longest: int) -> str:
+    """The beginning of a word that has no more bytes: whole letters, one at least."""
+    if len(word.encode()) <= longest:
+        return word
+    return word.encode()[:longest].decode(errors="ignore") or word[0]

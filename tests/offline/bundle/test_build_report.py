@@ -30,7 +30,9 @@ def test_only_what_can_be_found_counts() -> None:
 
 
 def test_bad_rows_are_listed() -> None:
-    corpus = Corpus("c", Path("/"), [], [BadRow(3, "no caption")])
+    corpus = Corpus("c", Path("/"), [], [BadRow(3, "no caption", "a.png", "b.csv")])
     report = build_report(corpus, ITEMS, ("test",))
-    assert report["bad_rows"] == [{"line": 3, "reason": "no caption"}]
+    assert report["bad_rows"] == [
+        {"line": 3, "reason": "no caption", "key": "a.png", "file": "b.csv"}
+    ]
     assert report["collisions"]["text"]["items"] == 2

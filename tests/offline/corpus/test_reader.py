@@ -103,10 +103,12 @@ def test_bad_rows_are_left_out_and_told_once(tmp_path: Path) -> None:
         (2, "none.png", "the image is missing", "captions.jsonl"),
         (4, "b/0.png", "a caption is empty", "captions.jsonl"),
     ]
-    with pytest.raises(CorpusError, match="2 bad rows, the first at 2: the image is missing"):
+    with pytest.raises(
+        CorpusError, match=r"2 bad rows, the first at 2 of captions\.jsonl, none\.png: the image is"
+    ):
         read_corpus(tmp_path, strict=True)
     write_lines(tmp_path / "captions.jsonl", rows[1:3])
-    with pytest.raises(CorpusError, match="no usable picture; the first row: the image is missing"):
+    with pytest.raises(CorpusError, match="no usable picture; the first row: at 1 of captions"):
         read_corpus(tmp_path)
 
 

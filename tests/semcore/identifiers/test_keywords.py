@@ -57,3 +57,26 @@ def test_frequencies_come_in_the_order_of_the_texts() -> None:
     assert list(found.items()) == [
         ("red", 1), ("boats", 2), ("clouds", 1), ("night", 1),
     ]  # fmt: skip
+
+
+def test_words_end_with_letters_and_long_ones_are_cut() -> None:
+    texts = ["abc123 ab_c boat " + "x" * 50, "海" * 60]
+    assert set(word_vectorizer(texts).get_feature_names_out()) == {"boat", "x" * 40, "海" * 40}
+
+
+def test_an_identifier_is_not_longer_than_any_tokenizer_has_room_for(encoder: Encoder) -> None:
+    text = " ".join(letter * 39 for letter in "海船夜湖山")
+    vectorizer = word_vectorizer([text])
+    (found,) = extract_keywords(
+        KeywordRanker.of(encoder, vectorizer, 4),
+        [text],
+        encoder.encode([text]),
+        np.zeros(1, dtype=np.int64),
+        [[]],
+        vectorizer,
+        "relevance",
+        {},
+    )
+    assert len(found) == 4
+    assert all(word == word[0] * 19 for word in found)
+    assert len(" ".join(found).encode()) <= 240
