@@ -18,6 +18,7 @@ from cli import (
     measuring,
     offline_job,
     profile,
+    reading,
     reproduce,
     search,
     serve,
@@ -63,6 +64,7 @@ def _plain_errors(command: Callable[_P, _R], extra: Extra | None) -> Callable[_P
 
 _COMMANDS: tuple[tuple[Callable[..., None], Extra | None], ...] = (
     (offline_job.corpus, "offline"),
+    (reading.look, "offline"),
     (offline_job.build, "offline"),
     (offline_job.train, "offline"),
     (offline_job.compact, "offline"),

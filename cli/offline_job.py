@@ -10,6 +10,17 @@ import typer
 from cli.cache_folder import kept_folder
 from cli.extras import require_engine
 from cli.options import bases_like
+from cli.reading import (
+    CaptionColumn,
+    FollowLinks,
+    ImageColumn,
+    MetadataColumn,
+    Source,
+    SplitColumn,
+    Strict,
+    Undecoded,
+    tell_corpus,
+)  # fmt: skip
 
 _Bundle = Annotated[Path, typer.Argument(help="Folder of the index bundle.")]
 
@@ -35,12 +46,7 @@ def corpus(
 
 
 def build(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="Folder, file of captions, or archive: a path, or a URL such as s3://bucket/photos."
-        ),
-    ],
+    source: Source,
     bundle: _Bundle,
     clusters: Annotated[
         int | None, typer.Option(min=1, help="Global IDs; default: by the number of pictures.")
@@ -78,28 +84,13 @@ def build(
             "in the bundle that --like names.",
         ),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at bad rows.")] = False,
-    image_column: Annotated[
-        str, typer.Option(help="Column or field that pictures are named in; default: usual names.")
-    ] = "",
-    caption_column: Annotated[
-        list[str] | None, typer.Option(help="Column or field of captions; repeatable.")
-    ] = None,
-    split_column: Annotated[str, typer.Option(help="Column or field of the split.")] = "",
-    metadata_column: Annotated[
-        list[str] | None,
-        typer.Option(help="Column or field that becomes metadata, for filters; repeatable."),
-    ] = None,
-    follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Take what links in the corpus lead to.")
-    ] = False,
-    undecoded: Annotated[
-        bool,
-        typer.Option(
-            "--undecoded",
-            help="Do not decode all pictures to find the damaged ones; training would stop at one.",
-        ),
-    ] = False,
+    strict: Strict = False,
+    image_column: ImageColumn = "",
+    caption_column: CaptionColumn = None,
+    split_column: SplitColumn = "",
+    metadata_column: MetadataColumn = None,
+    follow_links: FollowLinks = False,
+    undecoded: Undecoded = False,
     seed: Annotated[int, typer.Option(help="Seed of the clustering.")] = 0,
     workers: Annotated[
         int,
@@ -135,6 +126,7 @@ def build(
         follow_links=follow_links,
         decode=not undecoded,
     )
+    tell_corpus(found)
     spread = RayWorkers(workers) if workers else None
     if captioner is not None:
         done = bundle.with_name(f"{bundle.name}.captions.jsonl")
@@ -154,9 +146,6 @@ def build(
     if like is not None and (model := bound_model(like)) is not None:
         manifest = bind_bundle(bundle, model, like)
     typer.echo(f"{bundle}: {manifest.counts}")
-    if found.passed_over:
-        passed = "; ".join(found.passed_over)
-        typer.echo(f"Files that are no pictures by their names were passed over: {passed}")
     if found.bad_rows:
         typer.echo(
             f"{len(found.bad_rows)} bad rows were left out, the first {found.bad_rows[0]}; "

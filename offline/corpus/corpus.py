@@ -23,6 +23,7 @@ class Corpus:
     passed_over: what is no picture by its name, where pictures were looked for, a sentence for
         each suffix.
     linked: pictures may be links to files outside of the root.
+    layout: what it was read as, for people.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Corpus:
     long_rows: Sequence[BadRow] = field(default_factory=list)
     passed_over: tuple[str, ...] = ()
     linked: bool = False
+    layout: str = ""
 
     @property
     def fingerprint(self) -> str:

@@ -42,8 +42,8 @@ def caption_by_words(corpus: Corpus, encoder: Encoder) -> Corpus:
         return corpus
     if not encoder.sees:
         raise CorpusError(
-            f"the picture {silent[0].id} has no caption; name a model that writes one with "
-            "--captioner, or with --guide an encoder that sees, such as a CLIP model"
+            f"the picture {silent[0].id} has no caption{_passed_over(corpus)}; name a model that "
+            "writes one with --captioner, or with --guide an encoder that sees, such as CLIP"
         )
     words = _vocabulary(corpus, encoder)
     vectors = encoder.encode([_PROMPT.format(word) for word in words])
@@ -60,6 +60,11 @@ def caption_by_words(corpus: Corpus, encoder: Encoder) -> Corpus:
             replace(picture, generated=found.get(picture.id, "")) for picture in corpus.pictures
         ],
     )
+
+
+def _passed_over(corpus: Corpus) -> str:
+    told = "; ".join(corpus.passed_over)
+    return f" (files that were passed over: {told})" if told else ""
 
 
 def _vocabulary(corpus: Corpus, encoder: Encoder) -> Sequence[str]:

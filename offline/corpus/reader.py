@@ -36,6 +36,7 @@ NAMED: Sequence[Layout] = (
 LOOSE: Sequence[Layout] = (Sidecar(), BareFolder())
 """Layouts of pictures in folders, tried where there is no such file."""
 _PLAIN = Columns()
+_OF_CAPTIONS = (".csv", ".tsv", ".token", ".json", ".jsonl", ".parquet", ".tar")
 
 
 def read_corpus(
@@ -93,7 +94,15 @@ def read_corpus(
     read = (".txt",) if isinstance(layout, Sidecar) else ()
     passed = _passed_over(folder, read) if layout in LOOSE else ()
     return Corpus(
-        folder.name, folder.root, pictures, bad, source_captions, long, passed, follow_links
+        name=folder.name,
+        image_root=folder.root,
+        pictures=pictures,
+        bad_rows=bad,
+        source_captions=source_captions,
+        long_rows=long,
+        passed_over=passed,
+        linked=follow_links,
+        layout=layout.name,
     )
 
 
@@ -173,8 +182,14 @@ def _passed_over(folder: Folder, read: Sequence[str]) -> tuple[str, ...]:
             told = counts.setdefault(kind, [0, file])
             told[0] = int(told[0]) + 1
     return tuple(
-        f"{count} with {_named(kind)}, such as {first}" for kind, (count, first) in counts.items()
+        f"{count} with {_named(kind)}, such as {first}{_why(folder, kind, str(first))}"
+        for kind, (count, first) in counts.items()
     )
+
+
+def _why(folder: Folder, kind: str, file: str) -> str:
+    """Of what people keep captions in: what says why there are none."""
+    return f" ('semcore look {folder.path(file)}' says why)" if kind in _OF_CAPTIONS else ""
 
 
 def _named(kind: str) -> str:
