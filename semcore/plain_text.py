@@ -9,6 +9,7 @@ from semcore.text import one_line
 
 _URL = re.compile(r"\b(?:https?|ftp)://\S+|\bwww\.\S+\.\S+", re.IGNORECASE)
 _FILE = re.compile(r"\S+\.(?:jpe?g|png|gif|webp|bmp|tiff?|heic|avif)\b", re.IGNORECASE)
+_NAMED = re.compile(r"\w\.[a-z]", re.IGNORECASE)  # in every one of these, and in few sentences
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b\u2060\ufeff]")
 _INLINE = frozenset(["a", "b", "em", "font", "i", "mark", "s", "small", "span", "strong", "u"])
 _UNSEEN = frozenset(["script", "style"])
@@ -23,9 +24,9 @@ def plain_text(text: str) -> str:
         before, text = text, _without_markup(text)
         if text == before:
             break
-    if "." in text:
+    if _NAMED.search(text):
         text = _FILE.sub(" ", _URL.sub(" ", text))
-    return one_line(_CONTROL.sub("", text))
+    return one_line(text if text.isprintable() else _CONTROL.sub("", text))
 
 
 def _without_markup(text: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from offline.corpus.layouts.json_lines import CAPTIONS_FILE as CAPTIONS_FILE
 from offline.corpus.picture import SOURCE_CAPTIONS, Picture
+from offline.corpus.pictures import Pictures
 from offline.corpus.row import BadRow
 
 
@@ -41,7 +42,10 @@ class Corpus:
         """SHA-256, in hex, of ids, captions, splits and metadata in order of id, whatever layout
         they were read from; pictures count by id, not by content."""
         digest = hashlib.sha256()
-        for one in sorted(self.pictures, key=lambda picture: picture.id):
+        pictures = self.pictures
+        if not isinstance(pictures, Pictures):  # which are in order
+            pictures = sorted(pictures, key=lambda picture: picture.id)
+        for one in pictures:
             told = [one.id, one.captions, one.split, one.metadata]
             digest.update(json.dumps(told, sort_keys=True).encode())
         return digest.hexdigest()

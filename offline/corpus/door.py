@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ _SPLITS = {
     "validation": "val", "valid": "val", "dev": "val", "testing": "test",
 }  # fmt: skip
 _SHORT = 2 * TOLD_WORDS - 2  # characters, which are all told
+_ODD = re.compile(r"[\0\\:]|^/|//|(?:^|/)\.{1,2}(?:/|$)|/$")
+"""In names that are more than a path below a folder."""
 _DEPTH = 2
 _LOOKED = 20  # names that are looked for in the folders below
 
@@ -131,6 +134,8 @@ def _name(told: Told, folder: Folder) -> str:
     if not isinstance(told, str):
         raise _FaultError(f"the image is named by {type(told).__name__} and not by a text")
     _check_text("the name of the image", told)
+    if not _ODD.search(told):
+        return told
     if "\0" in told:
         raise _FaultError("the name of the image has a NUL in it, which no file has")
     if "://" in told:

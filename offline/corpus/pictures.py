@@ -29,6 +29,8 @@ _BATCH = 5000
 _OF_A_CAPTION = re.compile(r"(.*)#(\d+)", re.DOTALL)
 _COLUMNS = "id, image, split, captions, metadata"
 _USUAL_SPLIT = "train"
+_NOTHING = "{}"
+_written = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class _Kept(NamedTuple):
@@ -61,7 +63,8 @@ class Pictures(Sequence[Picture]):
     def add(self, entry: Entry, file: str) -> None:
         """An entry of a file; all come before :meth:`join`."""
         number = self._files.setdefault(file, len(self._files))
-        captions, metadata = _written(entry.captions), _written(entry.metadata)
+        captions = _written(entry.captions)
+        metadata = _written(entry.metadata) if entry.metadata else _NOTHING
         told = entry.split, captions, metadata, entry.longest
         self._waiting.append((entry.id, entry.name, number, entry.line, entry.image, *told))
         if not entry.id:
@@ -173,13 +176,10 @@ class Pictures(Sequence[Picture]):
         rows = self._connection.execute(statement, (len(self.prefix) + 1,))
         for _, group in groupby(map(_Kept._make, rows), lambda one: one.id):
             first, *others = group
-            for other in others:
-                joined = _joined(first, other)
-                if isinstance(joined, str):
-                    bad.append(BadRow(other.line, joined, other.id, self._file(other.file)))
-                else:
-                    first = joined
-            yield first._replace(split=first.split or _USUAL_SPLIT)
+            if others:
+                first, faults = _joined(first, others)
+                bad += [BadRow(o.line, why, o.id, self._file(o.file)) for o, why in faults]
+            yield first if first.split else first._replace(split=_USUAL_SPLIT)
 
     def _without_ids_of_captions(self) -> list[BadRow]:
         """Leave out pictures whose id a caption of another picture has."""
@@ -198,27 +198,29 @@ class Pictures(Sequence[Picture]):
         return bad
 
 
-def _joined(first: _Kept, other: _Kept) -> _Kept | str:
-    """Two entries of a picture in one, or why the other one is none of it."""
+def _joined(first: _Kept, others: Sequence[_Kept]) -> tuple[_Kept, list[tuple[_Kept, str]]]:
+    """Entries of a picture in one, and those that are none of it, with the reason."""
     captions, metadata = json.loads(first.captions), json.loads(first.metadata)
-    told, fields = json.loads(other.captions), json.loads(other.metadata)
-    new = [caption for caption in told if caption not in captions]
-    clash = [field for field, value in fields.items() if metadata.get(field, value) != value]
-    if other.image != first.image:
-        return f"the id {first.id!r} stands twice, for {first.image} and for {other.image}"
-    if other.split and first.split and other.split != first.split:
-        return f"the split {other.split} is another than that of the same picture before"
-    if clash:
-        return f"metadata.{clash[0]} is another than that of the same picture before"
-    if told and not new and not (fields.keys() - metadata.keys()):
-        return "the picture stands there already, with the same caption"
-    return first._replace(
-        split=first.split or other.split,
-        captions=_written(captions + new),
-        metadata=_written(metadata | fields),
-        longest=max(first.longest, other.longest),
-    )
-
-
-def _written(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    split, longest = first.split, first.longest
+    bad = []
+    for other in others:
+        more = json.loads(other.captions)
+        others_metadata = json.loads(other.metadata) if other.metadata != _NOTHING else {}
+        new = [caption for caption in more if caption not in captions]
+        clash = [f for f, value in others_metadata.items() if metadata.get(f, value) != value]
+        if other.image != first.image:
+            reason = f"the id {first.id!r} stands twice, for {first.image} and for {other.image}"
+        elif other.split and split and other.split != split:
+            reason = f"the split {other.split} is another than that of the same picture before"
+        elif clash:
+            reason = f"metadata.{clash[0]} is another than that of the same picture before"
+        elif more and not new and not (others_metadata.keys() - metadata.keys()):
+            reason = "the picture stands there already, with the same caption"
+        else:
+            captions += new
+            metadata |= others_metadata
+            split, longest = split or other.split, max(longest, other.longest)
+            continue
+        bad.append((other, reason))
+    told, fields = _written(captions), _written(metadata)
+    return first._replace(split=split, captions=told, metadata=fields, longest=longest), bad

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 Told = str | int | float | bool | None | list["Told"] | dict[str, "Told"]
 """What a file says, of whatever type."""
@@ -19,7 +21,6 @@ _CAPTIONS = (
     "description", "descriptions", "raw", "alt", "title",
 )  # fmt: skip
 _NUMBERED = re.compile(r"(caption|text|sentence|comment)s?[ _-]?\d+")
-_SPLIT = ("split",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +95,15 @@ def row_of(
         split: where the record does not say.
         has_id: its field ``id`` is that of the picture; elsewhere it may be that of a caption.
     """
-    names = {name.strip().lower(): name for name in record}
-    image = _value(record, columns.image or _first(names, _IMAGE))
-    told = columns.split or _first(names, _SPLIT)
-    metadata = record.get(names.get("metadata", ""))
+    fields = _fields(tuple(record), columns)
+    metadata = record.get(fields.metadata)
     if columns.metadata:
         metadata = {name: record.get(name) for name in columns.metadata}
     return Row(
         line,
-        image,
-        _captions(record, columns, names),
-        _value(record, told) or split or None,
+        record.get(fields.image),
+        _captions(record, fields.captions),
+        record.get(fields.split) or split or None,
         record.get("id") if has_id else None,
         metadata,
     )
@@ -128,8 +127,28 @@ def caption_fields(fields: Sequence[str], columns: Columns) -> list[str]:
     return own or numbered or ([first] if first else [])
 
 
-def _captions(record: Mapping[str, Told], columns: Columns, names: Mapping[str, str]) -> Told:
-    fields = caption_fields(list(record), columns)
+class _Fields(NamedTuple):
+    """Names of fields; "" of those that are not there."""
+
+    image: str
+    captions: Sequence[str]
+    split: str
+    metadata: str
+
+
+@lru_cache(maxsize=64)
+def _fields(names: tuple[str, ...], columns: Columns) -> _Fields:
+    """Where a record with these fields has what."""
+    lower = {name.strip().lower(): name for name in names}
+    return _Fields(
+        image_field(names, columns),
+        caption_fields(names, columns),
+        columns.split or lower.get("split", ""),
+        lower.get("metadata", ""),
+    )
+
+
+def _captions(record: Mapping[str, Told], fields: Sequence[str]) -> Told:
     if len(fields) == 1:
         return record[fields[0]]
     found: list[Told] = []
@@ -137,10 +156,6 @@ def _captions(record: Mapping[str, Told], columns: Columns, names: Mapping[str, 
         value = record[field]
         found += value if isinstance(value, list) else [value]
     return found
-
-
-def _value(record: Mapping[str, Told], name: str) -> Told:
-    return record.get(name) if name else None
 
 
 def _first(names: Mapping[str, str], wanted: Sequence[str]) -> str:
