@@ -18,14 +18,23 @@ from pydantic import (
 from semcore.bundle.filter import MetadataFields
 from semcore.clock import Clock
 from semcore.kind import Direction
-from semcore.text import composed
+from semcore.plain_text import plain_text
 from service.schemas.answer import EXAMPLE_PICTURE
+
+
+def _words(caption: str) -> str:
+    """As the offline job takes captions in."""
+    found = plain_text(caption)
+    if not found:
+        raise ValueError("a caption has markup and URLs only")
+    return found
+
 
 ItemId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Caption = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000),
-    AfterValidator(composed),
+    AfterValidator(_words),
 ]
 
 

@@ -81,3 +81,10 @@ def test_a_request_brings_captions_into_one_form() -> None:
     )
     assert request.items[0].captions == ["é"]
     assert request.items[0].id == parts  # a name is as it is
+
+
+def test_captions_are_taken_in_as_the_offline_job_does() -> None:
+    told = {**TEXT, "captions": ["<p>two red boats &amp; a lake</p>\n https://example.com/1"]}
+    assert NewItem.model_validate(told).captions == ["two red boats & a lake"]
+    with pytest.raises(ValidationError, match="a caption has markup and URLs only"):
+        NewItem.model_validate({**TEXT, "captions": ["<br/>"]})
