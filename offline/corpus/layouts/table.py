@@ -6,7 +6,6 @@ Such are Flickr30k's ``results.csv`` and ``results_20130124.token``, and Flickr8
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -16,15 +15,12 @@ from offline.corpus.layouts.layout import (
     Layout,
     LayoutError,
     caption_files,
-    is_picture,
     split_of_name,
 )  # fmt: skip
-from offline.corpus.layouts.separated import records
-from offline.corpus.row import BadRow, Columns, Row, caption_fields, image_field, row_of
+from offline.corpus.layouts.separated import numbered_picture, records, shape_of
+from offline.corpus.row import BadRow, Columns, Row, image_field, row_of
 
 _SUFFIXES = (".csv", ".tsv", ".token", ".txt", ".csv.gz", ".tsv.gz")
-_SEPARATORS = ("\t", "|", ";", ",")
-_NUMBERED = re.compile(r"#\d+$")  # 1000092795.jpg#0
 _TRIED = 20
 
 
@@ -41,12 +37,12 @@ class Table(Layout):
         if not file.lower().endswith(_SUFFIXES):
             raise LayoutError(f"has another suffix than {', '.join(_SUFFIXES)}")
         with folder.open_text(file) as lines:
-            _shape(list(islice(lines, _TRIED)), columns)
+            shape_of(list(islice(lines, _TRIED)), columns)
 
     def rows(self, folder: Folder, file: str, columns: Columns) -> Iterator[Row | BadRow]:
         split = split_of_name(file)
         with folder.open_text(file) as lines:
-            separator, names = _shape(list(islice(lines, _TRIED)), columns)
+            separator, names = shape_of(list(islice(lines, _TRIED)), columns)
         with folder.open_text(file) as lines:
             for line, cells in records(lines, separator):
                 if isinstance(cells, BadRow):
@@ -58,33 +54,8 @@ class Table(Layout):
                 else:
                     record = dict(zip(names, map(_value, cells), strict=True))
                     image = image_field(names, columns)
-                    record[image] = _picture(record[image])
+                    record[image] = numbered_picture(record[image])
                     yield row_of(line, record, columns, split)
-
-
-def _shape(lines: Sequence[str], columns: Columns) -> tuple[str, list[str]]:
-    """Separator, and names of the columns. Raises :class:`LayoutError`, if they are no table."""
-    for separator in _SEPARATORS:
-        for _, cells in records(iter(lines), separator):
-            if isinstance(cells, BadRow) or len(cells) < 2:
-                break
-            names = [cell.strip() for cell in cells]
-            if image_field(names, columns) and caption_fields(names, columns):
-                return separator, names
-            # Without a line of names the picture comes first and the caption last.
-            if is_picture(_picture(names[0]) or ""):
-                return separator, ["image", *(f"column {n}" for n in range(2, len(names))), "text"]
-            break
-    raise LayoutError(
-        "has no columns that pictures and captions stand in; name them with --image-column and "
-        "--caption-column"
-    )
-
-
-def _picture(name: str | None) -> str | None:
-    """The name without the number of the caption that may follow it."""
-    plain = _NUMBERED.sub("", name or "")
-    return plain if is_picture(plain) else name
 
 
 def _value(cell: str) -> str | None:

@@ -3,18 +3,15 @@ picture. It is read in its place."""
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from offline.corpus.folder import Folder
-from offline.corpus.layouts.layout import Layout, LayoutError, is_picture, split_of_name
+from offline.corpus.layouts.layout import Layout, LayoutError, split_of_name
+from offline.corpus.layouts.tar_sample import samples_of
 from offline.corpus.row import BadRow, Columns, Row, row_of
 from semcore.pictures.picture_source import part_of
-
-_TOLD = (".txt", ".json")
 
 
 class WebDataset(Layout):
@@ -39,7 +36,7 @@ class WebDataset(Layout):
         split, place = split_of_name(file), 0
         with folder.open(file) as opened, tarfile.open(fileobj=opened, mode="r:") as tar:
             try:
-                for sample in _samples(tar):
+                for sample in samples_of(tar):
                     for picture in sample.pictures:
                         place += 1
                         row = row_of(place, sample.record, columns, split)
@@ -49,40 +46,3 @@ class WebDataset(Layout):
                         yield BadRow(place, sample.fault)
             except (tarfile.TarError, OSError) as error:
                 yield BadRow(place + 1, f"from here on the tar is damaged: {error}")
-
-
-@dataclass(slots=True)
-class _Sample:
-    """Neighbours in a tar whose names are alike up to the first dot."""
-
-    pictures: list[tarfile.TarInfo] = field(default_factory=list)
-    record: dict[str, Any] = field(default_factory=dict)
-    fault: str = ""
-
-    def read(self, member: str, content: bytes) -> None:
-        text = content.decode("utf-8-sig", errors="surrogateescape")
-        if not member.lower().endswith(".json"):
-            self.record["caption"] = [line for line in text.splitlines() if line.strip()]
-            return
-        try:
-            self.record |= json.loads(text)
-        except (ValueError, TypeError, RecursionError) as error:
-            self.fault = f"{member} is no JSON object: {error}"
-
-
-def _samples(tar: tarfile.TarFile) -> Iterator[_Sample]:
-    sample, key = _Sample(), ""
-    for member in tar:
-        tar.members = []  # type: ignore[attr-defined]  # else it remembers all
-        folder, _, name = member.name.rpartition("/")
-        own = f"{folder}/{name.partition('.')[0]}"
-        if own != key:
-            yield sample
-            sample, key = _Sample(), own
-        if member.isfile() and is_picture(member.name):
-            sample.pictures.append(member)
-        elif member.name.lower().endswith(_TOLD):
-            content = tar.extractfile(member)
-            if content is not None:
-                sample.read(member.name, content.read())
-    yield sample

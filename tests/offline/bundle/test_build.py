@@ -1,18 +1,24 @@
 """The bundle holds each item once, with an identifier made by the rule."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from layouts import LAYOUTS, drawn, save
+from PIL import Image
 
+from offline.bundle import build
 from offline.bundle.build import BuildSettings, build_bundle
 from offline.corpus.corpus import Corpus
 from offline.corpus.picture import Picture
+from offline.corpus.reader import read_corpus
 from semcore.bundle.bundle import check_bundle
 from semcore.bundle.item import ItemStore
 from semcore.errors import CorpusError
+from semcore.identifiers.encoder import Encoder, Vectors
 from semcore.identifiers.identifier import Identifier
 from semcore.kind import KINDS
 from semcore.trie.trie import Trie
@@ -116,3 +122,63 @@ def test_each_kind_has_its_keywords_in_the_order_asked_for(corpus: Corpus, tmp_p
             words = Identifier.parse(item.identifier).lexical_id
             counts = [frequencies[word] for word in words]
             assert counts == sorted(counts, reverse=item.kind == "text")
+
+
+@pytest.mark.parametrize("other", ["coco", "web dataset", "tsv in UTF-16"])
+def test_the_same_corpus_in_another_layout_has_the_same_identifiers(
+    other: str, tmp_path: Path
+) -> None:
+    encoder = Encoder(remember=True)
+    found = []
+    for layout in ("json lines", other):
+        (tmp_path / layout).mkdir()
+        corpus = read_corpus(LAYOUTS[layout](tmp_path / layout, drawn(40)))
+        build_bundle(corpus, tmp_path / "bundle", BuildSettings(clusters=4), encoder=encoder)
+        store = ItemStore(tmp_path / "bundle" / "items.sqlite", ())
+        found.append([(item.id, item.identifiers) for item in store])
+        store.close()
+    assert found[0] == found[1]
+
+
+class Seeing(Encoder):
+    """Sees each picture as a photo of a boat."""
+
+    sees = True  # type: ignore[assignment]
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        return self.encode(["a photo of a boat"] * len(images))
+
+
+def test_pictures_alone_are_found_by_an_encoder_that_sees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "loaded_encoder", lambda _: Seeing())
+    save(tmp_path, drawn(4))
+    corpus = read_corpus(tmp_path / "pictures")
+    manifest = build_bundle(corpus, tmp_path / "bundle", BuildSettings(clusters=1), guide="seeing")
+    assert manifest.guide is not None
+    assert (manifest.counts["images"], manifest.guide.picture_weight > 0) == (4, True)
+    (image, *_) = ItemStore(tmp_path / "bundle" / "items.sqlite", ()).of_split("train", "image")
+    assert "boat" in image.caption.split()[:2]
+
+
+def test_a_grown_corpus_encodes_what_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    encode = Encoder.encode
+
+    def counting(self: Encoder, texts: list[str]) -> Vectors:
+        asked.extend(texts)
+        return encode(self, texts)
+
+    monkeypatch.setattr(Encoder, "encode", counting)
+    for count in (20, 24):
+        asked.clear()
+        (tmp_path / str(count)).mkdir()
+        corpus = read_corpus(LAYOUTS["json lines"](tmp_path / str(count), drawn(count)))
+        settings = BuildSettings(clusters=2)
+        build_bundle(corpus, tmp_path / "bundle", settings, kept=tmp_path / "kept")
+    captions = [text for text in asked if text.endswith(".")]
+    before, after = ({c for one in drawn(n) for c in one.captions} for n in (20, 24))
+    assert sorted(captions) == sorted(after - before)
