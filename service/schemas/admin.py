@@ -19,15 +19,13 @@ from semcore.bundle.filter import MetadataFields
 from semcore.clock import Clock
 from semcore.kind import Direction
 from semcore.plain_text import plain_text
+from semcore.text import composed
 from service.schemas.answer import EXAMPLE_PICTURE
 
 
 def _words(caption: str) -> str:
-    """As the offline job takes captions in."""
-    found = plain_text(caption)
-    if not found:
-        raise ValueError("a caption has markup and URLs only")
-    return found
+    """As the offline job takes captions in, unless they have markup and URLs only."""
+    return plain_text(caption) or composed(caption)
 
 
 ItemId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
