@@ -1,7 +1,5 @@
 """The report of a build says which items share their identifier, and which rows were bad."""
 
-from pathlib import Path
-
 from offline.bundle.build_report import build_report, collisions
 from offline.corpus.corpus import Corpus
 from offline.corpus.row import BadRow
@@ -30,7 +28,7 @@ def test_only_what_can_be_found_counts() -> None:
 
 
 def test_bad_rows_are_listed() -> None:
-    corpus = Corpus("c", Path("/"), [], [BadRow(3, "no caption", "a.png", "b.csv")])
+    corpus = Corpus("c", "/", [], [BadRow(3, "no caption", "a.png", "b.csv")])
     report = build_report(corpus, ITEMS, ("test",))
     assert report["bad_rows"] == [
         {"line": 3, "reason": "no caption", "key": "a.png", "file": "b.csv"}

@@ -118,7 +118,7 @@ def test_reproduces_and_goes_on(corpus: Corpus, tmp_path: Path) -> None:
 
 def photos(*captions: str) -> Corpus:
     picture = Picture("a", "a.png", "test", captions)
-    return Corpus("photos", Path("/pictures"), [picture], [])
+    return Corpus("photos", "/pictures", [picture], [])
 
 
 def test_a_corpus_without_queries_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
