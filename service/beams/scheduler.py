@@ -24,8 +24,6 @@ from typing import Any
 
 from vllm.v1.core.kv_cache_manager import KVCacheBlocks
 from vllm.v1.core.sched.output import SchedulerOutput
-from vllm.v1.core.sched.scheduler import Scheduler
-from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
 from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
 from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request, RequestStatus
@@ -34,10 +32,8 @@ from semcore.errors import BundleError
 from service.beams.beam_search import Answer, BeamSearch, Row
 from service.beams.layer_files import LayerFiles, open_layers
 from service.beams.logits_processor import ARGUMENT, mask_clock, position_argument
+from service.beams.weighing import RESULT, ROWS, WeighingScheduler, argument_of, put_output
 
-RESULT = "semcore"
-_ROWS = -1
-"""The client that rows are said to belong to: none, so their outputs stay here."""
 _log = logging.getLogger("semcore")
 
 
@@ -74,7 +70,7 @@ class _Search:
     steps: list[tuple[float, float, float]] = field(default_factory=list)
 
 
-class BeamScheduler(Scheduler):  # type: ignore[misc]
+class BeamScheduler(WeighingScheduler):
     """Runs the requests that :func:`search_argument` was given to, and all others as before."""
 
     running: list[Request]
@@ -84,17 +80,13 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._searches: dict[str, _Search] = {}
         self._queue: deque[_Search] = deque()
-        self._refused: list[Request] = []
         self._row_of: dict[str, tuple[_Search, int]] = {}
         self._vocabulary = self.vllm_config.model_config.get_vocab_size()
         # The blocks of its parent, for each new row; held until vLLM has taken them over.
         self._inherited: dict[str, KVCacheBlocks] = {}
-        managers = self.kv_cache_manager.coordinator.single_type_managers
-        self._inherits = len(managers) == 1 and isinstance(managers[0], FullAttentionManager)
 
     def add_request(self, request: Request) -> None:
-        argument = (request.sampling_params.extra_args or {}) if request.sampling_params else {}
-        argument = argument.get(ARGUMENT, {})
+        argument = argument_of(request)
         if "beam_width" not in argument:
             super().add_request(request)
             return
@@ -113,9 +105,6 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         self._searches[request.request_id] = search
         self._queue.append(search)
         self._admit()
-
-    def has_requests(self) -> bool:
-        return bool(self._refused or super().has_requests())
 
     def schedule(self, throttle_prefills: bool = False) -> SchedulerOutput:
         # A row that has its answer rests until all rows of its search have theirs.
@@ -136,12 +125,11 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
         outputs: dict[int, EngineCoreOutputs]
         mask_clock.read()
         outputs = super().update_from_output(scheduler_output, model_runner_output)
-        for request in self._refused:
-            _put(outputs, request, FinishReason.ERROR)
-        self._refused.clear()
-        mine = outputs.pop(_ROWS, None)
+        self.refuse(outputs)
+        mine = outputs.pop(ROWS, None)
         if mine is None:
             return outputs
+        self.take_weighed(mine.outputs, outputs)
         ended: list[str] = []
         for search in self._answered(mine.outputs):
             if search.beams.rows and search.answers.keys() >= search.beams.rows.keys():
@@ -193,7 +181,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             prompt_token_ids=[*root.prompt_token_ids, *row.tokens],
             sampling_params=params,
             pooling_params=None,
-            client_index=_ROWS,
+            client_index=ROWS,
             arrival_time=root.arrival_time,
             mm_features=parent.mm_features if parent else root.mm_features,
             lora_request=root.lora_request,
@@ -313,7 +301,7 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             "choices": [[(c.token, c.logprob, c.beaten) for c in b.choices] for b in beams],
         }
         reason = FinishReason.ERROR if failed else FinishReason.STOP
-        _put(outputs, request, reason, {RESULT: result})
+        put_output(outputs, request, reason, {RESULT: result})
 
     def _forget(self, search: _Search) -> list[str]:
         """Drop a search; the requests of the rows that it still has."""
@@ -326,15 +314,3 @@ class BeamScheduler(Scheduler):  # type: ignore[misc]
             del self._row_of[name]
         search.rows.clear()
         return rows
-
-
-def _put(
-    outputs: dict[int, EngineCoreOutputs],
-    request: Request,
-    reason: FinishReason,
-    result: dict[str, Any] | None = None,
-) -> None:
-    """Add the only output of a search to those of its client."""
-    outputs.setdefault(request.client_index, EngineCoreOutputs()).outputs.append(
-        EngineCoreOutput(request.request_id, [], finish_reason=reason, kv_transfer_params=result)
-    )

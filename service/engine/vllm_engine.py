@@ -42,8 +42,9 @@ _EMBEDDED = 256  # pictures whose visual tokens are kept
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM knows
 _SAID = 64  # tokens of a text by which pictures are judged
 _CHARACTERS = 40  # of a token, more than most have
-_SHARE = 8  # of the batch, that one search may fill beside its beams
 _LONGEST = 300  # tokens of an identifier, more than any walk has
+_CPU_WORKER = "service.beams.cpu_worker.ScoringCPUWorker"
+_GPU_WORKER = "service.beams.gpu_worker.ScoringWorker"
 
 
 class VllmEngine:
@@ -55,9 +56,7 @@ class VllmEngine:
         tokenizer: Any,
         embedder: PictureEmbedder | None = None,
         adapter: Path | None = None,
-        weighed: int = 64,
     ) -> None:
-        """``weighed``: sequences that are weighed at a time for one search."""
         from vllm import SamplingParams
         from vllm.lora.request import LoRARequest
         from vllm.sampling_params import RequestOutputKind
@@ -71,7 +70,6 @@ class VllmEngine:
         self._spelling = IdentifierTokenizer(tokenizer)
         self._adapter = None if adapter is None else LoRARequest(adapter.name, 1, str(adapter))
         self._embedder = embedder
-        self._weighed = weighed
         self._embedded: OrderedDict[str, Tensor] = OrderedDict()
 
     @classmethod
@@ -99,6 +97,7 @@ class VllmEngine:
             "max_model_len": settings.max_model_len or None,
             "max_num_seqs": settings.max_batch,
             "scheduler_cls": "service.beams.scheduler.BeamScheduler",
+            "worker_cls": _CPU_WORKER if current_platform.is_cpu() else _GPU_WORKER,
             "async_scheduling": False,  # a step of the beams begins with the answers of the last
             "logprobs_mode": "processed_logits",
             "limit_mm_per_prompt": {"image": 1, "video": 0},
@@ -124,7 +123,7 @@ class VllmEngine:
             llm = AsyncLLM.from_engine_args(args)
         except (RuntimeError, TypeError, ValueError, OSError) as error:
             raise EngineError(f"vLLM cannot serve {model}: {error}") from error
-        return cls(llm, tokenizer, embedder, adapter, max(1, settings.max_batch // _SHARE))
+        return cls(llm, tokenizer, embedder, adapter)
 
     async def stop(self) -> None:
         self.llm.shutdown()
@@ -162,7 +161,8 @@ class VllmEngine:
         constrained: bool,
         traced: bool = False,
     ) -> Found:
-        from service.beams.scheduler import RESULT, search_argument
+        from service.beams.scheduler import search_argument
+        from service.beams.weighing import RESULT
 
         argument = search_argument(side.files, beam_width, constrained=constrained, traced=traced)
         params = self._params(
@@ -196,19 +196,22 @@ class VllmEngine:
         return [step[yes].logprob - step[no].logprob for (step,) in told]
 
     async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
-        # A few at a time: hundreds of one search would fill the batch that others' beams are in.
-        turns = asyncio.Semaphore(self._weighed)
+        from service.beams.weighing import RESULT, weighing_argument
 
-        async def weighed(tokens: Sequence[int]) -> Sequence[Any]:
-            async with turns:
-                # Step by step, since of tokens in a prompt the engine tells no probabilities.
-                return await self._chosen(prompt, [(token, token) for token in tokens])
-
-        told = await asyncio.gather(*map(weighed, spelled))
-        return [
-            sum(step[token].logprob for step, token in zip(steps, tokens, strict=True))
-            for steps, tokens in zip(told, spelled, strict=True)
-        ]
+        if not spelled:
+            return []
+        params = self._params(
+            max_tokens=1,
+            temperature=0.0,
+            extra_args=weighing_argument(spelled),
+            detokenize=False,
+            output_kind=self._kind,
+            skip_clone=True,
+        )
+        output = await self._ask(prompt, params, room=max(map(len, spelled)) + 1)
+        if output.outputs[0].finish_reason != "stop" or not output.kv_transfer_params:
+            raise EngineError("the engine returned no log-probabilities")
+        return [sum(logprobs) for logprobs in output.kv_transfer_params[RESULT]["logprobs"]]
 
     async def _chosen(self, prompt: Prompt, steps: Sequence[tuple[int, int]]) -> Sequence[Any]:
         """For each next token, which must be one of two, the log-probabilities of these by token:

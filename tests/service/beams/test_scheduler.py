@@ -52,7 +52,7 @@ def test_what_else_vllm_says_of_a_request_is_passed_on(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Scheduler, "_get_local_prefix_cache_hit", hit)
     scheduler: Any = object.__new__(BeamScheduler)
-    scheduler._inherited = {"row": "blocks"}
+    scheduler._inherited, scheduler._weighing_of = {"row": "blocks"}, {}
     other: Any = SimpleNamespace(request_id="other")
     assert scheduler._get_local_prefix_cache_hit(other, 16, is_new=True) == "found"
     assert scheduler._get_local_prefix_cache_hit(other) == "found"

@@ -1,0 +1,238 @@
+"""A scheduler for vLLM in which one request weighs many answers to one prompt.
+
+Each answer is a row, whose prompt is that of the request with the answer behind it, and which ends
+with the step that has computed it: the model runner tells the log-probabilities of its tokens (see
+:mod:`service.beams.scoring`). The first answer is computed with the prompt; the others begin with
+its cached keys and values of the prompt, so that each costs its own tokens only, and all of them
+are computed at once where there is room.
+
+It builds on the behaviour of ``vllm.v1.core.sched.scheduler.Scheduler`` as
+:mod:`service.beams.scheduler` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from vllm.v1.core.kv_cache_manager import KVCacheBlocks
+from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.core.sched.scheduler import Scheduler
+from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
+from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
+from vllm.v1.request import Request, RequestStatus
+
+from service.beams.logits_processor import ARGUMENT
+
+RESULT = "semcore"
+ROWS = -1
+"""The client that rows are said to belong to: none, so their outputs stay in the scheduler."""
+_SHARE = 8  # of the batch, that one request may fill
+
+
+def weighing_argument(answers: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """``extra_args`` of a request that weighs answers, each of one token or more.
+
+    Its only output has, in ``kv_transfer_params["semcore"]["logprobs"]``, the log-probability of
+    each token of each answer; it finishes with an error where there is no room for them.
+    """
+    return {ARGUMENT: {"answers": [list(tokens) for tokens in answers]}}
+
+
+@dataclass(slots=True)
+class _Weighing:
+    """A client's request, and what is known of its answers.
+
+    Attributes:
+        rows: those under way, by the names of their requests.
+        waiting: numbers of answers that have no row yet, the next one last.
+        prompt: the blocks of the prompt, once they are computed.
+    """
+
+    request: Request
+    answers: list[list[int]]
+    logprobs: list[list[float]]
+    waiting: list[int]
+    rows: dict[str, int] = field(default_factory=dict)
+    prompt: KVCacheBlocks | None = None
+
+    @property
+    def first(self) -> str:
+        """The name of the row that computes the prompt."""
+        return f"{self.request.request_id}/0"
+
+
+class WeighingScheduler(Scheduler):  # type: ignore[misc]
+    """Runs the requests that :func:`weighing_argument` was given to, and all others as before."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._weighings: dict[str, _Weighing] = {}
+        self._weighing_of: dict[str, _Weighing] = {}
+        self._refused: list[Request] = []
+        managers = self.kv_cache_manager.coordinator.single_type_managers
+        self._inherits = len(managers) == 1 and isinstance(managers[0], FullAttentionManager)
+
+    def add_request(self, request: Request) -> None:
+        answers = argument_of(request).get("answers")
+        if answers is None:
+            super().add_request(request)
+            return
+        longest = max(map(len, answers), default=0)
+        # Rows are checked by nobody else, and one too long would end the engine.
+        room = request.num_prompt_tokens + longest + 1 <= self.max_model_len
+        if not room or not all(answers):
+            self._refused.append(request)
+            return
+        waiting = list(range(len(answers)))[::-1]
+        weighing = _Weighing(request, answers, [[] for _ in answers], waiting)
+        self._weighings[request.request_id] = weighing
+        self._begin_answer(weighing)
+
+    def has_requests(self) -> bool:
+        return bool(self._refused or super().has_requests())
+
+    def schedule(self, throttle_prefills: bool = False) -> SchedulerOutput:
+        output = super().schedule(throttle_prefills)
+        for weighing in self._weighings.values():
+            self._share(weighing)
+        return output
+
+    def finish_requests(
+        self, request_ids: str | Iterable[str] | None, finished_status: RequestStatus
+    ) -> list[Request]:
+        if isinstance(request_ids, str):
+            request_ids = (request_ids,)
+        wanted = list(self._weighings) if request_ids is None else list(request_ids)
+        found = [self._weighings[name] for name in wanted if name in self._weighings]
+        others = None if request_ids is None else [n for n in wanted if n not in self._weighings]
+        for weighing in found:
+            weighing.request.status = finished_status
+            super().finish_requests(self._forget_weighing(weighing), finished_status)
+        finished: list[Request] = super().finish_requests(others, finished_status)
+        return [*(weighing.request for weighing in found), *finished]
+
+    def refuse(self, outputs: dict[int, EngineCoreOutputs]) -> None:
+        """Answer the requests that could not begin."""
+        for request in self._refused:
+            put_output(outputs, request, FinishReason.ERROR)
+        self._refused.clear()
+
+    def take_weighed(
+        self, told: Iterable[EngineCoreOutput], outputs: dict[int, EngineCoreOutputs]
+    ) -> None:
+        """Note what rows have been told in a step; requests that are done are answered."""
+        for output in told:
+            weighing = self._weighing_of.pop(output.request_id, None)
+            if weighing is None:
+                continue
+            number = weighing.rows.pop(output.request_id)
+            scores = output.prompt_token_id_logprobs
+            if scores is None or not bool(np.isfinite(np.asarray(scores)).all()):
+                self._reply_weighed(weighing, outputs, FinishReason.ERROR)
+                continue
+            weighing.logprobs[number] = np.asarray(scores)[:, 0].tolist()
+            if weighing.waiting:
+                self._begin_others(weighing)
+            elif not weighing.rows:
+                self._reply_weighed(weighing, outputs, FinishReason.STOP)
+
+    def _begin_others(self, weighing: _Weighing) -> None:
+        """As many as one request may have at a time: else others would wait for hundreds."""
+        most = max(1, self.max_num_running_reqs // _SHARE)
+        while weighing.waiting and len(weighing.rows) < most:
+            self._begin_answer(weighing)
+
+    def _begin_answer(self, weighing: _Weighing) -> None:
+        root, number = weighing.request, weighing.waiting.pop()
+        tokens = weighing.answers[number]
+        params = copy(root.sampling_params)
+        params.extra_args = None
+        params.max_tokens = 1
+        params.prompt_logprob_start = root.num_prompt_tokens - 1
+        params.prompt_logprob_token_ids = np.array(tokens, dtype=np.int32)[:, None]
+        params.skip_reading_prefix_cache = False
+        name = f"{root.request_id}/{number}"
+        request = Request(
+            request_id=name,
+            prompt_token_ids=[*root.prompt_token_ids, *tokens],
+            sampling_params=params,
+            pooling_params=None,
+            client_index=ROWS,
+            arrival_time=root.arrival_time,
+            mm_features=root.mm_features,
+            lora_request=root.lora_request,
+            cache_salt=root.cache_salt,
+            priority=root.priority,
+            block_hasher=root._block_hasher,
+        )
+        weighing.rows[name] = number
+        self._weighing_of[name] = weighing
+        super().add_request(request)
+
+    def _share(self, weighing: _Weighing) -> None:
+        """Keep the blocks of the prompt when the step is scheduled that computes the last of it:
+        afterwards the row that has computed them may be gone."""
+        if weighing.prompt is not None or not weighing.waiting or not self._inherits:
+            return
+        first = self.requests.get(weighing.first)
+        shared = weighing.request.num_prompt_tokens - 1
+        if first is None or first.num_computed_tokens < shared:
+            return
+        count = -(-shared // self.block_size)
+        blocks = list(self.kv_cache_manager.get_blocks(weighing.first).blocks[0][:count])
+        self.kv_cache_manager.block_pool.touch(blocks)
+        weighing.prompt = KVCacheBlocks((blocks,))
+
+    def _get_local_prefix_cache_hit(
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> tuple[KVCacheBlocks, int, int, bool]:
+        weighing = self._weighing_of.get(request.request_id)
+        if weighing is not None and weighing.prompt is not None:
+            return weighing.prompt, weighing.request.num_prompt_tokens - 1, 0, False
+        found: tuple[KVCacheBlocks, int, int, bool]
+        found = super()._get_local_prefix_cache_hit(request, *args, **kwargs)
+        if weighing is not None and found[1] >= weighing.request.num_prompt_tokens:
+            # Of an answer that is cached the log-probabilities are not, so it is computed again.
+            hit = (weighing.request.num_prompt_tokens - 1) // self.block_size * self.block_size
+            return self.kv_cache_manager.truncate_computed_blocks(found[0], hit), hit, *found[2:]
+        return found
+
+    def _reply_weighed(
+        self, weighing: _Weighing, outputs: dict[int, EngineCoreOutputs], reason: FinishReason
+    ) -> None:
+        super().finish_requests(self._forget_weighing(weighing), RequestStatus.FINISHED_ABORTED)
+        put_output(outputs, weighing.request, reason, {RESULT: {"logprobs": weighing.logprobs}})
+
+    def _forget_weighing(self, weighing: _Weighing) -> list[str]:
+        """Drop a request; the names of the rows that it still has."""
+        del self._weighings[weighing.request.request_id]
+        if weighing.prompt is not None:
+            self.kv_cache_manager.block_pool.free_blocks(reversed(weighing.prompt.blocks[0]))
+        rows = list(weighing.rows)
+        for name in rows:
+            del self._weighing_of[name]
+        return rows
+
+
+def argument_of(request: Request) -> dict[str, Any]:
+    """What a request asks of these schedulers; empty if nothing."""
+    params = request.sampling_params
+    arguments: dict[str, Any] = (params.extra_args or {}) if params else {}
+    found: dict[str, Any] = arguments.get(ARGUMENT, {})
+    return found
+
+
+def put_output(
+    outputs: dict[int, EngineCoreOutputs],
+    request: Request,
+    reason: FinishReason,
+    result: dict[str, Any] | None = None,
+) -> None:
+    """Add the only output of a request to those of its client."""
+    outputs.setdefault(request.client_index, EngineCoreOutputs()).outputs.append(
+        EngineCoreOutput(request.request_id, [], finish_reason=reason, kv_transfer_params=result)
+    )
