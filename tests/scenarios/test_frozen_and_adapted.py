@@ -95,7 +95,7 @@ def test_beams_are_those_of_hugging_face(
         whole, processor, walk, queries, corpus.image_root, Features(), BEAM_WIDTH
     )
     for query, beams in zip(queries, reference, strict=True):
-        answer = search(url, query, corpus.image_root)
+        answer = search(url, query, Path(corpus.image_root))
         found = {item["identifier"]["text"]: item["logprob"] for item in answer["items"]}
         theirs = {identifier(store, walk.items_of(leaf)[0]): score for leaf, score in beams}
         assert len(found.keys() & theirs.keys()) >= BEAM_WIDTH - 1
