@@ -19,6 +19,7 @@ from cli.reading import (
     SplitColumn,
     Strict,
     Undecoded,
+    columns_of,
     tell_corpus,
 )  # fmt: skip
 
@@ -109,15 +110,12 @@ def build(
     from offline.corpus.captioner import caption_corpus
     from offline.corpus.picture import SOURCE_CAPTIONS
     from offline.corpus.reader import read_corpus
-    from offline.corpus.row import Columns
     from offline.workers import RayWorkers
     from semcore.bundle.bundle import read_manifest
 
     if source_captions is None:
         source_captions = read_manifest(like).corpus.source_captions if like else SOURCE_CAPTIONS
-    columns = Columns(
-        image_column, tuple(caption_column or ()), split_column, tuple(metadata_column or ())
-    )
+    columns = columns_of(image_column, caption_column, split_column, metadata_column)
     found = read_corpus(
         source,
         columns=columns,

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from offline.corpus.corpus import Corpus
+    from offline.corpus.row import Columns
 
 Source = Annotated[
     str,
@@ -52,17 +53,23 @@ def look(
 ) -> None:
     """Read a corpus and say what is in it, and which rows are bad; nothing is built."""
     from offline.corpus.reader import read_corpus
-    from offline.corpus.row import Columns
 
-    columns = Columns(
-        image_column, tuple(caption_column or ()), split_column, tuple(metadata_column or ())
-    )
+    columns = columns_of(image_column, caption_column, split_column, metadata_column)
     found = read_corpus(source, columns=columns, follow_links=follow_links, decode=not undecoded)
     tell_corpus(found)
     for row in found.bad_rows[:_SHOWN]:
         typer.echo(f"bad row {row}")
     if len(found.bad_rows) > _SHOWN:
         typer.echo(f"and {len(found.bad_rows) - _SHOWN} more bad rows")
+
+
+def columns_of(
+    image: str, captions: list[str] | None, split: str, metadata: list[str] | None
+) -> Columns:
+    """What the options of these names say."""
+    from offline.corpus.row import Columns
+
+    return Columns(image, tuple(captions or ()), split, tuple(metadata or ()))
 
 
 def tell_corpus(corpus: Corpus) -> None:

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from offline.corpus.folder import Folder
 from offline.corpus.metadata import read_metadata
-from offline.corpus.picture import SPLITS
+from offline.corpus.picture import SPLIT_NAMES, SPLITS
 from offline.corpus.row import BadRow, Row, Told
 from semcore.bundle.filter import Metadata
 from semcore.model.prompt import TOLD_WORDS, excerpt
@@ -21,10 +21,7 @@ from semcore.plain_text import plain_text
 
 LONGEST = 10_000
 """Characters of a caption that are kept, as of one that is added later."""
-_SPLITS = {
-    **{split: split for split in SPLITS}, "training": "train", "restval": "train",
-    "validation": "val", "valid": "val", "dev": "val", "testing": "test",
-}  # fmt: skip
+_SPLITS = {**SPLIT_NAMES, "restval": "train"}  # as Karpathy calls a part of it
 _SHORT = 2 * TOLD_WORDS - 2  # characters, which are all told
 _ODD = re.compile(r"[\0\\:]|^/|//|(?:^|/)\.{1,2}(?:/|$)|/$")
 """In names that are more than a path below a folder."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
 
 from semcore.errors import CorpusError
 from semcore.pictures.picture_source import below, is_url
@@ -63,11 +62,16 @@ class Folder:
         """The folders in a folder, in order."""
         return self._listed(folder, "directory")
 
-    def walk(self, folder: str = "") -> Iterator[str]:
-        """All files below, a folder at a time, in order."""
-        yield from self.files(folder)
+    def walk(self) -> Iterator[str]:
+        """All files below the root, a folder at a time, in order."""
+        for folder in self.walk_folders():
+            yield from self.files(folder)
+
+    def walk_folders(self, folder: str = "") -> Iterator[str]:
+        """A folder and all folders below it, each before those in it, in order."""
+        yield folder
         for one in self.folders(folder):
-            yield from self.walk(one)
+            yield from self.walk_folders(one)
 
     def open(self, file: str) -> BinaryIO:
         """The bytes of a file; of one that is compressed (``.gz``) what it is of."""
@@ -131,11 +135,6 @@ def open_source(source: str | Path) -> tuple[Folder, str]:
             return Folder(f"{archive}{inner}"), ""
     parent, _, name = first.rpartition("/")
     return Folder(f"{parent}{chain}{rest}" if is_url(text) else parent or "."), name
-
-
-def is_remote(folder: Folder) -> bool:
-    """Whether to look at one of its files takes long."""
-    return not isinstance(fsspec.url_to_fs(folder.root)[0], LocalFileSystem)
 
 
 def _encoding(start: bytes) -> str:

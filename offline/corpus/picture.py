@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from semcore.bundle.filter import Metadata
 
 SPLITS = ("train", "val", "test")
+SPLIT_NAMES = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
+    "dev": "val", "test": "test", "testing": "test",
+}  # fmt: skip
+"""What other tools call the splits."""
 SOURCE_CAPTIONS = 2
 
 

@@ -9,13 +9,10 @@ from pathlib import PurePosixPath
 from typing import ClassVar
 
 from offline.corpus.folder import Folder
+from offline.corpus.picture import SPLIT_NAMES
 from offline.corpus.row import BadRow, Columns, Row
 from semcore.pictures.picture_format import SUFFIXES
 
-_SPLIT_NAMES = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
-    "dev": "val", "test": "test", "testing": "test",
-}  # fmt: skip
 _TOLD = 3  # files whose faults an error tells
 
 
@@ -65,14 +62,14 @@ def split_of_name(path: str) -> str:
     ""."""
     folder, _, name = path.rpartition("/")
     words = re.findall(r"[a-z]+", name.lower())
-    found = next((_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES), "")
+    found = next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), "")
     return found or split_of_folder(folder)
 
 
 def split_of_folder(folder: str) -> str:
     """What the name of a folder, or of one that it lies in, says of the split; or ""."""
     parts = reversed(folder.lower().split("/"))
-    return next((_SPLIT_NAMES[part] for part in parts if part in _SPLIT_NAMES), "")
+    return next((SPLIT_NAMES[part] for part in parts if part in SPLIT_NAMES), "")
 
 
 def caption_files(folder: Folder, endings: tuple[str, ...], below: str = "") -> list[str]:

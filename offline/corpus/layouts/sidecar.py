@@ -38,7 +38,7 @@ class Sidecar(Layout):
 
     def rows(self, folder: Folder, file: str, columns: Columns) -> Iterator[Row | BadRow]:
         place = 0
-        for own in _folders(folder, ""):
+        for own in folder.walk_folders():
             files = folder.files(own)
             told = {_parts(one)[1]: one for one in files if one.lower().endswith(_SUFFIX)}
             for one in filter(is_picture, files):
@@ -46,12 +46,6 @@ class Sidecar(Layout):
                 text = told.get(_parts(one)[1])
                 captions = None if text is None else _lines(folder, text)
                 yield Row(place, one, captions, split_of_folder(own) or None)
-
-
-def _folders(folder: Folder, own: str) -> Iterator[str]:
-    yield own
-    for one in folder.folders(own):
-        yield from _folders(folder, one)
 
 
 def _lines(folder: Folder, file: str) -> list[Told]:
