@@ -188,7 +188,7 @@ def _passed_over(folder: Folder, read: Sequence[str]) -> tuple[str, ...]:
 
 
 def _why(folder: Folder, kind: str, file: str) -> str:
-    """Of what people keep captions in: what says why there are none."""
+    """People keep captions in such files: the command says why SemCORE read none there."""
     return f" ('semcore look {folder.path(file)}' says why)" if kind in _OF_CAPTIONS else ""
 
 

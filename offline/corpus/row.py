@@ -110,14 +110,14 @@ def row_of(
 
 
 def image_field(fields: Sequence[str], columns: Columns) -> str:
-    """The name of the field that pictures stand in; empty if there is none."""
+    """The name of the field that names or holds pictures; empty if there is none."""
     if columns.image:
         return columns.image if columns.image in fields else ""
     return _first({name.strip().lower(): name for name in fields}, _IMAGE)
 
 
 def caption_fields(fields: Sequence[str], columns: Columns) -> list[str]:
-    """The names of those that captions stand in."""
+    """The names of the fields that hold captions."""
     names = {name.strip().lower(): name for name in fields}
     if columns.captions:
         return [name for name in columns.captions if name in fields]

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from offline.corpus.folder import Folder
-from offline.corpus.layouts.layout import Layout, LayoutError, is_picture, split_of_folder
+from offline.corpus.layouts.layout import FolderLayout, LayoutError, is_picture, split_of_folder
 from offline.corpus.row import BadRow, Columns, Row
 from semcore.pictures.picture_format import NAMES
 
 
-class BareFolder(Layout):
+class BareFolder(FolderLayout):
     """Captions come from a captioner, or from an encoder that sees"""
 
     name = "pictures alone"
 
-    def find(self, folder: Folder, columns: Columns) -> Sequence[str]:
-        self.check(folder, "", columns)
-        return [""]
-
-    def check(self, folder: Folder, file: str, columns: Columns) -> None:
-        if file:
-            raise LayoutError("is no folder")
+    def _look(self, folder: Folder) -> None:
         if not any(map(is_picture, folder.walk())):
             raise LayoutError(f"there is no picture ({NAMES})")
 

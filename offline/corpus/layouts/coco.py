@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from offline.corpus.folder import Folder
-from offline.corpus.layouts.json_stream import check_list, entries
+from offline.corpus.layouts.json_stream import JSON, check_list, entries
 from offline.corpus.layouts.layout import Layout, LayoutError, caption_files, split_of_name
 from offline.corpus.row import BadRow, Columns, Row
 
 ANNOTATIONS = "annotations"
-_ENDING = (".json",)
 _IMAGES, _CAPTIONS = "images.item", "annotations.item"
 
 
@@ -21,12 +20,10 @@ class Coco(Layout):
     name = "COCO's captions (captions_*.json)"
 
     def find(self, folder: Folder, columns: Columns) -> Sequence[str]:
-        files = [*caption_files(folder, _ENDING), *caption_files(folder, _ENDING, ANNOTATIONS)]
+        files = [*caption_files(folder, JSON), *caption_files(folder, JSON, ANNOTATIONS)]
         return self._found(folder, columns, files)
 
     def check(self, folder: Folder, file: str, columns: Columns) -> None:
-        if not file.lower().endswith(".json"):
-            raise LayoutError("has another suffix than .json")
         image = check_list(folder, file, _IMAGES)
         annotation = check_list(folder, file, _CAPTIONS)
         if not isinstance(image, dict) or "file_name" not in image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from offline.corpus.folder import Folder
-from offline.corpus.layouts.json_stream import check_list, entries
+from offline.corpus.layouts.json_stream import JSON, check_list, entries
 from offline.corpus.layouts.layout import Layout, LayoutError, caption_files, split_of_name
 from offline.corpus.row import BadRow, Columns, Row, image_field, row_of
 
@@ -18,11 +18,9 @@ class JsonList(Layout):
     name = "a JSON list (*.json)"
 
     def find(self, folder: Folder, columns: Columns) -> Sequence[str]:
-        return self._found(folder, columns, caption_files(folder, (".json",)))
+        return self._found(folder, columns, caption_files(folder, JSON))
 
     def check(self, folder: Folder, file: str, columns: Columns) -> None:
-        if not file.lower().endswith(".json"):
-            raise LayoutError("has another suffix than .json")
         first = check_list(folder, file, _LIST)
         if not isinstance(first, dict) or not image_field(list(first), columns):
             raise LayoutError("has no field that pictures are named in")

@@ -13,6 +13,8 @@ from offline.corpus.folder import Folder
 from offline.corpus.layouts.layout import LayoutError
 from offline.corpus.row import BadRow
 
+JSON = (".json",)
+"""The endings of such files."""
 _CHUNK, _PEEKED = 1 << 16, 1 << 10
 
 
@@ -34,7 +36,10 @@ def entries(folder: Folder, file: str, path: str) -> Iterator[tuple[int, Any] | 
 
 
 def check_list(folder: Folder, file: str, path: str) -> Any:
-    """The first entry of a list. Raises :class:`LayoutError`, if there is no such list."""
+    """The first entry of a list. Raises :class:`LayoutError`, if the name of the file is none of
+    JSON, or there is no such list."""
+    if not file.lower().endswith(JSON):
+        raise LayoutError("has another suffix than .json")
     with folder.open_text(file) as opened:
         start = opened.read(_PEEKED).lstrip()[:1]
     if start != ("[" if path == "item" else "{"):

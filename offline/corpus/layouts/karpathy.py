@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from offline.corpus.folder import Folder
-from offline.corpus.layouts.json_stream import check_list, entries
+from offline.corpus.layouts.json_stream import JSON, check_list, entries
 from offline.corpus.layouts.layout import Layout, LayoutError, caption_files
 from offline.corpus.row import BadRow, Columns, Row
 
@@ -21,11 +21,9 @@ class Karpathy(Layout):
     name = "Karpathy's JSON (dataset*.json)"
 
     def find(self, folder: Folder, columns: Columns) -> Sequence[str]:
-        return self._found(folder, columns, caption_files(folder, (".json",)))
+        return self._found(folder, columns, caption_files(folder, JSON))
 
     def check(self, folder: Folder, file: str, columns: Columns) -> None:
-        if not file.lower().endswith(".json"):
-            raise LayoutError("has another suffix than .json")
         first = check_list(folder, file, _LIST)
         if not isinstance(first, dict) or not {"filename", "sentences"} & first.keys():
             raise LayoutError("has images without filename and sentences")

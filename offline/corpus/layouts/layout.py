@@ -57,9 +57,26 @@ class Layout(ABC):
         return found
 
 
+class FolderLayout(Layout):
+    """A layout of pictures in folders, with no file that names them: its one file is the folder,
+    named ""."""
+
+    def find(self, folder: Folder, columns: Columns) -> Sequence[str]:
+        self.check(folder, "", columns)
+        return [""]
+
+    def check(self, folder: Folder, file: str, columns: Columns) -> None:
+        if file:
+            raise LayoutError("is no folder")
+        self._look(folder)
+
+    @abstractmethod
+    def _look(self, folder: Folder) -> None:
+        """Raises :class:`LayoutError`, if the pictures of a folder are not in this layout."""
+
+
 def split_of_name(path: str) -> str:
-    """What a word in the name of a file, or the folder that it lies in, says of the split; or
-    ""."""
+    """The split that a word in the name of a file, or its folder, says; "" if none does."""
     folder, _, name = path.rpartition("/")
     words = re.findall(r"[a-z]+", name.lower())
     found = next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), "")
@@ -67,7 +84,7 @@ def split_of_name(path: str) -> str:
 
 
 def split_of_folder(folder: str) -> str:
-    """What the name of a folder, or of one that it lies in, says of the split; or ""."""
+    """The split that a folder, or one that it lies in, is named by; "" if none is."""
     parts = reversed(folder.lower().split("/"))
     return next((SPLIT_NAMES[part] for part in parts if part in SPLIT_NAMES), "")
 
@@ -81,7 +98,7 @@ def caption_files(folder: Folder, endings: tuple[str, ...], below: str = "") -> 
 
 
 def is_picture(file: str) -> bool:
-    """By its name; those that begin so are what macOS keeps beside a file on other disks."""
+    """By its name. On other disks macOS keeps a file whose name begins with "._" beside each."""
     name = file.rpartition("/")[2]
     return not name.startswith("._") and PurePosixPath(name).suffix.lower() in SUFFIXES
 

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from offline.corpus.folder import Folder
-from offline.corpus.layouts.layout import Layout, LayoutError, is_picture, split_of_folder
+from offline.corpus.layouts.layout import FolderLayout, LayoutError, is_picture, split_of_folder
 from offline.corpus.row import BadRow, Columns, Row, Told
 
 _SUFFIX = ".txt"
 
 
-class Sidecar(Layout):
+class Sidecar(FolderLayout):
     """A caption a line of the text file"""
 
     name = "pictures with text files of the same names"
 
-    def find(self, folder: Folder, columns: Columns) -> Sequence[str]:
-        self.check(folder, "", columns)
-        return [""]
-
-    def check(self, folder: Folder, file: str, columns: Columns) -> None:
-        if file:
-            raise LayoutError("is no folder")
+    def _look(self, folder: Folder) -> None:
         beside: set[str] = set()
         where = ""
         for one in folder.walk():
