@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from semcore.trie.walk import ABSENT, ROOT, Walk
+from semcore.trie.walk import ABSENT, ROOT, TAIL, Walk
 
 Positions = tuple[int, ...]
 """One for each layer."""
@@ -33,6 +34,18 @@ class Layer:
     walk: Walk
     live: NDArray[np.bool_] | None = None
     listed: BitMap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The tokens that must follow a place, as long as only one may, without the end token.
+
+    Attributes:
+        is_last: whether the end token must follow these.
+    """
+
+    tokens: tuple[int, ...]
+    is_last: bool
 
 
 class Layers:
@@ -82,6 +95,20 @@ class Layers:
                 return None
             places, leaves = following
         return places, leaves
+
+    def run(self, positions: Positions) -> Run:
+        """What must follow, whatever the model says: in all layers that hold what was spelled."""
+        runs = [
+            _run(layer, position)
+            for layer, position in zip(self._layers, positions, strict=True)
+            if position != ABSENT
+        ]
+        first, *others = runs
+        if all(other == first for other in others):
+            return first
+        following = zip(*(run.tokens for run in runs), strict=False)
+        shared = takewhile(lambda tokens: len(set(tokens)) == 1, following)
+        return Run(tuple(tokens[0] for tokens in shared), is_last=False)
 
     def items_of(self, leaves: Leaves) -> list[int]:
         """The numbers of the items that share an identifier and may be found, layer by layer;
@@ -158,6 +185,27 @@ def _allowed(layer: Layer, position: int) -> NDArray[np.int32]:
     if layer.live is None:
         return tokens
     return tokens[[_step(layer, position, token)[0] != ABSENT for token in tokens.tolist()]]
+
+
+def _run(layer: Layer, position: int) -> Run:
+    walk = layer.walk
+    tokens: list[int] = []
+    while position < walk.nodes:
+        first, stop = walk.first_edge[position : position + 2].tolist()
+        edges = [first] if layer.live is None and stop - first == 1 else []
+        if layer.live is not None:
+            edges = (first + np.flatnonzero(layer.live[first:stop])).tolist()
+        if len(edges) != 1:
+            return Run(tuple(tokens), is_last=False)
+        token = int(walk.alphabet[walk.codes[edges[0]]])
+        if token == walk.end:
+            return Run(tuple(tokens), is_last=True)
+        tokens.append(token)
+        position, _ = walk.along(position, token, edges[0])
+    leaf, spelled = divmod(position - walk.nodes, TAIL)
+    start = walk.tail_start(leaf)
+    tail = walk.tails[start + spelled : start + int(walk.tail_lengths[leaf])]
+    return Run((*tokens, *walk.alphabet[tail].tolist()), is_last=True)
 
 
 def _step(layer: Layer, position: int, token: int) -> tuple[int, int]:

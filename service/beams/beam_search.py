@@ -12,12 +12,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semcore.trie.layers import Layers, Leaves, Positions
+from semcore.trie.layers import Layers, Leaves, Positions, Run
 from semcore.trie.walk import DONE
 
 _BEATEN = 4
@@ -54,18 +54,23 @@ class Answer:
         chosen: the token that the engine spelled, with which it can go on at no cost.
         tokens: int [candidates], the likeliest tokens, best first.
         logprobs: float [candidates], over the whole vocabulary; -inf where the layers forbid.
+        forced: float [tokens], the log-probabilities of those that the row is forced to spell
+            before.
     """
 
     chosen: int
     tokens: NDArray[np.int32]
     logprobs: NDArray[np.float32]
+    forced: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A beam under way: the tokens it has spelled, where they lead, and their log-probability.
 
-    ``parent`` is the row that it branched off from, None for the first one.
+    Attributes:
+        parent: the row that it branched off from; None for the first one.
+        forced: the tokens that it spells next, since the layers allow no others.
     """
 
     positions: Positions
@@ -74,6 +79,7 @@ class Row:
     logprob: float = 0.0
     parent: int | None = None
     choices: tuple[Choice, ...] = ()
+    forced: tuple[int, ...] = ()
 
 
 class BeamSearch:
@@ -82,12 +88,16 @@ class BeamSearch:
 
     A row that goes on keeps its number if the engine has chosen its token, for then the engine's
     own request goes on as well; every other one is new.
+
+    As soon as *no* row has a choice, none can push out another before one has a choice again, so
+    they are all forced to spell what must follow at once, and the log-probabilities of it are
+    replayed token by token: beams, order and early end are those of a search that takes a step a
+    token.
     """
 
     def __init__(
         self, layers: Layers, beam_width: int, *, constrained: bool = True, traced: bool = False
     ) -> None:
-        self.rows: dict[int, Row] = {0: Row(layers.root)}
         self._layers = layers
         self._beam_width = beam_width
         self._constrained = constrained
@@ -96,6 +106,7 @@ class BeamSearch:
         self._finished: list[Beam] = []
         self._spelled = 0
         self._numbers = 1
+        self.rows = self._forced({0: Row(layers.root)})
 
     @property
     def beams(self) -> list[Beam]:
@@ -107,11 +118,48 @@ class BeamSearch:
         """It ended with nothing: the engine could follow the layers no further."""
         return self._constrained and not self.rows and not self._finished
 
+    def ahead(self, row: Row) -> Positions:
+        """Where a row stands once it has spelled what it is forced to."""
+        if not row.forced:
+            return row.positions
+        followed = self._layers.follow(row.forced, row.positions)
+        assert followed is not None, "a row is forced to spell what the walk forbids"
+        return followed[0]
+
     def advance(self, answers: Mapping[int, Answer]) -> None:
-        """Spell one more token; ``answers`` holds one for each row.
+        """Spell what the rows are forced to, and one more token; ``answers`` holds one for each.
 
         After the last one ``rows`` is empty.
         """
+        forced = {number: row.forced for number, row in self.rows.items()}
+        for place in range(max(map(len, forced.values())) + 1):
+            # A row that has spelled all that it is forced to before the others has ended by then.
+            self._advance(
+                {
+                    number: _forced_answer(forced[number][place], answers[number].forced[place])
+                    if place < len(forced[number])
+                    else answers[number]
+                    for number in self.rows
+                }
+            )
+            if not self.rows:
+                return
+        self.rows = self._forced(self.rows)
+
+    def _forced(self, rows: dict[int, Row]) -> dict[int, Row]:
+        """The rows with what they are forced to spell; nothing as long as one has a choice."""
+        runs: dict[int, Run] = {}
+        if not self._constrained:
+            return rows
+        for number, row in rows.items():
+            runs[number] = self._layers.run(row.positions)
+            if not runs[number].is_last and not runs[number].tokens:
+                return rows
+        most = min((len(run.tokens) for run in runs.values() if not run.is_last), default=None)
+        return {n: replace(row, forced=runs[n].tokens[:most]) for n, row in rows.items()}
+
+    def _advance(self, answers: Mapping[int, Answer]) -> None:
+        """Spell one more token."""
         parents = list(self.rows)
         logprobs = np.concatenate(
             [answers[parent].logprobs + self.rows[parent].logprob for parent in parents]
@@ -166,6 +214,10 @@ class BeamSearch:
         best = next(iter(following.values()))
         full = len(self._finished) == self._beam_width
         return full and self._finished[-1].logprob >= best.logprob
+
+
+def _forced_answer(token: int, logprob: float) -> Answer:
+    return Answer(token, np.array([token]), np.array([logprob], np.float32))
 
 
 def _choice(token: int, answer: Answer) -> Choice:

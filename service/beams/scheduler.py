@@ -4,7 +4,8 @@ vLLM lets its scheduler be replaced by a class of one's own. This one runs each 
 steps of the engine, in the engine's own process: the beams of all searches are rows of the same
 batch, a beam that goes on with the token that the engine has chosen keeps its row and its cached
 keys and values, and only where the beams branch off is a row made and another ended. No beam waits
-for a client, and a search takes as many steps as its longest identifier has tokens.
+for a client, and a search takes at most as many steps as its longest identifier has tokens: what
+none of its beams has a choice about is computed at once (see :mod:`service.beams.beam_search`).
 
 It builds on the behaviour of ``vllm.v1.core.sched.scheduler.Scheduler`` in three places: requests
 that are taken out of ``running`` for a step rest; outputs are grouped by client; and a request may
@@ -22,6 +23,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from vllm.v1.core.kv_cache_manager import KVCacheBlocks
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
@@ -32,7 +34,15 @@ from semcore.errors import BundleError
 from service.beams.beam_search import Answer, BeamSearch, Row
 from service.beams.layer_files import LayerFiles, open_layers
 from service.beams.logits_processor import ARGUMENT, mask_clock, position_argument
-from service.beams.weighing import RESULT, ROWS, WeighingScheduler, argument_of, put_output
+from service.beams.weighing import (
+    RESULT,
+    ROWS,
+    WeighingScheduler,
+    argument_of,
+    ask_logprobs,
+    put_output,
+    told_logprobs,
+)
 
 _log = logging.getLogger("semcore")
 
@@ -82,8 +92,9 @@ class BeamScheduler(WeighingScheduler):
         self._queue: deque[_Search] = deque()
         self._row_of: dict[str, tuple[_Search, int]] = {}
         self._vocabulary = self.vllm_config.model_config.get_vocab_size()
-        # The blocks of its parent, for each new row; held until vLLM has taken them over.
-        self._inherited: dict[str, KVCacheBlocks] = {}
+        # For each new row the blocks of its parent, held until vLLM has taken them over, and how
+        # many tokens are computed in them.
+        self._inherited: dict[str, tuple[KVCacheBlocks, int]] = {}
 
     def add_request(self, request: Request) -> None:
         argument = argument_of(request)
@@ -173,12 +184,14 @@ class BeamScheduler(WeighingScheduler):
     def _begin(self, search: _Search, number: int, row: Row, parent: Request | None) -> None:
         """Make the request of a row; ``parent``: that of the row it branches off, if it lives."""
         root = search.request
+        spelled = (*row.tokens, *row.forced)
         params = copy(root.sampling_params)
-        params.extra_args = position_argument(search.files, row.positions, len(row.tokens))
+        params.extra_args = self._argument(search, row)
         params.logprobs = min(2 * search.beam_width, self._vocabulary)
+        ask_logprobs(params, root.num_prompt_tokens + len(row.tokens), row.forced)
         request = Request(
-            request_id=f"{root.request_id}/{number}",
-            prompt_token_ids=[*root.prompt_token_ids, *row.tokens],
+            request_id=f"{root.request_id}/{number}/{len(spelled)}",
+            prompt_token_ids=[*root.prompt_token_ids, *spelled],
             sampling_params=params,
             pooling_params=None,
             client_index=ROWS,
@@ -193,10 +206,15 @@ class BeamScheduler(WeighingScheduler):
             request.block_hashes = list(parent.block_hashes)
             request._block_hasher = root._block_hasher
             request.update_block_hashes()
-            self._inherit(request, parent)
+            self._inherit(request, parent, request.num_tokens - 1 - len(row.forced))
         search.rows[number] = request.request_id
         self._row_of[request.request_id] = (search, number)
         super().add_request(request)
+
+    def _argument(self, search: _Search, row: Row) -> dict[str, Any]:
+        """Where the next token of a row's request stands, whatever of it is computed yet."""
+        level = len(row.tokens) + len(row.forced)
+        return position_argument(search.files, search.beams.ahead(row), level)
 
     def _answered(self, outputs: list[EngineCoreOutput]) -> Iterator[_Search]:
         """Note the answers of a step; the searches that got any, or that cannot go on."""
@@ -206,7 +224,9 @@ class BeamScheduler(WeighingScheduler):
                 continue
             search, number = self._row_of[output.request_id]
             touched[search.request.request_id] = search
-            if output.new_logprobs is None or not output.new_token_ids:
+            forced = search.beams.rows[number].forced if search.beams.rows else ()
+            told = told_logprobs(output) if forced else np.empty(0, np.float32)
+            if output.new_logprobs is None or not output.new_token_ids or told is None:
                 search.request.status = RequestStatus.FINISHED_ERROR
                 search.beams.rows.clear()
                 continue
@@ -215,23 +235,28 @@ class BeamScheduler(WeighingScheduler):
                 output.new_token_ids[0],
                 output.new_logprobs.logprob_token_ids[0, 1:count],
                 output.new_logprobs.logprobs[0, 1:count],
+                told,
             )
         return iter(touched.values())
 
     def _advance(self, search: _Search) -> list[str]:
         """One step of the beams; the rows that end with it."""
         answered = time.monotonic()
-        before = {number: self.requests.get(name) for number, name in search.rows.items()}
+        names = dict(search.rows)
+        before = {number: self.requests.get(name) for number, name in names.items()}
         search.beams.advance(search.answers)
         search.answers.clear()
         if search.beams.is_lost or not self._has_room(search, before):
             search.request.status = RequestStatus.FINISHED_ERROR
             search.beams.rows.clear()
         for number, row in search.beams.rows.items():
-            if number not in before:
+            # The request of a row that goes on takes no tokens but those that it spells itself.
+            if number not in before or row.forced:
                 parent = None if row.parent is None else before[row.parent]
                 self._begin(search, number, row, parent)
-        ended = [search.rows.pop(number) for number in before.keys() - search.beams.rows.keys()]
+        for number in before.keys() - search.beams.rows.keys():
+            del search.rows[number]
+        ended = [name for number, name in names.items() if search.rows.get(number) != name]
         for name in ended:
             del self._row_of[name]
         now = time.monotonic()
@@ -242,27 +267,27 @@ class BeamScheduler(WeighingScheduler):
     def _has_room(self, search: _Search, before: Mapping[int, Request | None]) -> bool:
         """Whether the model reads so many tokens; vLLM ends rows that have no room for more."""
         rows = search.beams.rows
-        longest = max((len(row.tokens) for row in rows.values()), default=0)
+        longest = max((len(row.tokens) + len(row.forced) for row in rows.values()), default=0)
         ended = any(number in before and before[number] is None for number in rows)
         return not ended and search.request.num_prompt_tokens + longest < self.max_model_len
 
-    def _inherit(self, request: Request, parent: Request) -> None:
-        """Let a new row begin where its parent stands, one token before its own last one.
+    def _inherit(self, request: Request, parent: Request, computed: int) -> None:
+        """Let a new row begin where its parent stands, which has computed so many of its tokens.
 
         Its pictures have been seen by then: the worker gets their places without their pixels.
         """
         if not self._inherits:
             return
         blocks = self.kv_cache_manager.get_blocks(parent.request_id).blocks[0]
-        count = -(-(request.num_tokens - 1) // self.block_size)
-        self._inherited[request.request_id] = KVCacheBlocks((list(blocks[:count]),))
+        count = -(-computed // self.block_size)
+        self._inherited[request.request_id] = KVCacheBlocks((list(blocks[:count]),)), computed
         self.kv_cache_manager.block_pool.touch(blocks[:count])
         request.mm_features = [replace(f, data=None) for f in request.mm_features]
 
     def _release(self, name: str) -> None:
         inherited = self._inherited.pop(name, None)
         if inherited is not None:
-            self.kv_cache_manager.block_pool.free_blocks(reversed(inherited.blocks[0]))
+            self.kv_cache_manager.block_pool.free_blocks(reversed(inherited[0].blocks[0]))
 
     def _get_local_prefix_cache_hit(
         self, request: Request, *args: Any, **kwargs: Any
@@ -272,7 +297,7 @@ class BeamScheduler(WeighingScheduler):
             found: tuple[KVCacheBlocks, int, int, bool]
             found = super()._get_local_prefix_cache_hit(request, *args, **kwargs)
             return found
-        return inherited, request.num_tokens - 1, 0, False
+        return *inherited, 0, False
 
     def _preempt_request(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super()._preempt_request(request, *args, **kwargs)
@@ -280,11 +305,8 @@ class BeamScheduler(WeighingScheduler):
             # Everything is computed anew: it needs the pixels, and what it has spelled so far has
             # become a part of the prompt.
             search, number = self._row_of[request.request_id]
-            row = search.beams.rows[number]
             request.mm_features = search.request.mm_features
-            request.sampling_params.extra_args = position_argument(
-                search.files, row.positions, len(row.tokens)
-            )
+            request.sampling_params.extra_args = self._argument(search, search.beams.rows[number])
 
     def _reply(self, outputs: dict[int, EngineCoreOutputs], search: _Search) -> None:
         """The one output that the client gets."""

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from vllm import SamplingParams
 from vllm.v1.core.kv_cache_manager import KVCacheBlocks
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.core.sched.scheduler import Scheduler
@@ -130,11 +132,11 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
             if weighing is None:
                 continue
             number = weighing.rows.pop(output.request_id)
-            scores = output.prompt_token_id_logprobs
-            if scores is None or not bool(np.isfinite(np.asarray(scores)).all()):
+            logprobs = told_logprobs(output)
+            if logprobs is None:
                 self._reply_weighed(weighing, outputs, FinishReason.ERROR)
                 continue
-            weighing.logprobs[number] = np.asarray(scores)[:, 0].tolist()
+            weighing.logprobs[number] = logprobs.tolist()
             if weighing.waiting:
                 self._begin_others(weighing)
             elif not weighing.rows:
@@ -152,9 +154,7 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
         params = copy(root.sampling_params)
         params.extra_args = None
         params.max_tokens = 1
-        params.prompt_logprob_start = root.num_prompt_tokens - 1
-        params.prompt_logprob_token_ids = np.array(tokens, dtype=np.int32)[:, None]
-        params.skip_reading_prefix_cache = False
+        ask_logprobs(params, root.num_prompt_tokens, tokens)
         name = f"{root.request_id}/{number}"
         request = Request(
             request_id=name,
@@ -195,9 +195,10 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
             return weighing.prompt, weighing.request.num_prompt_tokens - 1, 0, False
         found: tuple[KVCacheBlocks, int, int, bool]
         found = super()._get_local_prefix_cache_hit(request, *args, **kwargs)
-        if weighing is not None and found[1] >= weighing.request.num_prompt_tokens:
-            # Of an answer that is cached the log-probabilities are not, so it is computed again.
-            hit = (weighing.request.num_prompt_tokens - 1) // self.block_size * self.block_size
+        first = _first_asked(request)
+        if first is not None and found[1] > first:
+            # Of tokens that are cached the log-probabilities are not: they are computed again.
+            hit = first // self.block_size * self.block_size
             return self.kv_cache_manager.truncate_computed_blocks(found[0], hit), hit, *found[2:]
         return found
 
@@ -224,6 +225,32 @@ def argument_of(request: Request) -> dict[str, Any]:
     arguments: dict[str, Any] = (params.extra_args or {}) if params else {}
     found: dict[str, Any] = arguments.get(ARGUMENT, {})
     return found
+
+
+def ask_logprobs(params: SamplingParams, begin: int, tokens: Sequence[int]) -> None:
+    """Have a request tell the log-probabilities of the tokens of its prompt from ``begin`` on."""
+    if not tokens:
+        return
+    params.prompt_logprob_start = begin - 1
+    params.prompt_logprob_token_ids = np.array(tokens, dtype=np.int32)[:, None]
+    params.skip_reading_prefix_cache = False
+
+
+def told_logprobs(output: EngineCoreOutput) -> NDArray[np.float32] | None:
+    """What :func:`ask_logprobs` asked for, float32 [tokens]; None if the engine cannot tell."""
+    scores = output.prompt_token_id_logprobs
+    if scores is None:
+        return None
+    told = np.asarray(scores)[:, 0]
+    return told if np.isfinite(told).all() else None
+
+
+def _first_asked(request: Request) -> int | None:
+    """The first place whose hidden state a request needs for log-probabilities of its prompt."""
+    params = request.sampling_params
+    if params is None or params.prompt_logprob_token_ids is None:
+        return None
+    return int(params.prompt_logprob_start or 0)
 
 
 def put_output(

@@ -1,9 +1,12 @@
 """Walks of a few token sequences, and of random ones."""
 
+import random
 from collections.abc import Sequence
 
 import numpy as np
+from pyroaring import BitMap
 
+from semcore.trie.layers import Layer, live_edges
 from semcore.trie.walk import ROOT, Walk
 from semcore.trie.walk_builder import build_walk
 
@@ -26,6 +29,28 @@ def walk_of(
         first + np.arange(len(owned)),
         owned,
     )
+
+
+def random_sequences(rng: random.Random, count: int) -> list[tuple[int, ...]]:
+    """Up to so many, of up to five tokens and the end token."""
+    found = {tuple(rng.choices(range(2, 8), k=rng.randrange(6))) for _ in range(count)}
+    return [(*body, END) for body in sorted(found)]
+
+
+def random_layer(
+    rng: random.Random, count: int, first: int, *, some: bool
+) -> tuple[Layer, dict[int, tuple[int, ...]]]:
+    """A layer whose items are numbered from ``first``, and the identifiers of those in reach: of
+    ``some`` only, or of all."""
+    spelled = random_sequences(rng, count)
+    owners = [*range(len(spelled)), *(rng.randrange(len(spelled)) for _ in range(count // 3))]
+    walk = walk_of(spelled, owners, first)
+    listed = np.ones(first + len(owners), dtype=bool)
+    if some:
+        listed[first:] = [rng.random() < 0.3 for _ in owners]
+    found = {first + n: spelled[owner] for n, owner in enumerate(owners) if listed[first + n]}
+    chosen = BitMap(np.flatnonzero(listed))
+    return Layer(walk, live_edges(walk, chosen) if some else None, chosen), found
 
 
 def random_walk(seed: int) -> Walk:

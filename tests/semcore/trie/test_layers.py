@@ -2,35 +2,13 @@
 
 import random
 
-import numpy as np
 import pytest
 from pyroaring import BitMap
-from walks import walk_of
+from walks import END, random_layer, random_sequences, walk_of
 
-from semcore.trie.layers import Layer, Layers, bury, live_edges
+from semcore.trie.layers import Layer, Layers, Positions, Run, bury, live_edges
 
-END = 1
 Sequence = tuple[int, ...]
-
-
-def sequences(rng: random.Random, count: int) -> list[Sequence]:
-    found = {tuple(rng.choices(range(2, 8), k=rng.randrange(6))) for _ in range(count)}
-    return [(*body, END) for body in sorted(found)]
-
-
-def layer(
-    rng: random.Random, count: int, first: int, *, some: bool
-) -> tuple[Layer, dict[int, Sequence]]:
-    """A layer whose items are numbered from ``first``, and the identifiers of those in reach."""
-    spelled = sequences(rng, count)
-    owners = [*range(len(spelled)), *(rng.randrange(len(spelled)) for _ in range(count // 3))]
-    walk = walk_of(spelled, owners, first)
-    listed = np.ones(first + len(owners), dtype=bool)
-    if some:
-        listed[first:] = [rng.random() < 0.3 for _ in owners]
-    found = {first + n: spelled[owner] for n, owner in enumerate(owners) if listed[first + n]}
-    chosen = BitMap(np.flatnonzero(listed))
-    return Layer(walk, live_edges(walk, chosen) if some else None, chosen), found
 
 
 def spelled_by(layers: Layers) -> dict[Sequence, list[int]]:
@@ -49,16 +27,42 @@ def spelled_by(layers: Layers) -> dict[Sequence, list[int]]:
     return found
 
 
+def places(layers: Layers) -> list[Positions]:
+    """All that are met on the way to the identifiers."""
+    found = [layers.root]
+    for positions in found:
+        for token in layers.allowed(positions).tolist():
+            step = layers.step(positions, token)
+            if token != END and step is not None:
+                found.append(step[0])
+    return found
+
+
+def run_of(layers: Layers, positions: Positions) -> Run:
+    """Step by step, as long as only one token is allowed."""
+    tokens: list[int] = []
+    while True:
+        allowed = layers.allowed(positions).tolist()
+        if len(allowed) != 1 or allowed == [END]:
+            return Run(tuple(tokens), is_last=allowed == [END])
+        step = layers.step(positions, allowed[0])
+        assert step is not None
+        tokens.append(allowed[0])
+        positions = step[0]
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_spells_what_is_in_reach_of_any_layer(seed: int) -> None:
     rng = random.Random(seed)
-    first, kept = layer(rng, rng.randrange(1, 80), 0, some=seed % 3 > 0)
-    second, added = layer(rng, rng.randrange(1, 20), 1000, some=seed % 2 > 0)
+    first, kept = random_layer(rng, rng.randrange(1, 80), 0, some=seed % 3 > 0)
+    second, added = random_layer(rng, rng.randrange(1, 20), 1000, some=seed % 2 > 0)
     expected: dict[Sequence, list[int]] = {}
     for number, identifier in [*kept.items(), *added.items()]:
         expected.setdefault(identifier, []).append(number)
     layers = Layers([first, second])
     assert spelled_by(layers) == expected
+    for positions in places(layers):
+        assert layers.run(positions) == run_of(layers, positions)
     for identifier, numbers in expected.items():
         followed = layers.follow(identifier)
         assert followed is not None
@@ -77,7 +81,7 @@ def test_nothing_is_spelled_of_a_layer_with_nothing_in_reach() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_burying_one_by_one_is_leaving_all_out(seed: int) -> None:
     rng = random.Random(seed)
-    spelled = sequences(rng, 60)
+    spelled = random_sequences(rng, 60)
     walk = walk_of(spelled)
     listed = BitMap(range(len(spelled)))
     live = live_edges(walk, listed)

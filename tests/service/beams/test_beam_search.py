@@ -3,10 +3,11 @@
 import itertools
 import math
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from walks import walk_of
+from walks import random_layer, walk_of
 
 from semcore.trie.layers import Layer, Layers, Leaves
 from service.beams.beam_search import Answer, Beam, BeamSearch, Row
@@ -23,27 +24,58 @@ def logprob_of(prefix: tuple[int, ...], token: int, seed: int) -> float:
 
 
 def search(layers: Layers, beam_width: int, seed: int, *, constrained: bool = True) -> list[Beam]:
-    """Answers a search as an engine does, row by row."""
     beams = BeamSearch(layers, beam_width, constrained=constrained)
+    run(beams, layers, lambda tokens, token: logprob_of(tokens, token, seed), constrained)
+    return beams.beams
+
+
+def run(
+    beams: BeamSearch,
+    layers: Layers,
+    logprob: Callable[[tuple[int, ...], int], float],
+    constrained: bool = True,
+) -> int:
+    """Answer a search as an engine does, row by row; the steps that it took."""
     seen: dict[int, Row] = {}
     chosen: dict[int, int] = {}
+    steps = 0
     while beams.rows:
         answers = {}
         for number, row in beams.rows.items():
             if number in seen:
                 # The row went on, hence with the token that the engine had chosen.
-                assert row.tokens[:-1] == seen[number].tokens
+                assert row.tokens[:-1] == (*seen[number].tokens, *seen[number].forced)
                 assert row.tokens[-1] == chosen[number]
             elif row.parent is not None:
-                assert row.tokens[:-1] == seen[row.parent].tokens
-            allowed = layers.allowed(row.positions).tolist() if constrained else [2, 3, 4, 5, 6]
-            ranked = sorted(allowed, key=lambda t, at=row.tokens: -logprob_of(at, t, seed))
-            logprobs = [logprob_of(row.tokens, token, seed) for token in ranked]
-            answers[number] = Answer(ranked[0], np.array(ranked), np.array(logprobs, np.float32))
+                assert row.tokens[:-1] == (*seen[row.parent].tokens, *seen[row.parent].forced)
+            spelled = (*row.tokens, *row.forced)
+            ahead = beams.ahead(row)
+            allowed = layers.allowed(ahead).tolist() if constrained else [2, 3, 4, 5, 6]
+            ranked = sorted(allowed, key=lambda t, at=spelled: (-logprob(at, t), t))
+            answers[number] = Answer(
+                ranked[0],
+                np.array(ranked),
+                np.array([logprob(spelled, token) for token in ranked], np.float32),
+                np.array(
+                    [
+                        logprob((*row.tokens, *row.forced[:place]), token)
+                        for place, token in enumerate(row.forced)
+                    ],
+                    np.float32,
+                ),
+            )
         seen = dict(beams.rows)
         chosen = {number: answer.chosen for number, answer in answers.items()}
         beams.advance(answers)
-    return beams.beams
+        steps += 1
+    return steps
+
+
+class Stepwise(BeamSearch):
+    """Takes a step a token."""
+
+    def _forced(self, rows: dict[int, Row]) -> dict[int, Row]:
+        return rows
 
 
 def exact(layers: Layers, seed: int) -> dict[Leaves, float]:
@@ -73,6 +105,40 @@ def test_finds_the_likeliest(seed: int) -> None:
     assert all(beam.logprob == pytest.approx(known[beam.leaves], abs=1e-4) for beam in few)
 
 
+@pytest.mark.parametrize("seed", range(300))
+def test_tokens_without_a_choice_are_replayed_as_if_spelled_one_by_one(seed: int) -> None:
+    """Layers, deletes and filters, ties, traces and choices."""
+    rng = random.Random(seed)
+    first, _ = random_layer(rng, rng.randrange(1, 40), 0, some=seed % 3 > 0)
+    second, _ = random_layer(rng, rng.randrange(1, 8), 1000, some=seed % 4 == 0)
+    layers = Layers([first, second] if seed % 2 else [first])
+    coarse = rng.choice([1, 10])  # else hardly any two beams are as likely
+
+    def logprob(tokens: tuple[int, ...], token: int) -> float:
+        return math.log(random.Random(f"{seed}{tokens}{token}").randint(1, coarse) / (4 * coarse))
+
+    beam_width, traced = rng.randrange(1, 12), bool(rng.randrange(2))
+    if not len(layers.allowed(layers.root)):
+        return
+    ours = BeamSearch(layers, beam_width, traced=traced)
+    stepwise = Stepwise(layers, beam_width, traced=traced)
+    taken, expected = run(ours, layers, logprob), run(stepwise, layers, logprob)
+    assert ours.beams == stepwise.beams
+    assert ours.trail == stepwise.trail
+    assert taken <= expected
+
+
+def test_one_step_spells_all_that_follows_once_no_row_has_a_choice() -> None:
+    """A long tail beside a short one, which ends before it."""
+    layers = Layers([Layer(walk_of([(3, 4, 5, 6, 7, END), (4, 5, 6, END), (4, 5, 7, 8, END)]))])
+    steps = {}
+    for width in (1, 2, 3):
+        ours = BeamSearch(layers, width)
+        steps[width] = run(ours, layers, lambda tokens, token: -1.0 - token / 10)
+    # 3; all the rest. — 3 or 4; then 5 after either; then 6 or 7; all the rest.
+    assert steps == {1: 2, 2: 3, 3: 3}
+
+
 def test_without_the_constraint_looks_up_what_was_spelled() -> None:
     layers = Layers([Layer(walk_of(SEQUENCES))])
     beams = search(layers, 20, 0, constrained=False)
@@ -92,7 +158,7 @@ def test_forbidden_tokens_are_no_candidates() -> None:
 
 
 def test_where_all_is_forbidden_the_search_is_lost() -> None:
-    beams = BeamSearch(Layers([Layer(walk_of([(3, END)]))]), 5)
+    beams = BeamSearch(Layers([Layer(walk_of([(3, END), (4, END)]))]), 5)
     assert not beams.is_lost
     beams.advance({0: Answer(0, np.array([0, 1]), np.full(2, -np.inf, np.float32))})
     assert beams.is_lost

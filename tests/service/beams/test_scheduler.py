@@ -52,12 +52,12 @@ def test_what_else_vllm_says_of_a_request_is_passed_on(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Scheduler, "_get_local_prefix_cache_hit", hit)
     scheduler: Any = object.__new__(BeamScheduler)
-    scheduler._inherited, scheduler._weighing_of = {"row": "blocks"}, {}
-    other: Any = SimpleNamespace(request_id="other")
+    scheduler._inherited, scheduler._weighing_of = {"row": ("blocks", 7)}, {}
+    other: Any = SimpleNamespace(request_id="other", sampling_params=None)
     assert scheduler._get_local_prefix_cache_hit(other, 16, is_new=True) == "found"
     assert scheduler._get_local_prefix_cache_hit(other) == "found"
     assert told == [((other, 16), {"is_new": True}), ((other,), {})]
-    row: Any = SimpleNamespace(request_id="row", num_tokens=8)
+    row: Any = SimpleNamespace(request_id="row")
     assert scheduler._get_local_prefix_cache_hit(row, 16) == ("blocks", 7, 0, False)
 
 
