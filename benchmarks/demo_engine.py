@@ -11,12 +11,15 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.synthetic import Spelling
 from cli.demo import SERVICE, demo_bundle
+from semcore.identifiers.identifier import Identifier
+from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
 from service.engine.vllm_engine import VllmEngine
 from service.index.index import Index
 from service.settings import Settings
 
-_MAX_LOGPROBS = 200  # those of stock beam search with 100 beams
+MAX_LOGPROBS = 200  # those of stock beam search with 100 beams
 
 
 @dataclass
@@ -56,8 +59,22 @@ def start_engine(settings: Settings) -> DemoEngine:
     """An engine with these settings, which also stock beam search can use."""
     index = Index(settings.bundle)
     assert index.bundle.model is not None
-    engine = VllmEngine.start(index.bundle.model, settings, max_logprobs=_MAX_LOGPROBS)
+    engine = VllmEngine.start(index.bundle.model, settings, max_logprobs=MAX_LOGPROBS)
     return DemoEngine(engine, index)
+
+
+def demo_spelling(demo: DemoEngine) -> Spelling:
+    """Of the clusters and words of the demo's pictures."""
+    identifiers = [
+        Identifier.parse(text) for text, _ in demo.index.bundle.store.identifiers("image")
+    ]
+    assert demo.index.bundle.model is not None
+    tokenizer = IdentifierTokenizer(load_tokenizer(demo.index.bundle.model))
+    words = sorted({word for one in identifiers for word in one.lexical_id})
+    clusters = sorted({one.global_id for one in identifiers if one.global_id is not None})
+    of_clusters = [tokenizer.tokens(Identifier(cluster, ())) for cluster in clusters]
+    of_words = [tokenizer.tokens(Identifier(clusters[0], (word,)))[1:-1] for word in words]
+    return Spelling([tokens[0] for tokens in of_clusters], of_words, of_clusters[0][-1])
 
 
 def processor_seconds() -> float:

@@ -48,7 +48,7 @@ class RequestBeams:
         self._llm = llm
 
     async def search(self, tokens: list[int], side: Side, beam_width: int) -> list[Beam]:
-        beams = BeamSearch(side.layers, beam_width)
+        beams = BeamSearch(side.layers, beam_width, stepwise=True)
         while beams.rows:
             asked = [self._ask(tokens, row, side.files, beam_width) for row in beams.rows.values()]
             answers = await asyncio.gather(*asked)

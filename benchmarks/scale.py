@@ -14,12 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.demo_engine import DemoEngine, add_arguments, start_demo
+from benchmarks.demo_engine import DemoEngine, add_arguments, demo_spelling, start_demo
 from benchmarks.measure import argument_parser, interleaved, interleaved_async, medians, record
 from benchmarks.plot import lines
-from benchmarks.synthetic import Spelling, draw_identifiers, walk_over
-from semcore.identifiers.identifier import Identifier
-from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
+from benchmarks.synthetic import draw_identifiers, walk_over
 from semcore.model.prompt import identifier_prompt
 from service.beams.side import Side
 
@@ -64,7 +62,7 @@ def main() -> None:
 
 def save_walks(demo: DemoEngine, sizes: list[int], folder: Path) -> dict[int, Path]:
     """Walks over the clusters and words of the demo, a smaller one part of each larger one."""
-    spelling = _spelling(demo)
+    spelling = demo_spelling(demo)
     everything = draw_identifiers(sizes[-1], len(spelling.clusters), len(spelling.words))
     stems = {}
     for size in sizes:
@@ -113,19 +111,6 @@ def flat_search(size: int, rounds: int) -> float:
         index.add(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     query = rng.standard_normal((1, _DIMENSIONS), dtype=np.float32)
     return medians(interleaved({"flat": lambda: index.search(query, 10)}, rounds))["flat"]
-
-
-def _spelling(demo: DemoEngine) -> Spelling:
-    identifiers = [
-        Identifier.parse(text) for text, _ in demo.index.bundle.store.identifiers("image")
-    ]
-    assert demo.index.bundle.model is not None
-    tokenizer = IdentifierTokenizer(load_tokenizer(demo.index.bundle.model))
-    words = sorted({word for one in identifiers for word in one.lexical_id})
-    clusters = sorted({one.global_id for one in identifiers if one.global_id is not None})
-    of_clusters = [tokenizer.tokens(Identifier(cluster, ())) for cluster in clusters]
-    of_words = [tokenizer.tokens(Identifier(clusters[0], (word,)))[1:-1] for word in words]
-    return Spelling([tokens[0] for tokens in of_clusters], of_words, of_clusters[0][-1])
 
 
 if __name__ == "__main__":

@@ -96,6 +96,23 @@ def invented_spelling(clusters: int, words: int, seed: int = 0) -> Spelling:
     return Spelling(range(120_000, 120_000 + clusters), spelled, 149_999)
 
 
+def enlarged_spelling(
+    known: Spelling, tokens: Sequence[int], clusters: int, words: int, seed: int = 0
+) -> Spelling:
+    """A spelling with more clusters and words, in the tokens of a model with few of them.
+
+    Args:
+        known: the model's own clusters and words; they come first.
+        tokens: that new clusters have, and that new words are made of: two each, or three.
+    """
+    rng = np.random.default_rng(seed)
+    others = [token for token in tokens if token not in set(known.clusters)]
+    spelled = {tuple(word): None for word in known.words}
+    while len(spelled) < words:
+        spelled[tuple(rng.choice(others, rng.choice([2, 3], p=[0.8, 0.2])).tolist())] = None
+    return Spelling([*known.clusters, *others][:clusters], list(spelled)[:words], known.end)
+
+
 def texts(identifiers: NDArray[np.int64], words: Sequence[str]) -> Iterator[str]:
     """The identifiers as they stand in a trie."""
     for cluster, *chosen in identifiers.tolist():

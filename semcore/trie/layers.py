@@ -110,6 +110,21 @@ class Layers:
         shared = takewhile(lambda tokens: len(set(tokens)) == 1, following)
         return Run(tuple(tokens[0] for tokens in shared), is_last=False)
 
+    def endings(self, positions: Positions, most: int) -> dict[tuple[int, ...], Leaves] | None:
+        """All identifiers that go on from a place, by their other tokens; None if they are more
+        than ``most``."""
+        found: dict[tuple[int, ...], Leaves] = {}
+        nowhere = (-1,) * len(positions)
+        for place, (layer, position) in enumerate(zip(self._layers, positions, strict=True)):
+            if position == ABSENT:
+                continue
+            for tokens, leaf in _endings(layer, position):
+                if tokens not in found and len(found) == most:
+                    return None
+                leaves = found.get(tokens, nowhere)
+                found[tokens] = (*leaves[:place], leaf, *leaves[place + 1 :])
+        return found
+
     def items_of(self, leaves: Leaves) -> list[int]:
         """The numbers of the items that share an identifier and may be found, layer by layer;
         none for no leaves."""
@@ -191,21 +206,49 @@ def _run(layer: Layer, position: int) -> Run:
     walk = layer.walk
     tokens: list[int] = []
     while position < walk.nodes:
-        first, stop = walk.first_edge[position : position + 2].tolist()
-        edges = [first] if layer.live is None and stop - first == 1 else []
-        if layer.live is not None:
-            edges = (first + np.flatnonzero(layer.live[first:stop])).tolist()
+        edges = _edges(layer, position)
         if len(edges) != 1:
             return Run(tuple(tokens), is_last=False)
         token = int(walk.alphabet[walk.codes[edges[0]]])
         if token == walk.end:
             return Run(tuple(tokens), is_last=True)
         tokens.append(token)
-        position, _ = walk.along(position, token, edges[0])
+        position, _ = walk.along(position, token, int(edges[0]))
+    return Run((*tokens, *_tail(walk, position)), is_last=True)
+
+
+def _endings(layer: Layer, position: int) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Of each identifier its other tokens, and its leaf."""
+    walk = layer.walk
+    under_way: list[tuple[tuple[int, ...], int]] = [((), position)]
+    while under_way:
+        tokens, position = under_way.pop()
+        if position >= walk.nodes:
+            yield (*tokens, *_tail(walk, position), walk.end), (position - walk.nodes) // TAIL
+            continue
+        for edge in _edges(layer, position).tolist():
+            token = int(walk.alphabet[walk.codes[edge]])
+            following, leaf = walk.along(position, token, edge)
+            if token == walk.end:
+                yield (*tokens, token), leaf
+            else:
+                under_way.append(((*tokens, token), following))
+
+
+def _edges(layer: Layer, node: int) -> NDArray[np.int64]:
+    """Those of a node that lead to something that may be found."""
+    first, stop = layer.walk.first_edge[node : node + 2].tolist()
+    edges = np.arange(first, stop)
+    return edges if layer.live is None else edges[layer.live[first:stop]]
+
+
+def _tail(walk: Walk, position: int) -> list[int]:
+    """What follows in the tail of a leaf, without the end token."""
     leaf, spelled = divmod(position - walk.nodes, TAIL)
     start = walk.tail_start(leaf)
-    tail = walk.tails[start + spelled : start + int(walk.tail_lengths[leaf])]
-    return Run((*tokens, *walk.alphabet[tail].tolist()), is_last=True)
+    codes = walk.tails[start + spelled : start + int(walk.tail_lengths[leaf])]
+    tokens: list[int] = walk.alphabet[codes].tolist()
+    return tokens
 
 
 def _step(layer: Layer, position: int, token: int) -> tuple[int, int]:

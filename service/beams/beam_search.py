@@ -70,7 +70,9 @@ class Row:
 
     Attributes:
         parent: the row that it branched off from; None for the first one.
-        forced: the tokens that it spells next, since the layers allow no others.
+        forced: the tokens that it spells next, since the layers allow no others, or since it is
+            one of the identifiers that are scored at once: all of it then, the end included.
+        ahead: where these lead; None where there are none, or nothing follows.
     """
 
     positions: Positions
@@ -80,6 +82,7 @@ class Row:
     parent: int | None = None
     choices: tuple[Choice, ...] = ()
     forced: tuple[int, ...] = ()
+    ahead: Positions | None = None
 
 
 class BeamSearch:
@@ -93,15 +96,30 @@ class BeamSearch:
     they are all forced to spell what must follow at once, and the log-probabilities of it are
     replayed token by token: beams, order and early end are those of a search that takes a step a
     token.
+
+    As soon as no more than ``leaf_limit`` identifiers can be spelled from where the rows stand,
+    each of these becomes a row (then the search ``has_leaves``), all are scored at once, and the
+    likeliest are exact from there. A search that is traced goes on with its beams.
     """
 
     def __init__(
-        self, layers: Layers, beam_width: int, *, constrained: bool = True, traced: bool = False
+        self,
+        layers: Layers,
+        beam_width: int,
+        *,
+        constrained: bool = True,
+        traced: bool = False,
+        leaf_limit: int = 0,
+        stepwise: bool = False,
     ) -> None:
+        """``stepwise``: take a step a token, for engines that choose but do not follow."""
         self._layers = layers
         self._beam_width = beam_width
         self._constrained = constrained
         self._traced = traced
+        self._stepwise = stepwise or not constrained
+        self._leaf_limit = 0 if traced else leaf_limit
+        self.has_leaves = False
         self.trail: list[list[Positions]] = []
         self._finished: list[Beam] = []
         self._spelled = 0
@@ -118,19 +136,14 @@ class BeamSearch:
         """It ended with nothing: the engine could follow the layers no further."""
         return self._constrained and not self.rows and not self._finished
 
-    def ahead(self, row: Row) -> Positions:
-        """Where a row stands once it has spelled what it is forced to."""
-        if not row.forced:
-            return row.positions
-        followed = self._layers.follow(row.forced, row.positions)
-        assert followed is not None, "a row is forced to spell what the walk forbids"
-        return followed[0]
-
     def advance(self, answers: Mapping[int, Answer]) -> None:
         """Spell what the rows are forced to, and one more token; ``answers`` holds one for each.
 
         After the last one ``rows`` is empty.
         """
+        if self.has_leaves:
+            self._finish(answers)
+            return
         forced = {number: row.forced for number, row in self.rows.items()}
         for place in range(max(map(len, forced.values())) + 1):
             # A row that has spelled all that it is forced to before the others has ended by then.
@@ -148,15 +161,48 @@ class BeamSearch:
 
     def _forced(self, rows: dict[int, Row]) -> dict[int, Row]:
         """The rows with what they are forced to spell; nothing as long as one has a choice."""
-        runs: dict[int, Run] = {}
-        if not self._constrained:
+        if self._stepwise:
             return rows
+        runs: dict[int, Run] = {}
         for number, row in rows.items():
             runs[number] = self._layers.run(row.positions)
             if not runs[number].is_last and not runs[number].tokens:
-                return rows
+                # The first row has nothing yet that others could begin with.
+                return self._leaves(rows) if self._leaf_limit and self._spelled else rows
         most = min((len(run.tokens) for run in runs.values() if not run.is_last), default=None)
-        return {n: replace(row, forced=runs[n].tokens[:most]) for n, row in rows.items()}
+        return {number: self._run(row, runs[number].tokens[:most]) for number, row in rows.items()}
+
+    def _run(self, row: Row, tokens: tuple[int, ...]) -> Row:
+        followed = self._layers.follow(tokens, row.positions)
+        assert followed is not None, "a row is forced to spell what the walk forbids"
+        return replace(row, forced=tokens, ahead=followed[0] if tokens else None)
+
+    def _leaves(self, rows: dict[int, Row]) -> dict[int, Row]:
+        """A row for each identifier that the rows can spell, if these are not too many."""
+        found: list[Row] = []
+        for row in rows.values():
+            endings = self._layers.endings(row.positions, self._leaf_limit - len(found))
+            if endings is None:
+                return rows
+            found += [
+                replace(row, forced=tokens, leaves=leaves) for tokens, leaves in endings.items()
+            ]
+        self.has_leaves = True
+        first = self._numbers
+        self._numbers += len(found)
+        return dict(enumerate(found, start=first))
+
+    def _finish(self, answers: Mapping[int, Answer]) -> None:
+        for number, row in self.rows.items():
+            parts = np.array([row.logprob, *answers[number].forced], np.float32)
+            logprob = float(parts.cumsum()[-1])
+            if math.isfinite(logprob):
+                self._finished.append(Beam(row.leaves, logprob))
+        self._finished = self._likeliest()
+        self.rows = {}
+
+    def _likeliest(self) -> list[Beam]:
+        return heapq.nlargest(self._beam_width, self._finished, key=lambda beam: beam.logprob)
 
     def _advance(self, answers: Mapping[int, Answer]) -> None:
         """Spell one more token."""
@@ -183,9 +229,7 @@ class BeamSearch:
                 goes_on = token == answers[parent].chosen
                 following[parent if goes_on else self._numbers] = row
                 self._numbers += not goes_on
-        self._finished = heapq.nlargest(
-            self._beam_width, self._finished, key=lambda beam: beam.logprob
-        )
+        self._finished = self._likeliest()
         self.rows = {} if self._is_over(following) else following
         if self._traced:
             self.trail.append([row.positions for row in following.values()])

@@ -41,28 +41,38 @@ from service.beams.weighing import (
     argument_of,
     ask_logprobs,
     put_output,
+    row_request,
     told_logprobs,
 )
 
+_NOTHING = np.empty(0, dtype=np.float32)
 _log = logging.getLogger("semcore")
 
 
 def search_argument(
-    files: LayerFiles, beam_width: int, *, constrained: bool, traced: bool = False
+    files: LayerFiles,
+    beam_width: int,
+    *,
+    constrained: bool,
+    traced: bool = False,
+    leaf_limit: int = 0,
 ) -> dict[str, Any]:
     """``extra_args`` of a request that is a beam search over the layers of these files.
 
     Args:
         traced: say as well where the beams were after each step, and what they chose.
+        leaf_limit: of identifiers, which are scored at once as soon as no more are in reach.
 
     Its only output has, in ``kv_transfer_params["semcore"]``, what the service's ``Found`` is made
     of; it finishes with an error where a beam could not go on.
     """
     return {
         ARGUMENT: {
-            "files": files, "beam_width": beam_width, "constrained": constrained, "traced": traced,
+            "files": files,
+            "beam_width": beam_width,
+            "options": {"constrained": constrained, "traced": traced, "leaf_limit": leaf_limit},
         }
-    }  # fmt: skip
+    }
 
 
 @dataclass(slots=True)
@@ -104,15 +114,15 @@ class BeamScheduler(WeighingScheduler):
         # All rows of a search have to run at the same time.
         beam_width = min(argument["beam_width"], self.max_num_running_reqs)
         files = tuple((stem, live) for stem, live in argument["files"])
-        constrained = argument["constrained"]
+        options: dict[str, Any] = argument["options"]
         try:
             layers = open_layers(files)
         except BundleError as error:  # nobody catches it before the engine's end
             _log.warning("a search cannot begin: %s", error)
             self._refused.append(request)
             return
-        beams = BeamSearch(layers, beam_width, constrained=constrained, traced=argument["traced"])
-        search = _Search(request, beams, beam_width, files if constrained else ())
+        beams = BeamSearch(layers, beam_width, **options)
+        search = _Search(request, beams, beam_width, files if options["constrained"] else ())
         self._searches[request.request_id] = search
         self._queue.append(search)
         self._admit()
@@ -187,34 +197,25 @@ class BeamScheduler(WeighingScheduler):
         spelled = (*row.tokens, *row.forced)
         params = copy(root.sampling_params)
         params.extra_args = self._argument(search, row)
-        params.logprobs = min(2 * search.beam_width, self._vocabulary)
+        if search.beams.has_leaves:  # nothing follows
+            params.max_tokens = 1
+        else:
+            params.logprobs = min(2 * search.beam_width, self._vocabulary)
         ask_logprobs(params, root.num_prompt_tokens + len(row.tokens), row.forced)
-        request = Request(
-            request_id=f"{root.request_id}/{number}/{len(spelled)}",
-            prompt_token_ids=[*root.prompt_token_ids, *spelled],
-            sampling_params=params,
-            pooling_params=None,
-            client_index=ROWS,
-            arrival_time=root.arrival_time,
-            mm_features=parent.mm_features if parent else root.mm_features,
-            lora_request=root.lora_request,
-            cache_salt=root.cache_salt,
-            priority=root.priority,
-            block_hasher=None if parent else root._block_hasher,
-        )
+        name = f"{root.request_id}/{number}/{len(spelled)}"
+        request = row_request(root, name, spelled, params, parent)
         if parent is not None:
-            request.block_hashes = list(parent.block_hashes)
-            request._block_hasher = root._block_hasher
-            request.update_block_hashes()
             self._inherit(request, parent, request.num_tokens - 1 - len(row.forced))
         search.rows[number] = request.request_id
         self._row_of[request.request_id] = (search, number)
         super().add_request(request)
 
-    def _argument(self, search: _Search, row: Row) -> dict[str, Any]:
+    def _argument(self, search: _Search, row: Row) -> dict[str, Any] | None:
         """Where the next token of a row's request stands, whatever of it is computed yet."""
+        if search.beams.has_leaves:
+            return None
         level = len(row.tokens) + len(row.forced)
-        return position_argument(search.files, search.beams.ahead(row), level)
+        return position_argument(search.files, row.ahead or row.positions, level)
 
     def _answered(self, outputs: list[EngineCoreOutput]) -> Iterator[_Search]:
         """Note the answers of a step; the searches that got any, or that cannot go on."""
@@ -224,20 +225,31 @@ class BeamScheduler(WeighingScheduler):
                 continue
             search, number = self._row_of[output.request_id]
             touched[search.request.request_id] = search
-            forced = search.beams.rows[number].forced if search.beams.rows else ()
-            told = told_logprobs(output) if forced else np.empty(0, np.float32)
-            if output.new_logprobs is None or not output.new_token_ids or told is None:
+            answer = self._answer(search, number, output)
+            if answer is None:
                 search.request.status = RequestStatus.FINISHED_ERROR
                 search.beams.rows.clear()
-                continue
-            count = min(2 * search.beam_width, self._vocabulary) + 1
-            search.answers[number] = Answer(
-                output.new_token_ids[0],
-                output.new_logprobs.logprob_token_ids[0, 1:count],
-                output.new_logprobs.logprobs[0, 1:count],
-                told,
-            )
+            else:
+                search.answers[number] = answer
         return iter(touched.values())
+
+    def _answer(self, search: _Search, number: int, output: EngineCoreOutput) -> Answer | None:
+        """None if the engine cannot say what the row needs."""
+        rows, logprobs = search.beams.rows, output.new_logprobs
+        forced = told_logprobs(output) if rows and rows[number].forced else _NOTHING
+        if not rows or forced is None or not output.new_token_ids:
+            return None
+        if search.beams.has_leaves:
+            return Answer(output.new_token_ids[0], _NOTHING.astype(np.int32), _NOTHING, forced)
+        if logprobs is None:
+            return None
+        likeliest = slice(1, min(2 * search.beam_width, self._vocabulary) + 1)
+        return Answer(
+            output.new_token_ids[0],
+            logprobs.logprob_token_ids[0, likeliest],
+            logprobs.logprobs[0, likeliest],
+            forced,
+        )
 
     def _advance(self, search: _Search) -> list[str]:
         """One step of the beams; the rows that end with it."""

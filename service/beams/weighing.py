@@ -156,19 +156,7 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
         params.max_tokens = 1
         ask_logprobs(params, root.num_prompt_tokens, tokens)
         name = f"{root.request_id}/{number}"
-        request = Request(
-            request_id=name,
-            prompt_token_ids=[*root.prompt_token_ids, *tokens],
-            sampling_params=params,
-            pooling_params=None,
-            client_index=ROWS,
-            arrival_time=root.arrival_time,
-            mm_features=root.mm_features,
-            lora_request=root.lora_request,
-            cache_salt=root.cache_salt,
-            priority=root.priority,
-            block_hasher=root._block_hasher,
-        )
+        request = row_request(root, name, tokens, params)
         weighing.rows[name] = number
         self._weighing_of[name] = weighing
         super().add_request(request)
@@ -225,6 +213,39 @@ def argument_of(request: Request) -> dict[str, Any]:
     arguments: dict[str, Any] = (params.extra_args or {}) if params else {}
     found: dict[str, Any] = arguments.get(ARGUMENT, {})
     return found
+
+
+def row_request(
+    root: Request,
+    name: str,
+    spelled: Sequence[int],
+    params: SamplingParams,
+    parent: Request | None = None,
+) -> Request:
+    """A request of these schedulers' own, which goes on from a client's.
+
+    Args:
+        spelled: tokens behind the client's prompt.
+        parent: another row, whose beginning it shares; its hashes are not computed again.
+    """
+    request = Request(
+        request_id=name,
+        prompt_token_ids=[*root.prompt_token_ids, *spelled],
+        sampling_params=params,
+        pooling_params=None,
+        client_index=ROWS,
+        arrival_time=root.arrival_time,
+        mm_features=parent.mm_features if parent else root.mm_features,
+        lora_request=root.lora_request,
+        cache_salt=root.cache_salt,
+        priority=root.priority,
+        block_hasher=None if parent else root._block_hasher,
+    )
+    if parent is not None:
+        request.block_hashes = list(parent.block_hashes)
+        request._block_hasher = root._block_hasher
+        request.update_block_hashes()
+    return request
 
 
 def ask_logprobs(params: SamplingParams, begin: int, tokens: Sequence[int]) -> None:

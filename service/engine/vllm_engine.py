@@ -56,6 +56,7 @@ class VllmEngine:
         tokenizer: Any,
         embedder: PictureEmbedder | None = None,
         adapter: Path | None = None,
+        leaf_limit: int = 0,
     ) -> None:
         from vllm import SamplingParams
         from vllm.lora.request import LoRARequest
@@ -70,6 +71,7 @@ class VllmEngine:
         self._spelling = IdentifierTokenizer(tokenizer)
         self._adapter = None if adapter is None else LoRARequest(adapter.name, 1, str(adapter))
         self._embedder = embedder
+        self.leaf_limit = leaf_limit
         self._embedded: OrderedDict[str, Tensor] = OrderedDict()
 
     @classmethod
@@ -123,7 +125,7 @@ class VllmEngine:
             llm = AsyncLLM.from_engine_args(args)
         except (RuntimeError, TypeError, ValueError, OSError) as error:
             raise EngineError(f"vLLM cannot serve {model}: {error}") from error
-        return cls(llm, tokenizer, embedder, adapter)
+        return cls(llm, tokenizer, embedder, adapter, settings.leaf_limit)
 
     async def stop(self) -> None:
         self.llm.shutdown()
@@ -164,7 +166,13 @@ class VllmEngine:
         from service.beams.scheduler import search_argument
         from service.beams.weighing import RESULT
 
-        argument = search_argument(side.files, beam_width, constrained=constrained, traced=traced)
+        argument = search_argument(
+            side.files,
+            beam_width,
+            constrained=constrained,
+            traced=traced,
+            leaf_limit=self.leaf_limit,
+        )
         params = self._params(
             max_tokens=_LONGEST,
             temperature=0.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,8 +31,8 @@ GUIDED = 50
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """Attributes:
-    identifier: the one of the item's that the beams found.
-    logprob: its own; None of an item that the guide alone found.
+    identifier: the likeliest of the item's.
+    logprob: its own; None of an item that the guide alone found and the model has not scored.
     commonness: its log-probability without a query, where that was asked for.
     cosine: between the guide's vectors of query and item, where there are such.
     score: what the candidates are ordered by.
@@ -61,8 +61,8 @@ async def candidates_of(
     log-probability of the likeliest.
 
     Those that share an identifier share its log-probability, and come in order of id where the
-    guide does not tell them apart. The guide adds items of its own; as long as nothing else is
-    known of them they count as no likelier than the last that the beams found.
+    guide does not tell them apart. The guide adds items of its own; as long as the model has not
+    scored these they count as no likelier than the last that the beams found.
 
     Args:
         spell: the tokens of an identifier.
@@ -103,27 +103,14 @@ async def candidates_of(
     ]
 
 
-def rescored(
-    candidates: Sequence[Candidate],
-    commonness: Mapping[str, float],
-    calibration: Calibration,
-) -> list[Candidate]:
-    """The candidates by what the query adds to their identifiers, best first; those that the guide
-    alone found count as the least of all others.
-
-    Args:
-        commonness: of each identifier that the beams found.
-    """
-    common = [None if one.logprob is None else commonness[one.identifier] for one in candidates]
+def rescored(candidates: Sequence[Candidate], calibration: Calibration) -> list[Candidate]:
+    """The candidates by what is known of each by now, best first."""
     surplus = [
-        None if one.logprob is None else calibration.surplus(one.logprob, told)
-        for one, told in zip(candidates, common, strict=True)
+        None if one.logprob is None else calibration.surplus(one.logprob, one.commonness)
+        for one in candidates
     ]
     scores = calibration.scores(surplus, [one.cosine for one in candidates])
-    scored = [
-        replace(one, commonness=told, score=score)
-        for one, told, score in zip(candidates, common, scores, strict=True)
-    ]
+    scored = [replace(one, score=score) for one, score in zip(candidates, scores, strict=True)]
     return sorted(scored, key=lambda one: -one.score)
 
 

@@ -12,7 +12,7 @@ from semcore.bundle.filter import Filter
 from semcore.kind import Direction, Kind, target_kind
 from semcore.model.prompt import identifier_prompt
 from service.beams.side import Side
-from service.engine.protocol import Engine, Found, Picture, prompt_aside
+from service.engine.protocol import Engine, Found, Picture, Prompt, prompt_aside
 from service.errors import DeadlineError, InvalidQueryError
 from service.index.filtered_sides import THREADS
 from service.index.snapshot import Snapshot
@@ -23,12 +23,13 @@ from service.schemas.answer import (
     TraceAnswer,
     Verify,
 )
-from service.search.candidates import Candidate, candidates_of, leads, ranked, rescored
+from service.search.candidates import Candidate, candidates_of, leads, ranked
 from service.search.commonness import Commonness
 from service.search.decoder import Decoder
 from service.search.gsv import Verdict, verify
 from service.search.guidance import no_guidance, timed_guidance
 from service.search.guide_answer import answer_by_guide
+from service.search.likelihood import scored
 from service.search.query_image import Upload
 from service.search.timings import spans, timings
 from service.search.trace import trace_answer
@@ -126,8 +127,9 @@ class Searcher:
             try:
                 plan = self._pace.plan(wanted, deadline.left)
                 traced = bool(trace) or parameters.explain
+                prompt = await self._prompt(watch, direction, asked)
                 found = await self._find(
-                    watch, direction, asked, side, parameters, plan.beam_width, deadline, traced
+                    watch, prompt, side, parameters, plan.beam_width, deadline, traced
                 )
                 guided, is_guided = await guiding
             finally:
@@ -137,22 +139,21 @@ class Searcher:
             end = parameters.offset + parameters.top_k
             most = max(end + 1, self._verified)
             asks = parameters.commonness or calibration.commonness > 0
+            scores = guided is not None and calibration.likelihood > 0
             with watch.span("items"):
                 candidates = await candidates_of(
                     snapshot,
                     side,
                     found.beams,
                     self._engine.spell,
-                    _MOST if asks else most,
+                    _MOST if asks or scores else most,
                     calibration,
                     guided,
                 )
-            corrected: list[Candidate] | None = candidates
-            if asks:
-                corrected = await self._corrected(
-                    target_kind(direction), candidates, calibration, watch, deadline
-                )
-                candidates = candidates if corrected is None else corrected
+            candidates, is_scored = await scored(
+                self._engine, self._commonness, prompt, target_kind(direction), candidates,
+                calibration, watch, deadline, guided=scores, commonness=asks,
+            )  # fmt: skip
             if parameters.verify == "auto" and leads(candidates, calibration.margin):
                 plan = wanted = replace(plan, verified=0)
             top = candidates[: self._pace.verified(plan.verified, deadline.left)]
@@ -170,8 +171,7 @@ class Searcher:
         due = min(wanted.verified, len(candidates))
         is_late = verdicts is None and deadline.left == 0
         is_less = (
-            corrected is None
-            or not is_guided
+            not (is_scored and is_guided)
             or plan.beam_width < parameters.beam_width
             or (due > 1 and (len(top) < due or is_late))
         )
@@ -250,11 +250,15 @@ class Searcher:
                 by_client=deadline.by_client,
             ) from error
 
+    async def _prompt(self, watch: Stopwatch, direction: Direction, query: str | Picture) -> Prompt:
+        text, pictures = (query, ()) if isinstance(query, str) else ("", (query,))
+        with watch.span("tokenise"):
+            return await prompt_aside(self._engine, identifier_prompt(direction, text), pictures)
+
     async def _find(
         self,
         watch: Stopwatch,
-        direction: Direction,
-        query: str | Picture,
+        prompt: Prompt,
         side: Side,
         parameters: SearchParameters,
         beam_width: int,
@@ -262,10 +266,6 @@ class Searcher:
         traced: bool,
     ) -> Found:
         """The beams, and spans of each of their steps."""
-        text = query if isinstance(query, str) else ""
-        pictures = () if isinstance(query, str) else (query,)
-        with watch.span("tokenise"):
-            prompt = await prompt_aside(self._engine, identifier_prompt(direction, text), pictures)
         try:
             with watch.span("beams") as start:
                 async with asyncio.timeout(deadline.left):
@@ -295,24 +295,6 @@ class Searcher:
             watch.add(f"{path}/masks", at - step.merge - step.masks, step.masks)
             watch.add(f"{path}/merge", at - step.merge, step.merge)
         return found
-
-    async def _corrected(
-        self,
-        kind: Kind,
-        candidates: list[Candidate],
-        calibration: Calibration,
-        watch: Stopwatch,
-        deadline: Deadline,
-    ) -> list[Candidate] | None:
-        """The candidates by what the query adds to their identifiers; None if no time was left."""
-        spelled = [one.identifier for one in candidates if one.logprob is not None]
-        try:
-            with watch.span("commonness"):
-                async with asyncio.timeout(deadline.left):
-                    found = await self._commonness.of(kind, spelled)
-        except TimeoutError:
-            return None
-        return rescored(candidates, dict(zip(spelled, found, strict=True)), calibration)
 
     async def _judge(
         self,

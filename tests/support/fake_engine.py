@@ -55,7 +55,9 @@ class FakeEngine:
                 await self.held.wait()
         finally:
             self.under_way -= 1
-        beams = BeamSearch(side.layers, beam_width, constrained=constrained, traced=traced)
+        beams = BeamSearch(
+            side.layers, beam_width, constrained=constrained, traced=traced, stepwise=True
+        )
         while beams.rows:
             rows = beams.rows.items()
             beams.advance({number: _answer(prompt, side.layers, row) for number, row in rows})

@@ -49,8 +49,11 @@ def run(
             elif row.parent is not None:
                 assert row.tokens[:-1] == (*seen[row.parent].tokens, *seen[row.parent].forced)
             spelled = (*row.tokens, *row.forced)
-            ahead = beams.ahead(row)
-            allowed = layers.allowed(ahead).tolist() if constrained else [2, 3, 4, 5, 6]
+            allowed = (
+                layers.allowed(row.ahead or row.positions).tolist()
+                if constrained
+                else [2, 3, 4, 5, 6]
+            )
             ranked = sorted(allowed, key=lambda t, at=spelled: (-logprob(at, t), t))
             answers[number] = Answer(
                 ranked[0],
@@ -69,13 +72,6 @@ def run(
         beams.advance(answers)
         steps += 1
     return steps
-
-
-class Stepwise(BeamSearch):
-    """Takes a step a token."""
-
-    def _forced(self, rows: dict[int, Row]) -> dict[int, Row]:
-        return rows
 
 
 def exact(layers: Layers, seed: int) -> dict[Leaves, float]:
@@ -121,11 +117,47 @@ def test_tokens_without_a_choice_are_replayed_as_if_spelled_one_by_one(seed: int
     if not len(layers.allowed(layers.root)):
         return
     ours = BeamSearch(layers, beam_width, traced=traced)
-    stepwise = Stepwise(layers, beam_width, traced=traced)
+    stepwise = BeamSearch(layers, beam_width, traced=traced, stepwise=True)
     taken, expected = run(ours, layers, logprob), run(stepwise, layers, logprob)
     assert ours.beams == stepwise.beams
     assert ours.trail == stepwise.trail
     assert taken <= expected
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_identifiers_scored_at_once_are_never_worse(seed: int) -> None:
+    """One by one at least as likely as the beams, and exact where all were scored."""
+    rng = random.Random(seed)
+    first, kept = random_layer(rng, rng.randrange(1, 40), 0, some=seed % 3 > 0)
+    second, added = random_layer(rng, rng.randrange(1, 8), 1000, some=seed % 4 == 0)
+    layers = Layers([first, second])
+    if not kept and not added:
+        return
+
+    def logprob(tokens: tuple[int, ...], token: int) -> float:
+        return logprob_of(tokens, token, seed)
+
+    beam_width = rng.randrange(1, 12)
+    for limit in (1, 5, 1000):
+        ours = BeamSearch(layers, beam_width, leaf_limit=limit)
+        beams = BeamSearch(layers, beam_width)
+        assert run(ours, layers, logprob) <= run(beams, layers, logprob)
+        assert len(ours.beams) >= len(beams.beams)
+        for one, other in zip(ours.beams, beams.beams, strict=False):
+            assert one.logprob >= other.logprob
+        for beam in ours.beams:
+            assert layers.items_of(beam.leaves)
+    identifiers = {*kept.values(), *added.values()}
+    known = sorted(
+        (
+            sum(logprob(one[:place], token) for place, token in enumerate(one))
+            for one in identifiers
+        ),
+        reverse=True,
+    )
+    found = [beam.logprob for beam in ours.beams]
+    if beam_width >= len(layers.allowed(layers.root)):  # no first token was left out
+        assert found == pytest.approx(known[:beam_width], abs=1e-4)
 
 
 def test_one_step_spells_all_that_follows_once_no_row_has_a_choice() -> None:

@@ -24,7 +24,7 @@ def layers() -> Layers:
 
 def spelled(layers: Layers, tokens: Sequence[int], *, constrained: bool = True) -> Found:
     """What a single beam finds that is led along tokens."""
-    beams = BeamSearch(layers, 1, constrained=constrained, traced=True)
+    beams = BeamSearch(layers, 1, constrained=constrained, traced=True, stepwise=True)
     for token in tokens:
         (number,) = beams.rows
         beams.advance({number: Answer(token, np.array([token]), np.zeros(1, np.float32))})
