@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 ARGUMENT = "semcore"
 _KEPT = 16
 _log = logging.getLogger("semcore")
-_OTHER, _FREE, _WALK, _CHOICE, _GONE = range(5)
+_OTHER, _FREE, _WALK, _GONE = range(4)
 
 
 def position_argument(
@@ -60,11 +60,6 @@ def position_argument(
     """
     places = list(positions) if positions is not None else [ROOT] * len(files)
     return {ARGUMENT: {"files": files, "positions": places, "level": level}}
-
-
-def choice_argument(steps: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """``extra_args`` of a request of whose next tokens each must be one of two."""
-    return {ARGUMENT: {"steps": [list(tokens) for tokens in steps]}}
 
 
 @dataclass(slots=True)
@@ -96,8 +91,6 @@ class Slots:
         self._kinds = np.full(slots, _OTHER, dtype=np.int8)
         self._walks = np.zeros(slots, dtype=np.int64)
         self._levels = np.zeros(slots, dtype=np.int64)
-        #: Of each slot None, or int64 [steps, 2].
-        self._choices = np.full(slots, None, dtype=object)
         shape = (slots, MOST_LAYERS)
         self._positions = torch.full(shape, ABSENT, dtype=torch.int64, device=device)
         self._following = torch.full(shape, ABSENT, dtype=torch.int64, device=device)
@@ -105,25 +98,15 @@ class Slots:
         self._opened = 0
         self._tensors: WeakValueDictionary[int, WalkTensors] = WeakValueDictionary()
 
-    def put(
-        self, slot: int, params: SamplingParams, spelled: Sequence[int] = (), resumed: int = 0
-    ) -> bool:
+    def put(self, slot: int, params: SamplingParams, spelled: Sequence[int] = ()) -> bool:
         """A request takes a slot, having ``spelled`` tokens since its argument was made.
-
-        Args:
-            resumed: how many, where they are not known: enough for a request that chooses; the
-                argument of a beam that begins again is made anew.
 
         Returns whether it is one of ours.
         """
         argument: dict[str, Any] | None = (params.extra_args or {}).get(ARGUMENT)
         kind = _OTHER
         self._kinds[slot] = _OTHER  # whoever was there before uses no layers any more
-        if argument is not None and "steps" in argument:
-            kind = _CHOICE
-            self._choices[slot] = np.array(argument["steps"], dtype=np.int64)
-            self._levels[slot] = len(spelled) or resumed
-        elif argument is not None:
+        if argument is not None:
             kind = self._walk(slot, argument, spelled) if argument["files"] else _FREE
         self._kinds[slot] = kind
         return kind != _OTHER
@@ -133,7 +116,7 @@ class Slots:
 
     def move(self, source: int, target: int, *, swap: bool) -> None:
         """A request changes its slot; with ``swap`` the two change places."""
-        for array in (self._kinds, self._walks, self._levels, self._choices, self._positions):
+        for array in (self._kinds, self._walks, self._levels, self._positions):
             before = array[target].clone() if isinstance(array, Tensor) else copy(array[target])
             array[target] = array[source]
             if swap:
@@ -162,15 +145,6 @@ class Slots:
         gone = np.flatnonzero(kinds == _GONE)
         if len(gone):
             logits[self._index(gone)] = -torch.inf
-        chosen = np.flatnonzero(kinds == _CHOICE)
-        if len(chosen):
-            rows = self._index(chosen)[:, None]
-            steps = zip(self._choices[slots[chosen]], self._levels[slots[chosen]], strict=True)
-            # One that has ended may be masked once more before it goes.
-            tokens = self._index(np.stack([one[min(at, len(one) - 1)] for one, at in steps]))
-            logprobs = logits[rows[:, 0]].log_softmax(dim=-1).gather(1, tokens)
-            logits[rows[:, 0]] = -torch.inf
-            logits[rows, tokens] = logprobs
         walking = np.flatnonzero(kinds == _WALK)
         numbers = self._walks[slots[walking]]
         for number, layers in self._open.values():
@@ -287,14 +261,12 @@ class TrieLogitsProcessorV2(LogitsProcessorV2):  # type: ignore[misc]
 
     def __init__(self, vllm_config: VllmConfig, req_states: LogitsProcRequestState) -> None:
         self._slots = Slots(req_states.max_num_reqs, req_states.device)
-        self._prompts = req_states.prompt_len
         self._prefilled = req_states.prefill_len
         self._spoke = np.zeros(req_states.max_num_reqs, dtype=bool)
 
     def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
         self._spoke[req_idx] = False
-        resumed = int(self._prefilled.np[req_idx]) - int(self._prompts.np[req_idx])
-        return self._slots.put(req_idx, sampling_params, resumed=resumed)
+        return self._slots.put(req_idx, sampling_params)
 
     def apply(self, logits: Tensor, ctx: LogitsContext) -> Tensor:
         # Without drafts each request has one row, in batch order.

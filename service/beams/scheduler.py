@@ -45,7 +45,8 @@ from service.beams.weighing import (
     told_logprobs,
 )
 
-_NOTHING = np.empty(0, dtype=np.float32)
+_NO_TOKENS = np.empty(0, dtype=np.int32)
+_NO_LOGPROBS = np.empty((0, 1), dtype=np.float32)
 _log = logging.getLogger("semcore")
 
 
@@ -201,7 +202,8 @@ class BeamScheduler(WeighingScheduler):
             params.max_tokens = 1
         else:
             params.logprobs = min(2 * search.beam_width, self._vocabulary)
-        ask_logprobs(params, root.num_prompt_tokens + len(row.tokens), row.forced)
+        forced = [[token] for token in row.forced]
+        ask_logprobs(params, root.num_prompt_tokens + len(row.tokens), forced)
         name = f"{root.request_id}/{number}/{len(spelled)}"
         request = row_request(root, name, spelled, params, parent)
         if parent is not None:
@@ -236,11 +238,12 @@ class BeamScheduler(WeighingScheduler):
     def _answer(self, search: _Search, number: int, output: EngineCoreOutput) -> Answer | None:
         """None if the engine cannot say what the row needs."""
         rows, logprobs = search.beams.rows, output.new_logprobs
-        forced = told_logprobs(output) if rows and rows[number].forced else _NOTHING
-        if not rows or forced is None or not output.new_token_ids:
+        told = told_logprobs(output) if rows and rows[number].forced else _NO_LOGPROBS
+        if not rows or told is None or not output.new_token_ids:
             return None
+        forced = told[:, 0]
         if search.beams.has_leaves:
-            return Answer(output.new_token_ids[0], _NOTHING.astype(np.int32), _NOTHING, forced)
+            return Answer(output.new_token_ids[0], _NO_TOKENS, _NO_LOGPROBS[:, 0], forced)
         if logprobs is None:
             return None
         likeliest = slice(1, min(2 * search.beam_width, self._vocabulary) + 1)

@@ -1,8 +1,8 @@
 """Log-probabilities of given tokens of a prompt, in the step that computes the prompt.
 
 vLLM's model runner V2 tells them (``SamplingParams.prompt_logprob_token_ids``). This is the same
-for runner V1, for one token a place: of all requests of a batch that ask for it, the hidden states
-in question are gathered into one projection and one log-softmax.
+for runner V1: of all requests of a batch that ask for it, the hidden states in question are
+gathered into one projection and one log-softmax.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class ScoringRunner:
     of each request that has gone.
     """
 
-    #: By request float32 [tokens, 1], what is known of those it asks for; None: it was told, or
-    #: cannot be, since what it asks for was computed before it came.
+    #: By request float32 [places, choices], what is known of those it asks for; None: it was told,
+    #: or cannot be, since what it asks for was computed before it came.
     _scores: dict[str, Tensor | None]
     _told: dict[str, Tensor]
 
@@ -72,7 +72,7 @@ class ScoringRunner:
             begin = state.num_computed_tokens
             end = begin + scheduled[name]
             if name not in self._scores:
-                unknown = torch.full((len(ids), 1), torch.nan)
+                unknown = torch.full(np.shape(ids), torch.nan)
                 self._scores[name] = None if begin > first else unknown
             scores = self._scores[name]
             if scores is None:
@@ -81,19 +81,21 @@ class ScoringRunner:
             if low < high:
                 at = int(runner.query_start_loc.np[index]) - begin
                 places.append(np.arange(at + low, at + high))
-                targets.append(np.asarray(ids)[low - first : high - first, :1])
+                targets.append(np.asarray(ids)[low - first : high - first])
                 spans.append(scores[low - first : high - first])
                 counts[index] = high - low
             if end > last:
                 whole.append(name)
         # 2. All of them at once.
         if places:
-            every = np.concatenate(places), np.concatenate(targets)
+            most = max(one.shape[1] for one in targets)
+            filled = [np.pad(o, ((0, 0), (0, most - o.shape[1])), "edge") for o in targets]
+            every = np.concatenate(places), np.concatenate(filled)
             told = self._logprobs(hidden_states, *every, scheduled, counts)
             for span, part in zip(
                 spans, torch.split(told, [len(one) for one in spans]), strict=True
             ):
-                span.copy_(part)
+                span.copy_(part[:, : span.shape[1]])
         # 3. Requests whose prompt ends with this step are told.
         for name in whole:
             scores, self._scores[name] = self._scores[name], None
@@ -108,11 +110,11 @@ class ScoringRunner:
         scheduled: Mapping[str, int],
         counts: NDArray[np.int32],
     ) -> Tensor:
-        """Of each place the log-probability of its token, float32 [places, 1].
+        """Of each place the log-probabilities of its choices, float32 [places, choices].
 
         Args:
             places: int64 [places], rows of the hidden states.
-            targets: int64 [places, 1].
+            targets: int64 [places, choices].
             counts: int32 [requests], how many places are of each.
         """
         runner: Any = self

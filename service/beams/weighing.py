@@ -1,10 +1,13 @@
-"""A scheduler for vLLM in which one request weighs many answers to one prompt.
+"""A scheduler for vLLM in which one request weighs many answers.
 
 Each answer is a row, whose prompt is that of the request with the answer behind it, and which ends
 with the step that has computed it: the model runner tells the log-probabilities of its tokens (see
 :mod:`service.beams.scoring`). The first answer is computed with the prompt; the others begin with
 its cached keys and values of the prompt, so that each costs its own tokens only, and all of them
 are computed at once where there is room.
+
+Or the prompt of the request is several, one behind the other, and each answer has one of them: what
+a search asks at once comes in one message, for a message costs vLLM more than a short row does.
 
 It builds on the behaviour of ``vllm.v1.core.sched.scheduler.Scheduler`` as
 :mod:`service.beams.scheduler` does.
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,13 +38,21 @@ ROWS = -1
 _SHARE = 8  # of the batch, that one request may fill
 
 
-def weighing_argument(answers: Sequence[Sequence[int]]) -> dict[str, Any]:
+def weighing_argument(
+    answers: Sequence[Sequence[Sequence[int]]], parts: Sequence[int] = ()
+) -> dict[str, Any]:
     """``extra_args`` of a request that weighs answers, each of one token or more.
 
-    Its only output has, in ``kv_transfer_params["semcore"]["logprobs"]``, the log-probability of
-    each token of each answer; it finishes with an error where there is no room for them.
+    Args:
+        answers: of each token itself, first, and those that it is compared with.
+        parts: of a prompt for each answer, one behind the other, the tokens of each.
+
+    Its only output has, in ``kv_transfer_params["semcore"]["logprobs"]``, the log-probabilities of
+    all choices of all tokens of all answers; it finishes with an error where there is no room for
+    them.
     """
-    return {ARGUMENT: {"answers": [list(tokens) for tokens in answers]}}
+    told = [[list(choices) for choices in answer] for answer in answers]
+    return {ARGUMENT: {"answers": told, "parts": list(parts)}}
 
 
 @dataclass(slots=True)
@@ -49,14 +60,16 @@ class _Weighing:
     """A client's request, and what is known of its answers.
 
     Attributes:
+        prompts: of each answer where its prompt begins and ends in that of the request.
         rows: those under way, by the names of their requests.
         waiting: numbers of answers that have no row yet, the next one last.
         prompt: the blocks of the prompt, once they are computed.
     """
 
     request: Request
-    answers: list[list[int]]
-    logprobs: list[list[float]]
+    answers: list[list[list[int]]]
+    prompts: list[tuple[int, int]]
+    logprobs: list[list[list[float]]]
     waiting: list[int]
     rows: dict[str, int] = field(default_factory=dict)
     prompt: KVCacheBlocks | None = None
@@ -65,6 +78,11 @@ class _Weighing:
     def first(self) -> str:
         """The name of the row that computes the prompt."""
         return f"{self.request.request_id}/0"
+
+    @property
+    def shares(self) -> bool:
+        """Whether all answers have the same prompt."""
+        return self.prompts[0] == self.prompts[-1]
 
 
 class WeighingScheduler(Scheduler):  # type: ignore[misc]
@@ -79,20 +97,27 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
         self._inherits = len(managers) == 1 and isinstance(managers[0], FullAttentionManager)
 
     def add_request(self, request: Request) -> None:
-        answers = argument_of(request).get("answers")
-        if answers is None:
+        argument = argument_of(request)
+        if "answers" not in argument:
             super().add_request(request)
             return
-        longest = max(map(len, answers), default=0)
+        answers, ends = argument["answers"], np.cumsum(argument["parts"]).tolist()
+        prompts = list(zip([0, *ends], ends, strict=False))
+        prompts = prompts or [(0, request.num_prompt_tokens)] * len(answers)
         # Rows are checked by nobody else, and one too long would end the engine.
-        room = request.num_prompt_tokens + longest + 1 <= self.max_model_len
-        if not room or not all(answers):
+        has_room = [
+            end - begin + len(answer) + 1 <= self.max_model_len
+            for (begin, end), answer in zip(prompts, answers, strict=True)
+        ]
+        if not all(answers) or not answers or not all(has_room):
             self._refused.append(request)
             return
         waiting = list(range(len(answers)))[::-1]
-        weighing = _Weighing(request, answers, [[] for _ in answers], waiting)
+        weighing = _Weighing(request, answers, prompts, [[] for _ in answers], waiting)
         self._weighings[request.request_id] = weighing
         self._begin_answer(weighing)
+        if not weighing.shares:
+            self._begin_others(weighing)
 
     def has_requests(self) -> bool:
         return bool(self._refused or super().has_requests())
@@ -150,13 +175,15 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
 
     def _begin_answer(self, weighing: _Weighing) -> None:
         root, number = weighing.request, weighing.waiting.pop()
-        tokens = weighing.answers[number]
+        begin, end = weighing.prompts[number]
+        answer = weighing.answers[number]
         params = copy(root.sampling_params)
         params.extra_args = None
         params.max_tokens = 1
-        ask_logprobs(params, root.num_prompt_tokens, tokens)
+        ask_logprobs(params, end - begin, answer)
         name = f"{root.request_id}/{number}"
-        request = row_request(root, name, tokens, params)
+        tokens = [token for token, *_ in answer]
+        request = row_request(root, name, tokens, params, part=(begin, end))
         weighing.rows[name] = number
         self._weighing_of[name] = weighing
         super().add_request(request)
@@ -164,7 +191,8 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
     def _share(self, weighing: _Weighing) -> None:
         """Keep the blocks of the prompt when the step is scheduled that computes the last of it:
         afterwards the row that has computed them may be gone."""
-        if weighing.prompt is not None or not weighing.waiting or not self._inherits:
+        is_known = weighing.prompt is not None or not weighing.shares
+        if is_known or not weighing.waiting or not self._inherits:
             return
         first = self.requests.get(weighing.first)
         shared = weighing.request.num_prompt_tokens - 1
@@ -221,21 +249,24 @@ def row_request(
     spelled: Sequence[int],
     params: SamplingParams,
     parent: Request | None = None,
+    part: tuple[int, int] | None = None,
 ) -> Request:
     """A request of these schedulers' own, which goes on from a client's.
 
     Args:
         spelled: tokens behind the client's prompt.
         parent: another row, whose beginning it shares; its hashes are not computed again.
+        part: where the prompt begins and ends in the client's, unless it is all of it.
     """
+    begin, end = part or (0, root.num_prompt_tokens)
     request = Request(
         request_id=name,
-        prompt_token_ids=[*root.prompt_token_ids, *spelled],
+        prompt_token_ids=[*root.prompt_token_ids[begin:end], *spelled],
         sampling_params=params,
         pooling_params=None,
         client_index=ROWS,
         arrival_time=root.arrival_time,
-        mm_features=parent.mm_features if parent else root.mm_features,
+        mm_features=parent.mm_features if parent else _features(root, begin, end),
         lora_request=root.lora_request,
         cache_salt=root.cache_salt,
         priority=root.priority,
@@ -248,22 +279,36 @@ def row_request(
     return request
 
 
-def ask_logprobs(params: SamplingParams, begin: int, tokens: Sequence[int]) -> None:
-    """Have a request tell the log-probabilities of the tokens of its prompt from ``begin`` on."""
-    if not tokens:
+def ask_logprobs(params: SamplingParams, begin: int, choices: Sequence[Sequence[int]]) -> None:
+    """Have a request tell the log-probabilities of what may stand in its prompt from ``begin`` on.
+
+    Args:
+        choices: of each place, as many for each.
+    """
+    if not choices:
         return
     params.prompt_logprob_start = begin - 1
-    params.prompt_logprob_token_ids = np.array(tokens, dtype=np.int32)[:, None]
+    params.prompt_logprob_token_ids = np.array(choices, dtype=np.int32)
     params.skip_reading_prefix_cache = False
 
 
 def told_logprobs(output: EngineCoreOutput) -> NDArray[np.float32] | None:
-    """What :func:`ask_logprobs` asked for, float32 [tokens]; None if the engine cannot tell."""
+    """What :func:`ask_logprobs` asked for, float32 [places, choices]; None if the engine cannot
+    tell."""
     scores = output.prompt_token_id_logprobs
     if scores is None:
         return None
-    told = np.asarray(scores)[:, 0]
+    told: NDArray[np.float32] = np.asarray(scores)
     return told if np.isfinite(told).all() else None
+
+
+def _features(root: Request, begin: int, end: int) -> list[Any]:
+    """The pictures that are shown in a part of a request's prompt."""
+    return [
+        replace(one, mm_position=replace(one.mm_position, offset=one.mm_position.offset - begin))
+        for one in root.mm_features
+        if begin <= one.mm_position.offset < end
+    ]
 
 
 def _first_asked(request: Request) -> int | None:

@@ -42,6 +42,11 @@ class NoEngine:
     async def weigh(self, _prompt: Prompt, _spelled: Sequence[Sequence[int]]) -> list[float]:
         _refuse()
 
+    async def weigh_each(
+        self, _prompts: Sequence[Prompt], _spelled: Sequence[Sequence[int]]
+    ) -> list[float]:
+        _refuse()
+
     async def check(self) -> None:
         return
 

@@ -109,6 +109,12 @@ class Engine(Protocol):
         """The log-probability of each sequence of tokens after a prompt."""
         ...
 
+    async def weigh_each(
+        self, prompts: Sequence[Prompt], spelled: Sequence[Sequence[int]]
+    ) -> list[float]:
+        """The log-probability of a sequence of tokens after each prompt."""
+        ...
+
     async def check(self) -> None:
         """Raises :class:`EngineError` if the engine has died."""
         ...

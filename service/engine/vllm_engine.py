@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import uuid
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from torch import Tensor
 
 from semcore.bars import has_bars
 from semcore.errors import EngineError
@@ -28,23 +24,25 @@ from semcore.model.prompt import IMAGE
 from service.beams.beam_search import Beam, Choice
 from service.beams.side import Side
 from service.engine.protocol import Found, Picture, Prompt, Step
+from service.engine.vllm_requests import VllmRequests, picture_lengths
 from service.errors import InvalidQueryError
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from vllm import RequestOutput, SamplingParams
     from vllm.inputs import EngineInput
     from vllm.v1.engine.async_llm import AsyncLLM
 
 _BLOCK = 32
 _PICTURES_GIB = 0.25
-_EMBEDDED = 256  # pictures whose visual tokens are kept
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM knows
 _SAID = 64  # tokens of a text by which pictures are judged
 _CHARACTERS = 40  # of a token, more than most have
 _LONGEST = 300  # tokens of an identifier, more than any walk has
 _CPU_WORKER = "service.beams.cpu_worker.ScoringCPUWorker"
 _GPU_WORKER = "service.beams.gpu_worker.ScoringWorker"
+
+Choices = Sequence[Sequence[int]]
+"""Of each token of an answer itself, first, and those that it is compared with."""
 
 
 class VllmEngine:
@@ -57,22 +55,18 @@ class VllmEngine:
         embedder: PictureEmbedder | None = None,
         adapter: Path | None = None,
         leaf_limit: int = 0,
+        pictures: int = 1,
     ) -> None:
-        from vllm import SamplingParams
-        from vllm.lora.request import LoRARequest
-        from vllm.sampling_params import RequestOutputKind
-
+        """``pictures``: the most that a request may show."""
         self.llm = llm
+        self.leaf_limit = leaf_limit
+        self._requests = VllmRequests(llm, embedder, adapter)
         self._tokenizer = tokenizer
         self._verdicts = verdict_tokens(tokenizer)
-        self._params = SamplingParams
-        self._kind = RequestOutputKind.FINAL_ONLY
         self._end = end_token(tokenizer)
         self._spelling = IdentifierTokenizer(tokenizer)
-        self._adapter = None if adapter is None else LoRARequest(adapter.name, 1, str(adapter))
-        self._embedder = embedder
-        self.leaf_limit = leaf_limit
-        self._embedded: OrderedDict[str, Tensor] = OrderedDict()
+        self._pictures = pictures
+        self._visible = 1  # the most tokens that a picture has taken so far
 
     @classmethod
     def start(cls, model: Path, settings: Settings, **arguments: Any) -> VllmEngine:
@@ -102,7 +96,8 @@ class VllmEngine:
             "worker_cls": _CPU_WORKER if current_platform.is_cpu() else _GPU_WORKER,
             "async_scheduling": False,  # a step of the beams begins with the answers of the last
             "logprobs_mode": "processed_logits",
-            "limit_mm_per_prompt": {"image": 1, "video": 0},
+            # As many as are judged in one request.
+            "limit_mm_per_prompt": {"image": settings.verified, "video": 0},
             # vLLM keeps 4 GiB of pictures in each of two processes, unless told.
             "mm_processor_cache_gb": _PICTURES_GIB,
             "enable_mm_embeds": embedder is not None,
@@ -125,17 +120,14 @@ class VllmEngine:
             llm = AsyncLLM.from_engine_args(args)
         except (RuntimeError, TypeError, ValueError, OSError) as error:
             raise EngineError(f"vLLM cannot serve {model}: {error}") from error
-        return cls(llm, tokenizer, embedder, adapter, settings.leaf_limit)
+        return cls(llm, tokenizer, embedder, adapter, settings.leaf_limit, settings.verified)
 
     async def stop(self) -> None:
         self.llm.shutdown()
         del self.llm  # else it shuts down once more at the very end, when nothing works any more
 
     async def check(self) -> None:
-        try:
-            await self.llm.check_health()
-        except Exception as error:  # vLLM has several, all of which mean that it is gone
-            raise EngineError(f"the inference engine has died ({error}); restart it") from error
+        await self._requests.check()
 
     def prompt(self, text: str, pictures: Sequence[Picture] = ()) -> Prompt:
         if text.count(IMAGE) != len(pictures):
@@ -173,16 +165,12 @@ class VllmEngine:
             traced=traced,
             leaf_limit=self.leaf_limit,
         )
-        params = self._params(
-            max_tokens=_LONGEST,
-            temperature=0.0,
-            stop_token_ids=[self._end],
-            extra_args=argument,
-            detokenize=False,
-            output_kind=self._kind,
-            skip_clone=True,
+        params = self._requests.params(
+            max_tokens=_LONGEST, stop_token_ids=[self._end], extra_args=argument
         )
-        output = await self._ask(prompt, params, room=side.layers.depth)
+        output = await self._requests.answered(
+            await self._requests.rendered(prompt), params, side.layers.depth
+        )
         if output.outputs[0].finish_reason != "stop" or not output.kv_transfer_params:
             raise EngineError("the engine could not finish the search; search again")
         result = output.kv_transfer_params[RESULT]
@@ -199,102 +187,83 @@ class VllmEngine:
         )
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
-        yes, no = self._verdicts
-        told = await asyncio.gather(*(self._chosen(one, [self._verdicts]) for one in prompts))
-        return [step[yes].logprob - step[no].logprob for (step,) in told]
+        told = await self._weigh_each(prompts, [[self._verdicts]] * len(prompts))
+        return [yes - no for ((yes, no),) in told]
 
     async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
-        from service.beams.weighing import RESULT, weighing_argument
-
         if not spelled:
             return []
-        params = self._params(
-            max_tokens=1,
-            temperature=0.0,
-            extra_args=weighing_argument(spelled),
-            detokenize=False,
-            output_kind=self._kind,
-            skip_clone=True,
+        answers = [_each_alone(tokens) for tokens in spelled]
+        told = await self._weigh(await self._requests.rendered(prompt), answers)
+        return [sum(logprob for (logprob,) in answer) for answer in told]
+
+    async def weigh_each(
+        self, prompts: Sequence[Prompt], spelled: Sequence[Sequence[int]]
+    ) -> list[float]:
+        told = await self._weigh_each(prompts, [_each_alone(tokens) for tokens in spelled])
+        return [sum(logprob for (logprob,) in answer) for answer in told]
+
+    async def _weigh_each(
+        self, prompts: Sequence[Prompt], answers: Sequence[Choices]
+    ) -> list[list[list[float]]]:
+        """An answer to each prompt, as :meth:`_weigh`; many prompts in one request."""
+        groups: list[list[int]] = []
+        tokens = pictures = 0
+        longest = max(map(len, answers), default=0)
+        for place, prompt in enumerate(prompts):
+            length = len(prompt.tokens) + len(prompt.pictures) * self._visible
+            tokens, pictures = tokens + length, pictures + len(prompt.pictures)
+            room = tokens + longest < self._requests.longest
+            if not groups or not room or pictures > self._pictures:
+                groups.append([])
+                tokens, pictures = length, len(prompt.pictures)
+            groups[-1].append(place)
+        told = await asyncio.gather(
+            *(self._weigh_group([prompts[n] for n in g], [answers[n] for n in g]) for g in groups)
         )
-        output = await self._ask(prompt, params, room=max(map(len, spelled)) + 1)
+        return [answer for group in told for answer in group]
+
+    async def _weigh_group(
+        self, prompts: Sequence[Prompt], answers: Sequence[Choices]
+    ) -> list[list[list[float]]]:
+        joined = Prompt(
+            tuple(token for prompt in prompts for token in prompt.tokens),
+            tuple(picture for prompt in prompts for picture in prompt.pictures),
+        )
+        rendered = await self._requests.rendered(joined)
+        seen = iter(picture_lengths(rendered))
+        parts = []
+        for prompt in prompts:
+            lengths = [next(seen) for _ in prompt.pictures]
+            self._visible = max([self._visible, *lengths])
+            parts.append(len(prompt.tokens) + sum(lengths) - len(lengths))
+        try:
+            return await self._weigh(rendered, answers, parts)
+        except InvalidQueryError:
+            if len(prompts) == 1:
+                raise
+        # Pictures take more tokens than those before them.
+        half = len(prompts) // 2
+        first = await self._weigh_group(prompts[:half], answers[:half])
+        return first + await self._weigh_group(prompts[half:], answers[half:])
+
+    async def _weigh(
+        self, rendered: EngineInput, answers: Sequence[Choices], parts: Sequence[int] = ()
+    ) -> list[list[list[float]]]:
+        """The log-probabilities of all choices of all answers.
+
+        Args:
+            parts: see :func:`service.beams.weighing.weighing_argument`.
+        """
+        from service.beams.weighing import RESULT, weighing_argument
+
+        params = self._requests.params(max_tokens=1, extra_args=weighing_argument(answers, parts))
+        output = await self._requests.answered(rendered, params, room=max(map(len, answers)) + 1)
         if output.outputs[0].finish_reason != "stop" or not output.kv_transfer_params:
             raise EngineError("the engine returned no log-probabilities")
-        return [sum(logprobs) for logprobs in output.kv_transfer_params[RESULT]["logprobs"]]
+        told: list[list[list[float]]] = output.kv_transfer_params[RESULT]["logprobs"]
+        return told
 
-    async def _chosen(self, prompt: Prompt, steps: Sequence[tuple[int, int]]) -> Sequence[Any]:
-        """For each next token, which must be one of two, the log-probabilities of these by token:
-        over the whole vocabulary."""
-        from service.beams.logits_processor import choice_argument
 
-        params = self._params(
-            max_tokens=len(steps),
-            temperature=0.0,
-            # Not logprob_token_ids: it spoils the logprobs of other requests of the same batch.
-            logprobs=2,
-            extra_args=choice_argument(steps),
-            stop_token_ids=[self._end],
-            detokenize=False,
-            output_kind=self._kind,
-        )
-        answer = await self._ask(prompt, params, room=len(steps))
-        logprobs: Sequence[Any] | None = answer.outputs[0].logprobs
-        if not logprobs:
-            raise EngineError("the engine returned no log-probabilities")
-        return logprobs
-
-    async def _ask(self, prompt: Prompt, params: SamplingParams, room: int = 1) -> RequestOutput:
-        """The final output of one request, which needs room for so many tokens."""
-        try:
-            rendered = await self._rendered(prompt)
-            length, most = len(rendered["prompt_token_ids"]), self.llm.model_config.max_model_len
-            if length + room > most:
-                raise InvalidQueryError(
-                    f"the query is too long: {length} tokens, where the model has room for "
-                    f"{most - room}; shorten it, or raise SEMCORE_MAX_MODEL_LEN"
-                )
-            async for output in self.llm.generate(
-                rendered, params, uuid.uuid4().hex, lora_request=self._adapter
-            ):
-                last = output
-        except InvalidQueryError:
-            raise
-        except ValueError as error:
-            raise EngineError(f"the engine refused the prompt: {error}") from error
-        except Exception as error:
-            await self.check()
-            raise EngineError(f"the engine failed: {error}") from error
-        return last
-
-    async def _rendered(self, prompt: Prompt) -> EngineInput:
-        """A prompt as the engine takes it, its pictures as pixels."""
-        from vllm.inputs import tokens_input
-        from vllm.renderers.inputs.preprocess import parse_model_prompt
-
-        tokens = list(prompt.tokens)
-        if not prompt.pictures:
-            return tokens_input(tokens)
-        shown: list[Any] = [picture.image for picture in prompt.pictures]
-        if self._embedder is not None:
-            shown = [await asyncio.to_thread(self._seen, picture) for picture in prompt.pictures]
-        request = {
-            "prompt_token_ids": tokens,
-            "multi_modal_data": {"image": shown},
-            "multi_modal_uuids": {"image": [picture.key for picture in prompt.pictures]},
-        }
-        renderer = self.llm.renderer
-        parsed = parse_model_prompt(self.llm.model_config, request)
-        (rendered,) = await renderer.render_cmpl_async([parsed], renderer.default_cmpl_tok_params)
-        return rendered
-
-    def _seen(self, picture: Picture) -> Tensor:
-        """The visual tokens of a picture that the frozen encoder sees, float [tokens, hidden]."""
-        if picture.tokens is not None:
-            return picture.tokens
-        known = self._embedded.get(picture.key)
-        if known is None:
-            assert self._embedder is not None
-            assert picture.image is not None
-            known = self._embedded[picture.key] = self._embedder([picture.image])[0]
-            if len(self._embedded) > _EMBEDDED:
-                self._embedded.popitem(last=False)
-        return known
+def _each_alone(tokens: Sequence[int]) -> Choices:
+    return [[token] for token in tokens]

@@ -78,6 +78,11 @@ class WatchedEngine:
     async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
         return await self._asked(self.engine.weigh(prompt, spelled))
 
+    async def weigh_each(
+        self, prompts: Sequence[Prompt], spelled: Sequence[Sequence[int]]
+    ) -> list[float]:
+        return await self._asked(self.engine.weigh_each(prompts, spelled))
+
     async def check(self) -> None:
         """Raises :class:`EngineError` if the engine has died, or is stalled."""
         if self._failure:

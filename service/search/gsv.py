@@ -49,8 +49,8 @@ async def verify(
     identifier, less some of its commonness where the bundle is calibrated so, and the evidence what
     the model says of the candidate itself, when it is asked whether the two match, and as it
     describes pictures (VisualGPTScore, Lin et al., 2024); a, b and c are the weights of the
-    calibration. Each candidate has a prompt of its own, and all of them one engine batch, so that
-    no place in a list is favoured.
+    calibration. Each candidate has a prompt of its own, so that no place in a list is favoured, and
+    all of them go to the engine in one request where there is room.
 
     Args:
         scores: of the candidates, in nats (:meth:`semcore.bundle.calibration.Calibration.score`).
@@ -110,19 +110,10 @@ async def _described(
     engine: Engine, texts: Sequence[str], pictures: Sequence[Picture], commonness: Commonness
 ) -> list[float]:
     """Of each candidate log p(text | picture) - log p(text), in nats."""
-    told, plain = await asyncio.gather(
-        asyncio.gather(
-            *(
-                engine.weigh(
-                    engine.prompt(description_prompt(), [picture]),
-                    [engine.say(normalise_query(text))],
-                )
-                for text, picture in zip(texts, pictures, strict=True)
-            )
-        ),
-        commonness.of_texts(texts),
-    )
-    return [one - other for (one,), other in zip(told, plain, strict=True)]
+    prompts = [engine.prompt(description_prompt(), [picture]) for picture in pictures]
+    said = [engine.say(normalise_query(text)) for text in texts]
+    told, plain = await asyncio.gather(engine.weigh_each(prompts, said), commonness.of_texts(texts))
+    return [one - other for one, other in zip(told, plain, strict=True)]
 
 
 def _softmax(logprobs: Sequence[float]) -> list[float]:

@@ -69,6 +69,15 @@ class FakeEngine:
     async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
         return [float(np.log(_weight(prompt, tuple(tokens)))) for tokens in spelled]
 
+    async def weigh_each(
+        self, prompts: Sequence[Prompt], spelled: Sequence[Sequence[int]]
+    ) -> list[float]:
+        told = [
+            await self.weigh(prompt, [tokens])
+            for prompt, tokens in zip(prompts, spelled, strict=True)
+        ]
+        return [one for (one,) in told]
+
     async def check(self) -> None:
         if self.dead:
             raise EngineError("the inference engine has died (killed by a test); restart it")

@@ -17,7 +17,6 @@ from service.beams.layer_files import LayerFiles
 from service.beams.logits_processor import (
     TrieLogitsProcessor,
     TrieLogitsProcessorV2,
-    choice_argument,
     position_argument,
 )
 
@@ -95,46 +94,23 @@ def test_requests_come_go_and_change_places(tmp_path: Path) -> None:
     mine = params(position_argument(files(stem), (inside[0],), 2))
     added = [
         (0, params(), None, []), (1, mine, None, []), (2, params(position_argument(())), None, []),
-        (3, params(choice_argument([(5, 1)])), None, []), (4, params(), None, []),
+        (3, params(position_argument(())), None, []), (4, params(), None, []),
     ]  # fmt: skip
     processor.update_state(update(5, added))
     raw = torch.randn(5, VOCABULARY)
     logits = processor.apply(raw.clone())
     assert torch.equal(logits[[0, 4]], raw[[0, 4]])
     assert allowed(logits[1]) == [8, 9]
-    assert torch.allclose(logits[2], raw[2].log_softmax(dim=-1))
-    assert allowed(logits[3]) == [1, 5]
-    assert torch.allclose(logits[3, [1, 5]], raw[3].log_softmax(dim=-1)[[1, 5]])
+    assert torch.allclose(logits[2:4], raw[2:4].log_softmax(dim=-1))
     # 0 leaves, 3 moves into its place, 1 and 2 swap; none has brought forth a token.
     swap, one_way = MoveDirectionality.SWAP, MoveDirectionality.UNIDIRECTIONAL
     processor.update_state(update(4, removed=[0], moved=[(3, 0, one_way), (1, 2, swap)]))
     logits = processor.apply(torch.zeros(4, VOCABULARY))
-    assert [len(allowed(row)) for row in logits] == [2, VOCABULARY, 2, VOCABULARY]
+    assert [len(allowed(row)) for row in logits] == [VOCABULARY, VOCABULARY, 2, VOCABULARY]
     assert allowed(logits[2]) == [8, 9]
     # A request that comes back has spelled something since its argument was made.
     processor.update_state(update(1, [(0, mine, None, [8])], removed=[0, 1, 2, 3]))
     assert allowed(processor.apply(torch.zeros(1, VOCABULARY))[0]) == [10]
-
-
-def test_tokens_are_chosen_step_by_step(tmp_path: Path) -> None:
-    _, stem = saved(tmp_path)
-    script = params(choice_argument([(5, 5), (7, 3), (2, 2)]))
-    walking = params(position_argument(files(stem)))
-    processor = runner_1()
-    tokens: list[int] = []
-    processor.update_state(update(2, [(0, walking, None, [6]), (1, script, None, tokens)]))
-    raw = torch.randn(2, VOCABULARY)
-    logits = processor.apply(raw.clone())
-    assert logits[1, 5] == raw[1].log_softmax(dim=-1)[5]
-    assert allowed(logits[1]) == [5]
-    tokens.append(5)
-    # The other one leaves, and this one takes its place.
-    moved = [(1, 0, MoveDirectionality.UNIDIRECTIONAL)]
-    processor.update_state(update(1, removed=[0], moved=moved))
-    assert allowed(processor.apply(torch.zeros(1, VOCABULARY))[0]) == [3, 7]
-    # It comes back with two tokens spelled.
-    processor.update_state(update(1, [(0, script, None, [5, 7])], removed=[0]))
-    assert allowed(processor.apply(torch.zeros(1, VOCABULARY))[0]) == [2]
 
 
 def test_two_indexes_serve_side_by_side(tmp_path: Path) -> None:
@@ -174,7 +150,6 @@ def test_runner_2_keeps_requests_by_slot(tmp_path: Path) -> None:
     states: Any = SimpleNamespace(
         max_num_reqs=SLOTS,
         device=torch.device("cpu"),
-        prompt_len=SimpleNamespace(np=np.full(SLOTS, 5)),
         prefill_len=SimpleNamespace(np=np.full(SLOTS, 5)),
     )
     processor = TrieLogitsProcessorV2(None, states)  # type: ignore[arg-type]
@@ -199,10 +174,6 @@ def test_runner_2_keeps_requests_by_slot(tmp_path: Path) -> None:
     assert allowed(logits[1]) == walk.allowed(following[0]).tolist()
     assert not processor.add_request(4, params())
     assert torch.equal(step([4], [5]), torch.zeros(1, VOCABULARY))
-    # One that chooses comes back with two tokens spelled, which are a part of what is read anew.
-    states.prefill_len.np[4] = 7
-    assert processor.add_request(4, params(choice_argument([(5, 5), (7, 3), (2, 2)])))
-    assert allowed(step([4], [7])[0]) == [2]
 
 
 def test_retired_layers_are_let_go(tmp_path: Path) -> None:

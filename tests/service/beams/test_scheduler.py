@@ -83,6 +83,14 @@ async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     os.environ.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
 
 
+def longest_of(found: Found, index: Index, engine: VllmEngine) -> int:
+    """Tokens of the longest identifier that was found."""
+    side = index.snapshot.side("image")
+    assert side is not None
+    numbers = [side.layers.items_of(beam.leaves)[0] for beam in found.beams]
+    return max(len(engine.spell(item.identifier)) for item in index.snapshot.items(numbers))
+
+
 async def test_searches_share_the_engine(engine: VllmEngine, index: Index, tmp_path: Path) -> None:
     side = index.snapshot.side("image")
     assert side is not None
@@ -93,8 +101,12 @@ async def test_searches_share_the_engine(engine: VllmEngine, index: Index, tmp_p
 
     alone = [await find(caption) for caption in CAPTIONS]
     assert all(len(found.beams) == BEAM_WIDTH for found in alone)
-    # A search takes no more steps than its identifiers have tokens.
-    assert all(len(found.steps) <= side.layers.depth for found in alone)
+    # A search takes no more steps than its identifiers have tokens, and fewer where the beams have
+    # no choice left.
+    lengths = [longest_of(found, index, engine) for found in alone]
+    steps = [len(found.steps) for found in alone]
+    assert all(took <= length for took, length in zip(steps, lengths, strict=True))
+    assert sum(steps) < sum(lengths)
 
     # 1. All at once find the same, among other requests that want a place in the batch.
     judging = asyncio.create_task(
@@ -132,7 +144,17 @@ async def test_searches_share_the_engine(engine: VllmEngine, index: Index, tmp_p
     best = [beam.logprob for beam in alone[0].beams[:3]]
     assert [beam.logprob for beam in wide.beams[:3]] >= best
 
-    # 5. A prompt that leaves no room for an identifier is refused, and the engine lives on.
+    # 5. Where all identifiers in reach are scored at once none of the beams' is likelier.
+    engine.leaf_limit = 4 * ROWS  # more than the batch has room for
+    scored = await asyncio.gather(*(find(caption) for caption in CAPTIONS[:4]))
+    engine.leaf_limit = 0
+    for one, other in zip(alone, scored, strict=False):
+        assert len(other.steps) < len(one.steps)
+        for beam, leaf in zip(one.beams, other.beams, strict=True):
+            assert leaf.logprob >= beam.logprob - 1e-3
+    assert await engine.llm.reset_prefix_cache()
+
+    # 6. A prompt that leaves no room for an identifier is refused, and the engine lives on.
     with pytest.raises(InvalidQueryError, match="too long"):
         await find("boat " * LONGEST)
     # Were it not refused here, the engine would say so.
@@ -143,7 +165,7 @@ async def test_searches_share_the_engine(engine: VllmEngine, index: Index, tmp_p
         await engine.find(long, Side(roomy, side.files), BEAM_WIDTH, constrained=True)
     assert len((await find(CAPTIONS[1])).beams) == BEAM_WIDTH
 
-    # 6. Where files of the index are gone, only that search ends: first of many, then alone.
+    # 7. Where files of the index are gone, only that search ends: first of many, then alone.
     gone = Side(side.layers, ((str(tmp_path / "gone"), ""),))
     prompt = engine.prompt(identifier_prompt("text-to-image", CAPTIONS[0]))
     tasks = [asyncio.create_task(find(f"{caption} once more")) for caption in CAPTIONS]

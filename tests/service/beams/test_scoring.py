@@ -46,10 +46,12 @@ class Runner:
         del self.requests[req_id]
 
 
-def asking(prompt: int, answer: list[int], computed: int) -> SimpleNamespace:
-    """A request for the tokens of an answer, of whose prompt so many are computed."""
+def asking(prompt: int, answer: list[int], computed: int, *beside: int) -> SimpleNamespace:
+    """A request for the tokens of an answer, and others ``beside`` each, of whose prompt so many
+    are computed."""
     params = copy(SamplingParams(max_tokens=1))
-    params.prompt_logprob_token_ids = np.array(answer, dtype=np.int32)[:, None]
+    choices = [[token, *beside] for token in answer]
+    params.prompt_logprob_token_ids = np.array(choices, dtype=np.int32)
     params.prompt_logprob_start = prompt - 1
     return SimpleNamespace(
         sampling_params=params,
@@ -67,8 +69,10 @@ def step(runner: Any, **scheduled: int) -> dict[str, torch.Tensor]:
 def expected(runner: Any, name: str) -> torch.Tensor:
     params = runner.requests[name].sampling_params
     logprobs = (runner.seen[name] @ HEAD.T).log_softmax(dim=-1)
-    tokens = params.prompt_logprob_token_ids[:, 0].tolist()
-    return torch.stack([logprobs[params.prompt_logprob_start + n, t] for n, t in enumerate(tokens)])
+    choices = params.prompt_logprob_token_ids.tolist()
+    return torch.stack(
+        [logprobs[params.prompt_logprob_start + n, t] for n, t in enumerate(choices)]
+    )
 
 
 @pytest.fixture
@@ -79,7 +83,7 @@ def runner() -> Any:
     found = Runner(
         first=asking(7, [3, 5, 8], 0),
         plain=plain,
-        second=asking(7, [9, 1, 2, 4, 6], 6),
+        second=asking(7, [9, 1, 2, 4, 6], 6, 3, 90),
         late=asking(7, [9, 1], 7),
     )
     adopt(found)
@@ -95,7 +99,7 @@ def test_prompts_in_parts(
     found = step(runner, plain=1, second=2, late=2, first=2)
     assert found.keys() == {"first", "second"}
     for name, logprobs in found.items():
-        torch.testing.assert_close(logprobs[:, 0], expected(runner, name))
+        torch.testing.assert_close(logprobs, expected(runner, name))
     # It is told once, also where a request that was put aside begins again.
     runner.requests["second"].num_computed_tokens = 0
     assert step(runner, second=12) == {}
@@ -113,4 +117,4 @@ def test_a_request_that_has_gone_may_come_again(runner: Any) -> None:
     again.num_computed_tokens = 6
     runner.requests["first"] = again
     found = step(runner, first=4)
-    torch.testing.assert_close(found["first"][:, 0], expected(runner, "first"))
+    torch.testing.assert_close(found["first"], expected(runner, "first"))

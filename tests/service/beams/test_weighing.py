@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from moment import SERVICE
+from PIL import Image
 
 from semcore.errors import EngineError
-from semcore.model.prompt import identifier_prompt
+from semcore.model.prompt import identifier_prompt, verification_prompt
+from service.engine.protocol import Picture, Prompt
 from service.engine.vllm_engine import VllmEngine
 from service.errors import InvalidQueryError
 from service.index.index import Index
@@ -39,6 +41,7 @@ async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         index.bundle.model,
         Settings(bundle=Path(), max_batch=ROWS, max_beam_width=ROWS, max_model_len=LONGEST),
         max_num_batched_tokens=40,  # fewer than a prompt with its answers
+        max_logprobs=-1,
         enable_chunked_prefill=True,
     )
     yield started
@@ -51,24 +54,35 @@ def spelled(engine: VllmEngine, index: Index) -> list[list[int]]:
 
 
 async def step_by_step(
-    engine: VllmEngine, prompt: str, answers: Sequence[Sequence[int]]
+    engine: VllmEngine, prompt: Prompt, answers: Sequence[Sequence[int]]
 ) -> list[float]:
-    """A token a step, each the only one that the mask allows."""
-    found = []
-    for tokens in answers:
-        steps = await engine._chosen(engine.prompt(prompt), [(token, token) for token in tokens])
-        found.append(sum(step[t].logprob for step, t in zip(steps, tokens, strict=True)))
-    return found
+    """A request a token, of which vLLM tells the whole vocabulary."""
+    from service.beams.logits_processor import position_argument
+
+    async def logprob(before: Sequence[int], token: int) -> float:
+        rendered = await engine._requests.rendered(
+            Prompt((*prompt.tokens, *before), prompt.pictures)
+        )
+        params = engine._requests.params(
+            max_tokens=1, logprobs=-1, extra_args=position_argument(())
+        )
+        output = await engine._requests.answered(rendered, params)
+        assert output.outputs[0].logprobs
+        return float(output.outputs[0].logprobs[0][token].logprob)
+
+    return [
+        sum([await logprob(answer[:place], token) for place, token in enumerate(answer)])
+        for answer in answers
+    ]
 
 
 async def test_answers_are_weighed_together_as_step_by_step(
     engine: VllmEngine, index: Index
 ) -> None:
     answers = [*spelled(engine, index), engine.say("one"), list(range(5, 45))]
-    text = identifier_prompt("text-to-image", "two red boats at night")
-    expected = await step_by_step(engine, text, answers)
+    prompt = engine.prompt(identifier_prompt("text-to-image", "two red boats at night"))
+    expected = await step_by_step(engine, prompt, answers)
     assert len({round(one, 3) for one in expected}) > len(answers) // 2
-    prompt = engine.prompt(text)
     for _ in range(2):  # the second time all of it is cached
         assert await engine.weigh(prompt, answers) == pytest.approx(expected, abs=1e-4)
     alone = [await engine.weigh(prompt, [tokens]) for tokens in answers[:4]]
@@ -99,9 +113,59 @@ async def test_what_has_no_room_is_refused_and_the_engine_goes_on(
     with pytest.raises(InvalidQueryError, match="the query is too long"):
         await engine.weigh(prompt, [[7] * LONGEST])
     room = LONGEST - len(prompt.tokens)
-    params = engine._params(max_tokens=1, extra_args=weighing_argument([[7] * room]))
-    unchecked = await engine._ask(prompt, params)
+    requests = engine._requests
+    params = requests.params(max_tokens=1, extra_args=weighing_argument([[[7]] * room]))
+    unchecked = await requests.answered(await requests.rendered(prompt), params)
     assert unchecked.outputs[0].finish_reason == "error"
     with pytest.raises(EngineError, match="no log-probabilities"):
         await engine.weigh(prompt, [[7], []])
     assert len(await engine.weigh(prompt, [[7], [8]])) == 2
+
+
+def shown(index: Index, *places: int) -> list[Picture]:
+    pictures = list(index.bundle.store.of_split("test", "image"))
+    found = []
+    for place in places:
+        path = Path(index.bundle.image_root) / pictures[place].image
+        with Image.open(path) as image:
+            found.append(Picture(image.convert("RGB"), path.name))
+    return found
+
+
+async def test_many_prompts_are_weighed_in_one_request(engine: VllmEngine, index: Index) -> None:
+    """Each as alone: of different lengths, with pictures and without, one of them twice, more than
+    a request has room for."""
+    one, two, three = shown(index, 0, 1, 2)
+    prompts = [
+        engine.prompt(verification_prompt(["boat", "red"], "two red boats"), [one]),
+        engine.prompt(verification_prompt(["house"], "a house beside a large tree"), [two]),
+        engine.prompt(identifier_prompt("text-to-image", "a boat")),
+        engine.prompt(verification_prompt(["dog"], "a dog"), [one]),
+        engine.prompt(verification_prompt(["cat"], "a small cat"), [three]),
+    ]
+    assert engine._requests.longest == LONGEST
+    answers = [engine.say(text) for text in ("one", "two boats", "three", "a red house", "four")]
+    expected = [
+        one
+        for prompt, answer in zip(prompts, answers, strict=True)
+        for one in await step_by_step(engine, prompt, [answer])
+    ]
+    for _ in range(2):
+        assert await engine.weigh_each(prompts, answers) == pytest.approx(expected, abs=1e-4)
+    verdicts = [[token] for token in engine._verdicts]
+    told = [await step_by_step(engine, prompt, verdicts) for prompt in prompts]
+    odds = [yes - no for yes, no in told]
+    assert await engine.judge(prompts) == pytest.approx(odds, abs=1e-4)
+    assert await engine.judge(prompts[:1]) == pytest.approx(odds[:1], abs=1e-4)
+    assert await engine.judge([]) == []
+
+
+async def test_a_picture_of_a_prompt_that_was_refused_can_be_shown_again(
+    engine: VllmEngine, index: Index
+) -> None:
+    (picture,) = shown(index, 3)
+    long = engine.prompt(verification_prompt(["boat"], "boat " * LONGEST), [picture])
+    short = engine.prompt(verification_prompt(["boat"], "a boat"), [picture])
+    with pytest.raises(InvalidQueryError, match="the query is too long"):
+        await engine.judge([short, long])
+    assert len(await engine.judge([short])) == 1
