@@ -51,13 +51,9 @@ _log = logging.getLogger("semcore")
 
 
 def search_argument(
-    files: LayerFiles,
-    beam_width: int,
-    *,
-    constrained: bool,
-    traced: bool = False,
+    files: LayerFiles, beam_width: int, *, constrained: bool, traced: bool = False,
     leaf_limit: int = 0,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """``extra_args`` of a request that is a beam search over the layers of these files.
 
     Args:
