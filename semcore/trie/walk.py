@@ -88,7 +88,7 @@ class Walk:
     surplus: NDArray[np.int64]
     end: int
 
-    @property
+    @cached_property
     def nodes(self) -> int:
         return len(self.leaves)
 
@@ -135,7 +135,11 @@ class Walk:
         if position < ROOT:
             return None
         if position >= self.nodes:
-            return -1 if self.allowed(position)[0] == token else None
+            leaf, spelled = divmod(position - self.nodes, TAIL)
+            if spelled == self.tail_lengths[leaf]:
+                return -1 if token == self.end else None
+            code = self.tails[self.tail_start(leaf) + spelled]
+            return -1 if self.alphabet[code] == token else None
         code = int(self.alphabet.searchsorted(token))
         if code == len(self.alphabet) or self.alphabet[code] != token:
             return None

@@ -215,17 +215,17 @@ class BeamSearch:
             np.arange(len(parents)), [len(answers[parent].tokens) for parent in parents]
         )
         # Twice as many as there are beams, since each of these may have come to its end.
-        best = np.lexsort((tokens, origins, -logprobs))[: 2 * self._beam_width]
-        best = best[np.isfinite(logprobs[best])]
+        best = _best(logprobs, origins, tokens, 2 * self._beam_width)
         self._spelled += 1
         following: dict[int, Row] = {}
         for rank, place in enumerate(best.tolist()):
             parent, token = parents[origins[place]], int(tokens[place])
-            row = self._spell(parent, token, float(logprobs[place]), answers[parent])
             if token == self._layers.end:
                 if rank < self._beam_width:
+                    row = self._spell(parent, token, float(logprobs[place]), answers[parent])
                     self._finished.append(self._beam(row))
             elif len(following) < self._beam_width:
+                row = self._spell(parent, token, float(logprobs[place]), answers[parent])
                 goes_on = token == answers[parent].chosen
                 following[parent if goes_on else self._numbers] = row
                 self._numbers += not goes_on
@@ -258,6 +258,19 @@ class BeamSearch:
         best = next(iter(following.values()))
         full = len(self._finished) == self._beam_width
         return full and self._finished[-1].logprob >= best.logprob
+
+
+def _best(
+    logprobs: NDArray[np.float32], origins: NDArray[np.int64], tokens: NDArray[np.int32], most: int
+) -> NDArray[np.int64]:
+    """The places of the likeliest, int64 [up to ``most``], those before that are equal first."""
+    places = np.flatnonzero(np.isfinite(logprobs))
+    if len(places) > most:  # sorting is slow where fifty rows have a hundred candidates each
+        least = np.partition(logprobs[places], len(places) - most)[len(places) - most]
+        places = places[logprobs[places] >= least]
+    order = np.lexsort((tokens[places], origins[places], -logprobs[places]))
+    found: NDArray[np.int64] = places[order[:most]]
+    return found
 
 
 def _forced_answer(token: int, logprob: float) -> Answer:

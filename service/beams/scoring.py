@@ -7,7 +7,7 @@ gathered into one projection and one log-softmax.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,9 +88,7 @@ class ScoringRunner:
                 whole.append(name)
         # 2. All of them at once.
         if places:
-            most = max(one.shape[1] for one in targets)
-            filled = [np.pad(o, ((0, 0), (0, most - o.shape[1])), "edge") for o in targets]
-            every = np.concatenate(places), np.concatenate(filled)
+            every = np.concatenate(places), _as_wide(targets)
             told = self._logprobs(hidden_states, *every, scheduled, counts)
             for span, part in zip(
                 spans, torch.split(told, [len(one) for one in spans]), strict=True
@@ -106,7 +104,7 @@ class ScoringRunner:
         self,
         hidden_states: Tensor,
         places: NDArray[np.int64],
-        targets: NDArray[np.int64],
+        targets: NDArray[np.int32],
         scheduled: Mapping[str, int],
         counts: NDArray[np.int32],
     ) -> Tensor:
@@ -114,7 +112,7 @@ class ScoringRunner:
 
         Args:
             places: int64 [places], rows of the hidden states.
-            targets: int64 [places, choices].
+            targets: int32 [places, choices].
             counts: int32 [requests], how many places are of each.
         """
         runner: Any = self
@@ -132,6 +130,14 @@ class ScoringRunner:
             logits = runner.model.compute_logits(hidden_states[rows[part]])
             told.append(logits.float().log_softmax(dim=-1).gather(1, tokens[part]))
         return torch.cat(told).cpu()
+
+
+def _as_wide(targets: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """All of them, int32 [places, choices]; where there are fewer choices the last one again."""
+    most = max(one.shape[1] for one in targets)
+    if any(one.shape[1] < most for one in targets):
+        targets = [np.pad(o, ((0, 0), (0, most - o.shape[1])), "edge") for o in targets]
+    return np.concatenate(targets)
 
 
 def adopt(runner: Any) -> None:
