@@ -72,12 +72,12 @@ class Settings(BaseSettings):
     )
     beam_width: int = Field(default=20, ge=1, le=100, description="beams unless a query says")
     max_beam_width: int = Field(default=100, ge=1, le=500, description="most beams of a query")
-    leaf_limit: int = Field(
-        default=0,
+    leaf_limit: int | None = Field(
+        default=None,
         ge=0,
         le=1000,
         description="identifiers that are scored at once, and exactly, as soon as no more are in "
-        "reach of the beams; 0: the beams spell to the end",
+        "reach of the beams; twice the beams unless set; 0: the beams spell to the end",
     )
     max_top_k: int = Field(default=100, ge=1, le=500, description="most items of an answer")
     verified: int = Field(

@@ -85,8 +85,12 @@ def few(trained: Path, corpus: Corpus) -> Path:
 
 @pytest.fixture(scope="session")
 def service_url(trained: Path) -> Iterator[str]:
-    """The real service with vLLM, in a process of its own."""
-    own = {**SERVICE, "SEMCORE_JOURNAL": str(trained / "journal of the service")}
+    """The real service with vLLM, in a process of its own, whose beams are those of others."""
+    own = {
+        **SERVICE,
+        "SEMCORE_JOURNAL": str(trained / "journal of the service"),
+        "SEMCORE_LEAF_LIMIT": "0",
+    }
     with serving(trained / "bundle", environment=own) as url:
         yield url
 

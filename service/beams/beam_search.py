@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -99,7 +99,7 @@ class BeamSearch:
 
     As soon as no more than ``leaf_limit`` identifiers can be spelled from where the rows stand,
     each of these becomes a row (then the search ``has_leaves``), all are scored at once, and the
-    likeliest are exact from there. A search that is traced goes on with its beams.
+    likeliest are exact from there.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class BeamSearch:
         self._constrained = constrained
         self._traced = traced
         self._stepwise = stepwise or not constrained
-        self._leaf_limit = 0 if traced else leaf_limit
+        self._leaf_limit = leaf_limit
         self.has_leaves = False
         self.trail: list[list[Positions]] = []
         self._finished: list[Beam] = []
@@ -193,13 +193,52 @@ class BeamSearch:
         return dict(enumerate(found, start=first))
 
     def _finish(self, answers: Mapping[int, Answer]) -> None:
+        told = {number: answers[number].forced for number in self.rows}
+        choices = self._compared(told) if self._traced else {}
         for number, row in self.rows.items():
-            parts = np.array([row.logprob, *answers[number].forced], np.float32)
+            parts = np.array([row.logprob, *told[number]], np.float32)
             logprob = float(parts.cumsum()[-1])
             if math.isfinite(logprob):
-                self._finished.append(Beam(row.leaves, logprob))
+                spelled = (*row.choices, *choices.get(number, ()))
+                self._finished.append(Beam(row.leaves, logprob, spelled))
+        if self._traced:
+            self._follow_leaves()
         self._finished = self._likeliest()
         self.rows = {}
+
+    def _compared(self, told: Mapping[int, NDArray[np.float32]]) -> dict[int, tuple[Choice, ...]]:
+        """What each row spells, beside what others do that begin alike: that is all that may
+        follow."""
+        following: dict[tuple[int, ...], dict[int, float]] = {}
+        spelled: dict[int, list[tuple[tuple[int, ...], int]]] = {}
+        for number, row in self.rows.items():
+            places = [
+                ((*row.tokens, *row.forced[:place]), token)
+                for place, token in enumerate(row.forced)
+            ]
+            spelled[number] = places
+            for (before, token), logprob in zip(places, told[number].tolist(), strict=True):
+                following.setdefault(before, {})[token] = logprob
+        ranked = {
+            before: sorted(tokens.items(), key=lambda one: (-one[1], one[0]))
+            for before, tokens in following.items()
+        }
+        return {
+            number: tuple(_chosen(token, ranked[before]) for before, token in places)
+            for number, places in spelled.items()
+        }
+
+    def _follow_leaves(self) -> None:
+        """Add to the trail where the rows are after each of their tokens."""
+        places = {number: row.positions for number, row in self.rows.items()}
+        for place in range(max(len(row.forced) for row in self.rows.values())):
+            for number in list(places):
+                step = self._layers.step(places[number], self.rows[number].forced[place])
+                assert step is not None, "a row is forced to spell what the walk forbids"
+                places[number] = step[0]
+                if place == len(self.rows[number].forced) - 1:
+                    del places[number]
+            self.trail.append([*dict.fromkeys(places.values())])
 
     def _likeliest(self) -> list[Beam]:
         return heapq.nlargest(self._beam_width, self._finished, key=lambda beam: beam.logprob)
@@ -278,10 +317,11 @@ def _forced_answer(token: int, logprob: float) -> Answer:
 
 
 def _choice(token: int, answer: Answer) -> Choice:
-    told = [
-        (other, logprob)
-        for other, logprob in zip(answer.tokens.tolist(), answer.logprobs.tolist(), strict=True)
-        if math.isfinite(logprob)
-    ]
+    told = zip(answer.tokens.tolist(), answer.logprobs.tolist(), strict=True)
+    return _chosen(token, [one for one in told if math.isfinite(one[1])])
+
+
+def _chosen(token: int, told: Sequence[tuple[int, float]]) -> Choice:
+    """``told``: all that may stand there, best first."""
     beaten = [one for one in told if one[0] != token][:_BEATEN]
     return Choice(token, dict(told)[token], tuple(beaten))

@@ -54,10 +54,14 @@ class VllmEngine:
         tokenizer: Any,
         embedder: PictureEmbedder | None = None,
         adapter: Path | None = None,
-        leaf_limit: int = 0,
+        leaf_limit: int | None = None,
         pictures: int = 1,
     ) -> None:
-        """``pictures``: the most that a request may show."""
+        """
+        Args:
+            leaf_limit: see :class:`service.beams.beam_search.BeamSearch`; None: twice the beams.
+            pictures: the most that a request may show.
+        """
         self.llm = llm
         self.leaf_limit = leaf_limit
         self._requests = VllmRequests(llm, embedder, adapter)
@@ -163,7 +167,7 @@ class VllmEngine:
             beam_width,
             constrained=constrained,
             traced=traced,
-            leaf_limit=self.leaf_limit,
+            leaf_limit=2 * beam_width if self.leaf_limit is None else self.leaf_limit,
         )
         params = self._requests.params(
             max_tokens=_LONGEST, stop_token_ids=[self._end], extra_args=argument

@@ -52,7 +52,7 @@ def adapted(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(adapted: Path) -> Iterator[str]:
-    with serving(adapted / "bundle", environment=SERVICE) as address:
+    with serving(adapted / "bundle", environment={**SERVICE, "SEMCORE_LEAF_LIMIT": "0"}) as address:
         yield address
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from walks import random_layer, walk_of
 
-from semcore.trie.layers import Layer, Layers, Leaves
+from semcore.trie.layers import Layer, Layers, Leaves, Positions
 from service.beams.beam_search import Answer, Beam, BeamSearch, Row
 
 END = 2
@@ -124,6 +124,28 @@ def test_tokens_without_a_choice_are_replayed_as_if_spelled_one_by_one(seed: int
     assert taken <= expected
 
 
+def check_choices(
+    beam: Beam,
+    layers: Layers,
+    trail: list[list[Positions]],
+    logprob: Callable[[tuple[int, ...], int], float],
+) -> None:
+    """Each is what the beam spelled, beside the likeliest others that may stand there."""
+    before: tuple[int, ...] = ()
+    positions = layers.root
+    for place, choice in enumerate(beam.choices):
+        others = [token for token in layers.allowed(positions).tolist() if token != choice.token]
+        likeliest = sorted(others, key=lambda token, at=before: (-logprob(at, token), token))[:4]
+        assert [token for token, _ in choice.beaten] == likeliest
+        assert choice.logprob == pytest.approx(logprob(before, choice.token), abs=1e-5)
+        step = layers.step(positions, choice.token)
+        assert step is not None
+        before, (positions, leaves) = (*before, choice.token), step
+        assert choice is beam.choices[-1] or positions in trail[place]
+    assert leaves == beam.leaves
+    assert sum(choice.logprob for choice in beam.choices) == pytest.approx(beam.logprob, abs=1e-4)
+
+
 @pytest.mark.parametrize("seed", range(100))
 def test_identifiers_scored_at_once_are_never_worse(seed: int) -> None:
     """One by one at least as likely as the beams, and exact where all were scored."""
@@ -140,6 +162,7 @@ def test_identifiers_scored_at_once_are_never_worse(seed: int) -> None:
     beam_width = rng.randrange(1, 12)
     for limit in (1, 5, 1000):
         ours = BeamSearch(layers, beam_width, leaf_limit=limit)
+        traced = BeamSearch(layers, beam_width, leaf_limit=limit, traced=True)
         beams = BeamSearch(layers, beam_width)
         assert run(ours, layers, logprob) <= run(beams, layers, logprob)
         assert len(ours.beams) >= len(beams.beams)
@@ -147,6 +170,13 @@ def test_identifiers_scored_at_once_are_never_worse(seed: int) -> None:
             assert one.logprob >= other.logprob
         for beam in ours.beams:
             assert layers.items_of(beam.leaves)
+        # A traced search finds the same, and says how.
+        run(traced, layers, logprob)
+        assert [(b.leaves, b.logprob) for b in traced.beams] == [
+            (b.leaves, b.logprob) for b in ours.beams
+        ]
+        for beam in traced.beams:
+            check_choices(beam, layers, traced.trail, logprob)
     identifiers = {*kept.values(), *added.values()}
     known = sorted(
         (

@@ -73,7 +73,13 @@ async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     # Two searches at a time, and a step reads fewer tokens than their prompts have.
     started = VllmEngine.start(
         index.bundle.model,
-        Settings(bundle=Path(), max_batch=ROWS, max_beam_width=ROWS, max_model_len=LONGEST),
+        Settings(
+            bundle=Path(),
+            max_batch=ROWS,
+            max_beam_width=ROWS,
+            max_model_len=LONGEST,
+            leaf_limit=0,
+        ),
         max_num_batched_tokens=ROWS,
         enable_chunked_prefill=True,
     )

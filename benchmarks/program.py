@@ -1,6 +1,6 @@
-"""The program of an earlier commit, in a process of its own, for comparisons in one run.
+"""The program of a checkout, in a process of its own: ours beside that of an earlier commit.
 
-Make its checkout with ``git worktree add FOLDER 44c460f``.
+Make the checkout of the earlier one with ``git worktree add FOLDER COMMIT``.
 """
 
 from __future__ import annotations
@@ -10,20 +10,36 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import earlier_worker
-from benchmarks.earlier_worker import ANSWER
+from benchmarks import program_worker
+from benchmarks.program_worker import ANSWER
+
+OURS = Path(__file__).parents[1]
 
 
-class EarlierProgram:
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """Attributes:
+    seconds: that all searches took together.
+    steps: the engine's, of each search.
+    items: numbers of those that were found.
+    """
+
+    seconds: float
+    steps: list[int]
+    items: list[int]
+
+
+class Program:
     """Its engine, started on a model."""
 
     def __init__(self, checkout: Path, model: Path, max_logprobs: int) -> None:
         """Raises ``RuntimeError`` if it does not start."""
         self._process = subprocess.Popen(
-            [sys.executable, "-P", earlier_worker.__file__, str(model), str(max_logprobs)],
+            [sys.executable, "-P", program_worker.__file__, str(model), str(max_logprobs)],
             env={**os.environ, "PYTHONPATH": str(checkout)},
             cwd=checkout,
             stdin=subprocess.PIPE,
@@ -39,18 +55,25 @@ class EarlierProgram:
         beam_width: int,
         clients: int = 1,
         judged: Sequence[tuple[str, str]] = (),
-    ) -> tuple[float, list[int]]:
-        """Seconds in all, and the engine's steps of each search.
-
+        leaf_limit: int = 0,
+    ) -> Searched:
+        """
         Args:
             prompts: one a search.
             clients: searches at a time.
             judged: after each search, verification prompts and paths of their pictures.
+            leaf_limit: of identifiers that are scored at once; earlier programs have no such thing.
         """
-        answer = self._ask(
-            prompts=prompts, walk=str(walk), beam_width=beam_width, clients=clients, judged=judged
+        return Searched(
+            **self._ask(
+                prompts=prompts,
+                walk=str(walk),
+                beam_width=beam_width,
+                clients=clients,
+                judged=judged,
+                leaf_limit=leaf_limit,
+            )
         )
-        return answer["seconds"], answer["steps"]
 
     def weigh(self, prompt: str, answers: Sequence[Sequence[int]]) -> tuple[float, list[float]]:
         """Seconds, and the log-probability of each answer."""
@@ -74,4 +97,4 @@ class EarlierProgram:
             if line.startswith(ANSWER):
                 answer: dict[str, Any] = json.loads(line.removeprefix(ANSWER))
                 return answer
-        raise RuntimeError("the earlier program has ended; what it says stands above")
+        raise RuntimeError("the program has ended; what it says stands above")

@@ -1,4 +1,4 @@
-"""Searches as it is told on standard input, a line of JSON each; run by :mod:`benchmarks.earlier`.
+"""Searches as it is told on standard input, a line of JSON each; run by :mod:`benchmarks.program`.
 
 It is run with the modules of whatever checkout stands first in Python's path, of which it knows
 where an earlier program had what it needs.
@@ -14,8 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-ANSWER = "earlier: "
-_DIRECTION = "text-to-image"
+ANSWER = "answer: "
 
 
 def main() -> None:
@@ -39,8 +38,8 @@ async def _serve(model: Path, max_logprobs: int) -> None:
 
 
 async def _answer(engine: Any, side: Any, asked: dict[str, Any]) -> dict[str, Any]:
-    began = time.perf_counter()
     if "answers" in asked:
+        began = time.perf_counter()
         logprobs = await engine.weigh(engine.prompt(asked["prompts"][0]), asked["answers"])
         return {"seconds": time.perf_counter() - began, "logprobs": logprobs}
     waiting = iter(asked["prompts"])
@@ -51,14 +50,21 @@ async def _answer(engine: Any, side: Any, asked: dict[str, Any]) -> dict[str, An
                 engine.prompt(text), side, asked["beam_width"], constrained=True
             )
             steps.append(len(found.steps))
+            items.extend(side.layers.items_of(beam.leaves)[0] for beam in found.beams)
             if asked["judged"]:
                 await engine.judge([engine.prompt(*one) for one in judged])
 
+    if asked["leaf_limit"]:  # of which earlier programs know nothing
+        engine.leaf_limit = asked["leaf_limit"]
     steps: list[int] = []
+    items: list[int] = []
     judged = [(text, [_picture(path)]) for text, path in asked["judged"]]
     began = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(asked["clients"])))
-    return {"seconds": time.perf_counter() - began, "steps": steps}
+    took = time.perf_counter() - began
+    if asked["leaf_limit"]:
+        engine.leaf_limit = 0
+    return {"seconds": took, "steps": steps, "items": items}
 
 
 def _picture(path: str) -> Any:
