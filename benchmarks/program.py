@@ -55,14 +55,14 @@ class Program:
         beam_width: int,
         clients: int = 1,
         judged: Sequence[tuple[str, str]] = (),
-        leaf_limit: int = 0,
+        leaf_limit: int | None = None,
     ) -> Searched:
         """
         Args:
             prompts: one a search.
             clients: searches at a time.
             judged: after each search, verification prompts and paths of their pictures.
-            leaf_limit: of identifiers that are scored at once; earlier programs have no such thing.
+            leaf_limit: the setting; None: the default. Earlier programs have no such thing.
         """
         return Searched(
             **self._ask(

@@ -54,7 +54,7 @@ async def _answer(engine: Any, side: Any, asked: dict[str, Any]) -> dict[str, An
             if asked["judged"]:
                 await engine.judge([engine.prompt(*one) for one in judged])
 
-    if asked["leaf_limit"]:  # of which earlier programs know nothing
+    if asked["leaf_limit"] is not None:  # of which earlier programs know nothing
         engine.leaf_limit = asked["leaf_limit"]
     steps: list[int] = []
     items: list[int] = []
@@ -62,8 +62,8 @@ async def _answer(engine: Any, side: Any, asked: dict[str, Any]) -> dict[str, An
     began = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(asked["clients"])))
     took = time.perf_counter() - began
-    if asked["leaf_limit"]:
-        engine.leaf_limit = 0
+    if asked["leaf_limit"] is not None:
+        engine.leaf_limit = None
     return {"seconds": took, "steps": steps, "items": items}
 
 

@@ -5,7 +5,7 @@
   identifier found has.
 * requests: constrained; each beam of each step a request of its own, masked by our processor.
 * hugging face: ``generate`` constrained by ``prefix_allowed_tokens_fn``.
-* leaves: ours, which scores all identifiers in reach at once as soon as they are few.
+* to the end: ours with beams that spell to the end, as the paper's do.
 
 Beside it what weighing answers takes, and a search of which ten candidates are judged.
 """
@@ -38,6 +38,7 @@ from benchmarks.plot import bars
 from benchmarks.program import OURS, Program
 from benchmarks.rivals import HuggingFaceBeams, RequestBeams, StockBeams
 from benchmarks.synthetic import draw_identifiers, enlarged_spelling, spell, walk_over
+from semcore.identifiers.tokens import load_tokenizer
 from semcore.model.prompt import identifier_prompt, verification_prompt
 from service.beams.side import Side
 
@@ -49,7 +50,8 @@ CLIENTS = 16
 _SEARCHES = 3 * CLIENTS
 _JUDGED = 10
 _ANSWERS = range(12, 21)  # tokens of a caption
-_FIRST, _LAST = 10, 690  # tokens of the demo's vocabulary that are no special ones
+_FIRST = 10  # token of the demo's vocabulary that is no special one
+_WEIGHED = 500  # tokens from there on
 # An engine looks for work without pause for a second; another process must not suffer from it.
 _REST = 1.5
 
@@ -107,7 +109,9 @@ class _Corpus:
 
 
 def _corpus(demo: DemoEngine, size: int, folder: Path) -> _Corpus:
-    spelling = enlarged_spelling(demo_spelling(demo), range(_FIRST, _LAST), CLUSTERS, WORDS)
+    assert demo.index.bundle.model is not None
+    tokens = range(_FIRST, len(load_tokenizer(demo.index.bundle.model)))
+    spelling = enlarged_spelling(demo_spelling(demo), tokens, CLUSTERS, WORDS)
     identifiers = draw_identifiers(size, CLUSTERS, WORDS)
     stem = folder / str(size)
     walk_over(identifiers, spelling).save(stem)
@@ -155,7 +159,7 @@ class _Bench:
         (layer,) = corpus.side.layers
         steps: dict[str, list[int]] = {}
 
-        def program(name: str, title: str, leaf_limit: int = 0) -> Task:
+        def program(name: str, title: str, leaf_limit: int | None = None) -> Task:
             async def search(_: int) -> float:
                 await asyncio.sleep(_REST)
                 found = self._programs[name].search(
@@ -189,7 +193,7 @@ class _Bench:
 
         systems = {name: program(name, name) for name in self._programs}
         systems |= {
-            "leaves": program("ours", "leaves", leaf_limit=2 * width),
+            "to the end": program("ours", "to the end", leaf_limit=0),
             "stock": stock,
             "requests": requests,
             "hugging face": hugging_face,
@@ -239,7 +243,7 @@ class _Bench:
     def _weighed(self, rng: np.random.Generator, count: int, program: Program) -> float:
         """So many answers of twelve to twenty tokens."""
         lengths = rng.choice(_ANSWERS, count)
-        answers = [rng.integers(_FIRST, _LAST, length).tolist() for length in lengths]
+        answers = [rng.integers(_FIRST, _WEIGHED, length).tolist() for length in lengths]
         return program.weigh(self._prompt(), answers)[0]
 
     def _prompt(self) -> str:

@@ -46,7 +46,7 @@ def test_guide(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "ratio"),
     [
-        ("search", [], "ours_to_hugging_face_beam_50"),
+        ("search", ["--sizes", 2000], "ours_to_hugging_face_50_beams_2000"),
         ("throughput", ["--clients", 2], "ours_to_stock_2_clients"),
         ("scale", ["--sizes", 1000, 3000], "latency_3000_to_1000"),
     ],

@@ -105,6 +105,7 @@ async def test_ranks_by_verification_and_keeps_the_beam_score(client: httpx.Asyn
         "beams",
         "guide",
         "items",
+        "likelihood",
         "commonness",
         "verify",
         "rank",
