@@ -57,13 +57,12 @@ async def test_what_the_guide_says_is_told(client: httpx.AsyncClient, guided: Pa
     assert answer["items"][0]["cosine"] == max(item["cosine"] for item in answer["items"])
     scores = [item["score"] for item in answer["items"]]
     assert scores == sorted(scores, reverse=True)
-    alone = [item for item in answer["items"] if item["logprob"] is None]
-    spelled = [item for item in answer["items"] if item["logprob"] is not None]
-    assert alone
-    assert spelled
-    assert all(item["path"] for item in spelled)
-    assert not any(item["path"] for item in alone)
+    # What the guide alone has found was spelled by no beam, and is scored all the same.
+    alone = [item for item in answer["items"] if not item["path"]]
+    assert 0 < len(alone) < len(answer["items"])
+    assert all(item["logprob"] < 0 for item in answer["items"])
     assert answer["timings"]["guide"] > 0
+    assert answer["timings"]["likelihood"] > 0
 
 
 async def test_without_it_all_is_as_it_was(
