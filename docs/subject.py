@@ -95,7 +95,8 @@ def search(subject: Subject, query: str, beam_width: int) -> Trail:
         order = np.argsort(-logprobs, kind="stable")
         return Answer(int(allowed[order[0]]), allowed[order], logprobs[order])
 
-    beams, trail = BeamSearch(subject.layers, beam_width), Trail([], [], [])
+    beams = BeamSearch(subject.layers, beam_width, stepwise=True)
+    trail = Trail([], [], [])
     while beams.rows:
         before, answers = beams.rows, {n: answer(row) for n, row in beams.rows.items()}
         trail.steps.append(

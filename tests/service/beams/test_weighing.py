@@ -1,11 +1,12 @@
 """Many answers are weighed by one request: together as alone, in parts as at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from moment import SERVICE
+import pytest_asyncio
+from engines import LONGEST, STARTS_VLLM, small_engine
 from PIL import Image
 
 from semcore.errors import EngineError
@@ -14,38 +15,23 @@ from service.engine.protocol import Picture, Prompt
 from service.engine.vllm_engine import VllmEngine
 from service.errors import InvalidQueryError
 from service.index.index import Index
-from service.settings import Settings
 
-# The engine is started in this process: what it imports is deprecated in places, and what it opens
-# is left to the garbage collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
-LONGEST = 96
+pytestmark = [*STARTS_VLLM, pytest.mark.asyncio(loop_scope="module")]
 ROWS = 24
 
 
-@pytest.fixture
-def index(trained: Path) -> Index:
-    return Index(trained / "bundle")
+@pytest.fixture(scope="module")
+def index(trained: Path) -> Iterator[Index]:
+    opened = Index(trained / "bundle")
+    yield opened
+    opened.close()
 
 
-@pytest.fixture
-async def engine(index: Index, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[VllmEngine]:
-    for name, value in SERVICE.items():
-        monkeypatch.setenv(name, value)
-    started = VllmEngine.start(
-        index.bundle.model,
-        Settings(bundle=Path(), max_batch=ROWS, max_beam_width=ROWS, max_model_len=LONGEST),
-        max_num_batched_tokens=40,  # fewer than a prompt with its answers
-        max_logprobs=-1,
-        enable_chunked_prefill=True,
-    )
-    yield started
-    await started.stop()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(index: Index) -> AsyncIterator[VllmEngine]:
+    # A step reads fewer tokens than a prompt with its answers has.
+    async with small_engine(index, ROWS, max_num_batched_tokens=40, max_logprobs=-1) as started:
+        yield started
 
 
 def spelled(engine: VllmEngine, index: Index) -> list[list[int]]:

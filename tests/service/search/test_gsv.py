@@ -52,7 +52,9 @@ class Judging:
     def say(self, text: str) -> list[int]:
         return [len(word) for word in text.split()]
 
-    async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
+    async def weigh_each(
+        self, _prompts: Sequence[Prompt], spelled: Sequence[Sequence[int]]
+    ) -> list[float]:
         return [-2.0 * len(tokens) for tokens in spelled]
 
 
