@@ -27,23 +27,20 @@ import numpy as np
 from vllm.v1.core.kv_cache_manager import KVCacheBlocks
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
-from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request, RequestStatus
 
 from semcore.errors import BundleError
 from service.beams.beam_search import Answer, BeamSearch, Row
 from service.beams.layer_files import LayerFiles, open_layers
 from service.beams.logits_processor import ARGUMENT, mask_clock, position_argument
-from service.beams.weighing import (
-    RESULT,
-    ROWS,
-    WeighingScheduler,
+from service.beams.row_request import (
     argument_of,
     ask_logprobs,
     put_output,
     row_request,
     told_logprobs,
 )
+from service.beams.weighing import RESULT, WeighingScheduler
 
 _NO_TOKENS = np.empty(0, dtype=np.int32)
 _NO_LOGPROBS = np.empty((0, 1), dtype=np.float32)
@@ -137,28 +134,19 @@ class BeamScheduler(WeighingScheduler):
             self._release(request.req_id)
         return output
 
-    def update_from_output(
-        self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
-    ) -> dict[int, EngineCoreOutputs]:
-        outputs: dict[int, EngineCoreOutputs]
+    def take_rows(
+        self, told: list[EngineCoreOutput], outputs: dict[int, EngineCoreOutputs]
+    ) -> None:
         mask_clock.read()
-        outputs = super().update_from_output(scheduler_output, model_runner_output)
-        self.refuse(outputs)
-        mine = outputs.pop(ROWS, None)
-        if mine is None:
-            return outputs
-        self.take_weighed(mine.outputs, outputs)
+        super().take_rows(told, outputs)
         ended: list[str] = []
-        for search in self._answered(mine.outputs):
+        for search in self._answered(told):
             if search.beams.rows and search.answers.keys() >= search.beams.rows.keys():
                 ended += self._advance(search)
             if not search.beams.rows:
                 self._reply(outputs, search)
         super().finish_requests(ended, RequestStatus.FINISHED_ABORTED)
         self._admit()
-        if mine.scheduler_stats is not None:
-            outputs.setdefault(0, EngineCoreOutputs()).scheduler_stats = mine.scheduler_stats
-        return outputs
 
     def finish_requests(
         self, request_ids: str | Iterable[str] | None, finished_status: RequestStatus

@@ -15,27 +15,36 @@ It builds on the behaviour of ``vllm.v1.core.sched.scheduler.Scheduler`` as
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from vllm import SamplingParams
 from vllm.v1.core.kv_cache_manager import KVCacheBlocks
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
 from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
+from vllm.v1.metrics.stats import SchedulerStats
+from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request, RequestStatus
 
 from service.beams.logits_processor import ARGUMENT
+from service.beams.row_request import (
+    ROWS,
+    argument_of,
+    ask_logprobs,
+    first_asked,
+    put_output,
+    row_request,
+    told_logprobs,
+)
 
 RESULT = "semcore"
-ROWS = -1
-"""The client that rows are said to belong to: none, so their outputs stay in the scheduler."""
 _SHARE = 8  # of the batch, that one request may fill
+_COUNTED = 0.1  # seconds
 
 
 def weighing_argument(
@@ -93,6 +102,8 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
         self._weighings: dict[str, _Weighing] = {}
         self._weighing_of: dict[str, _Weighing] = {}
         self._refused: list[Request] = []
+        self._counts_wait = False
+        self._counted = 0.0
         managers = self.kv_cache_manager.coordinator.single_type_managers
         self._inherits = len(managers) == 1 and isinstance(managers[0], FullAttentionManager)
 
@@ -142,14 +153,37 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
         finished: list[Request] = super().finish_requests(others, finished_status)
         return [*(weighing.request for weighing in found), *finished]
 
-    def refuse(self, outputs: dict[int, EngineCoreOutputs]) -> None:
-        """Answer the requests that could not begin."""
+    def update_from_output(
+        self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
+    ) -> dict[int, EngineCoreOutputs]:
+        outputs: dict[int, EngineCoreOutputs]
+        self._counts_wait = True
+        outputs = super().update_from_output(scheduler_output, model_runner_output)
+        self._counts_wait = False
         for request in self._refused:
             put_output(outputs, request, FinishReason.ERROR)
         self._refused.clear()
+        mine = outputs.pop(ROWS, None)
+        if mine is not None:
+            self.take_rows(mine.outputs, outputs)
+            if mine.scheduler_stats is not None:
+                outputs.setdefault(0, EngineCoreOutputs()).scheduler_stats = mine.scheduler_stats
+        if outputs and all(one.scheduler_stats is None for one in outputs.values()):
+            next(iter(outputs.values())).scheduler_stats = self.make_stats()
+        return outputs
 
-    def take_weighed(
-        self, told: Iterable[EngineCoreOutput], outputs: dict[int, EngineCoreOutputs]
+    def make_stats(self, *args: Any, **kwargs: Any) -> SchedulerStats | None:
+        """Counts wait for an answer, or a while: a message of nothing else, each step, costs the
+        client as much as some steps take."""
+        is_more = any(one is not None for one in (*args, *kwargs.values()))
+        is_due = time.monotonic() - self._counted >= _COUNTED
+        if self._counts_wait and not is_more and not is_due:
+            return None
+        self._counted = time.monotonic()
+        return super().make_stats(*args, **kwargs)
+
+    def take_rows(
+        self, told: list[EngineCoreOutput], outputs: dict[int, EngineCoreOutputs]
     ) -> None:
         """Note what rows have been told in a step; requests that are done are answered."""
         for output in told:
@@ -211,7 +245,7 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
             return weighing.prompt, weighing.request.num_prompt_tokens - 1, 0, False
         found: tuple[KVCacheBlocks, int, int, bool]
         found = super()._get_local_prefix_cache_hit(request, *args, **kwargs)
-        first = _first_asked(request)
+        first = first_asked(request)
         if first is not None and found[1] > first:
             # Of tokens that are cached the log-probabilities are not: they are computed again.
             hit = first // self.block_size * self.block_size
@@ -233,99 +267,3 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
         for name in rows:
             del self._weighing_of[name]
         return rows
-
-
-def argument_of(request: Request) -> dict[str, Any]:
-    """What a request asks of these schedulers; empty if nothing."""
-    params = request.sampling_params
-    arguments: dict[str, Any] = (params.extra_args or {}) if params else {}
-    found: dict[str, Any] = arguments.get(ARGUMENT, {})
-    return found
-
-
-def row_request(
-    root: Request,
-    name: str,
-    spelled: Sequence[int],
-    params: SamplingParams,
-    parent: Request | None = None,
-    part: tuple[int, int] | None = None,
-) -> Request:
-    """A request of these schedulers' own, which goes on from a client's.
-
-    Args:
-        spelled: tokens behind the client's prompt.
-        parent: another row, whose beginning it shares; its hashes are not computed again.
-        part: where the prompt begins and ends in the client's, unless it is all of it.
-    """
-    begin, end = part or (0, root.num_prompt_tokens)
-    request = Request(
-        request_id=name,
-        prompt_token_ids=[*root.prompt_token_ids[begin:end], *spelled],
-        sampling_params=params,
-        pooling_params=None,
-        client_index=ROWS,
-        arrival_time=root.arrival_time,
-        mm_features=parent.mm_features if parent else _features(root, begin, end),
-        lora_request=root.lora_request,
-        cache_salt=root.cache_salt,
-        priority=root.priority,
-        block_hasher=None if parent else root._block_hasher,
-    )
-    if parent is not None:
-        request.block_hashes = list(parent.block_hashes)
-        request._block_hasher = root._block_hasher
-        request.update_block_hashes()
-    return request
-
-
-def ask_logprobs(params: SamplingParams, begin: int, choices: Sequence[Sequence[int]]) -> None:
-    """Have a request tell the log-probabilities of what may stand in its prompt from ``begin`` on.
-
-    Args:
-        choices: of each place, as many for each.
-    """
-    if not choices:
-        return
-    params.prompt_logprob_start = begin - 1
-    params.prompt_logprob_token_ids = np.array(choices, dtype=np.int32)
-    params.skip_reading_prefix_cache = False
-
-
-def told_logprobs(output: EngineCoreOutput) -> NDArray[np.float32] | None:
-    """What :func:`ask_logprobs` asked for, float32 [places, choices]; None if the engine cannot
-    tell."""
-    scores = output.prompt_token_id_logprobs
-    if scores is None:
-        return None
-    told: NDArray[np.float32] = np.asarray(scores)
-    return told if np.isfinite(told).all() else None
-
-
-def _features(root: Request, begin: int, end: int) -> list[Any]:
-    """The pictures that are shown in a part of a request's prompt."""
-    return [
-        replace(one, mm_position=replace(one.mm_position, offset=one.mm_position.offset - begin))
-        for one in root.mm_features
-        if begin <= one.mm_position.offset < end
-    ]
-
-
-def _first_asked(request: Request) -> int | None:
-    """The first place whose hidden state a request needs for log-probabilities of its prompt."""
-    params = request.sampling_params
-    if params is None or params.prompt_logprob_token_ids is None:
-        return None
-    return int(params.prompt_logprob_start or 0)
-
-
-def put_output(
-    outputs: dict[int, EngineCoreOutputs],
-    request: Request,
-    reason: FinishReason,
-    result: dict[str, Any] | None = None,
-) -> None:
-    """Add the only output of a request to those of its client."""
-    outputs.setdefault(request.client_index, EngineCoreOutputs()).outputs.append(
-        EngineCoreOutput(request.request_id, [], finish_reason=reason, kv_transfer_params=result)
-    )
