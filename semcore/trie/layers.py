@@ -214,7 +214,7 @@ def _run(layer: Layer, position: int) -> Run:
             return Run(tuple(tokens), is_last=True)
         tokens.append(token)
         position, _ = walk.along(position, token, int(edges[0]))
-    return Run((*tokens, *_tail(walk, position)), is_last=True)
+    return Run((*tokens, *walk.tail(position).tolist()), is_last=True)
 
 
 def _endings(layer: Layer, position: int) -> Iterator[tuple[tuple[int, ...], int]]:
@@ -224,7 +224,10 @@ def _endings(layer: Layer, position: int) -> Iterator[tuple[tuple[int, ...], int
     while under_way:
         tokens, position = under_way.pop()
         if position >= walk.nodes:
-            yield (*tokens, *_tail(walk, position), walk.end), (position - walk.nodes) // TAIL
+            yield (
+                (*tokens, *walk.tail(position).tolist(), walk.end),
+                (position - walk.nodes) // TAIL,
+            )
             continue
         for edge in _edges(layer, position).tolist():
             token = int(walk.alphabet[walk.codes[edge]])
@@ -240,15 +243,6 @@ def _edges(layer: Layer, node: int) -> NDArray[np.int64]:
     first, stop = layer.walk.first_edge[node : node + 2].tolist()
     edges = np.arange(first, stop)
     return edges if layer.live is None else edges[layer.live[first:stop]]
-
-
-def _tail(walk: Walk, position: int) -> list[int]:
-    """What follows in the tail of a leaf, without the end token."""
-    leaf, spelled = divmod(position - walk.nodes, TAIL)
-    start = walk.tail_start(leaf)
-    codes = walk.tails[start + spelled : start + int(walk.tail_lengths[leaf])]
-    tokens: list[int] = walk.alphabet[codes].tolist()
-    return tokens
 
 
 def _step(layer: Layer, position: int, token: int) -> tuple[int, int]:

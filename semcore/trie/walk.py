@@ -122,11 +122,8 @@ class Walk:
         if position < ROOT:
             return self.alphabet[:0]
         if position >= self.nodes:
-            leaf, spelled = divmod(position - self.nodes, TAIL)
-            if spelled == self.tail_lengths[leaf]:
-                return np.array([self.end], dtype=np.int32)
-            place = self.tail_start(leaf) + spelled
-            return np.asarray(self.alphabet[self.tails[place : place + 1]])
+            tail = self.tail(position)
+            return tail[:1] if len(tail) else np.array([self.end], dtype=np.int32)
         codes = self.codes[self.first_edge[position] : self.first_edge[position + 1]]
         return np.asarray(self.alphabet[np.sort(codes)])
 
@@ -135,11 +132,7 @@ class Walk:
         if position < ROOT:
             return None
         if position >= self.nodes:
-            leaf, spelled = divmod(position - self.nodes, TAIL)
-            if spelled == self.tail_lengths[leaf]:
-                return -1 if token == self.end else None
-            code = self.tails[self.tail_start(leaf) + spelled]
-            return -1 if self.alphabet[code] == token else None
+            return -1 if self.allowed(position)[0] == token else None
         code = int(self.alphabet.searchsorted(token))
         if code == len(self.alphabet) or self.alphabet[code] != token:
             return None
@@ -181,6 +174,13 @@ class Walk:
                 return None
             position, leaf = following
         return position, leaf
+
+    def tail(self, position: int) -> NDArray[np.int32]:
+        """What follows a position in a tail, int32 [tokens], without the end token."""
+        leaf, spelled = divmod(position - self.nodes, TAIL)
+        start = self.tail_start(leaf)
+        codes = self.tails[start + spelled : start + int(self.tail_lengths[leaf])]
+        return np.asarray(self.alphabet[codes])
 
     def tail_start(self, leaf: int) -> int:
         """Where the tail of a leaf begins."""
