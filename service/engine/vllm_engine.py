@@ -62,7 +62,6 @@ class VllmEngine:
             leaf_limit: see :class:`service.beams.beam_search.BeamSearch`; None: twice the beams.
             pictures: the most that a request may show.
         """
-        self.llm = llm
         self.leaf_limit = leaf_limit
         self._requests = VllmRequests(llm, embedder, adapter)
         self._tokenizer = tokenizer
@@ -126,9 +125,12 @@ class VllmEngine:
             raise EngineError(f"vLLM cannot serve {model}: {error}") from error
         return cls(llm, tokenizer, embedder, adapter, settings.leaf_limit, settings.verified)
 
+    @property
+    def llm(self) -> AsyncLLM:
+        return self._requests.llm
+
     async def stop(self) -> None:
-        self.llm.shutdown()
-        del self.llm  # else it shuts down once more at the very end, when nothing works any more
+        self._requests.stop()
 
     async def check(self) -> None:
         await self._requests.check()

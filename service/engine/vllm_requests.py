@@ -48,6 +48,10 @@ class VllmRequests:
         length: int = self.llm.model_config.max_model_len
         return length
 
+    def stop(self) -> None:
+        self.llm.shutdown()
+        del self.llm  # else it shuts down once more at the very end, when nothing works any more
+
     async def check(self) -> None:
         """Raises :class:`EngineError` if the engine has died."""
         try:

@@ -51,10 +51,7 @@ async def scored(
                 with watch.span("commonness"):
                     candidates = await _with_commonness(known, kind, candidates)
                 candidates = rescored(candidates, calibration)
-    except (
-        TimeoutError,
-        InvalidQueryError,
-    ):  # the latter: no room for a token more than beams have
+    except (TimeoutError, InvalidQueryError):  # weighing needs room for a token more than beams do
         return candidates, False
     return candidates, True
 
