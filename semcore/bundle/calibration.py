@@ -42,6 +42,11 @@ class Calibration:
     likelihood: float = 1.0
     cosine: float = 0.0
 
+    @property
+    def asks_commonness(self) -> bool:
+        """Whether commonness changes any score."""
+        return self.commonness > 0 and self.likelihood > 0
+
     def surplus(self, logprob: float, commonness: float | None) -> float:
         """By how much a query makes an identifier likelier than it is anyhow, as far as that is
         subtracted, in nats.

@@ -128,17 +128,27 @@ class Searcher:
                 plan = self._pace.plan(wanted, deadline.left)
                 traced = bool(trace) or parameters.explain
                 prompt = await self._prompt(watch, direction, asked)
-                found = await self._find(
-                    watch, prompt, side, parameters, plan.beam_width, deadline, traced
-                )
+                if (
+                    not (traced or parameters.commonness)
+                    and parameters.constrained
+                    and side.visible is not None
+                    and snapshot.calibration.of(direction, guided=True).likelihood == 0
+                    and (await guiding)[0] is not None
+                ):
+                    # All that the beams could add comes behind what the guide has found.
+                    found, plan = Found([]), replace(plan, beam_width=parameters.beam_width)
+                else:
+                    found = await self._find(
+                        watch, prompt, side, parameters, plan.beam_width, deadline, traced
+                    )
+                    metrics.SURVIVAL.labels(direction).observe(len(found.beams) / plan.beam_width)
                 guided, is_guided = await guiding
             finally:
                 guiding.cancel()
-            metrics.SURVIVAL.labels(direction).observe(len(found.beams) / plan.beam_width)
             calibration = snapshot.calibration.of(direction, guided=guided is not None)
             end = parameters.offset + parameters.top_k
             most = max(end + 1, self._verified)
-            asks = parameters.commonness or calibration.commonness > 0
+            asks = parameters.commonness or calibration.asks_commonness
             scores = guided is not None and calibration.likelihood > 0
             with watch.span("items"):
                 candidates = await candidates_of(

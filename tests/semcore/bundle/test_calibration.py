@@ -24,6 +24,12 @@ def test_what_is_common_without_a_query_counts_less() -> None:
     assert Calibration().surplus(-4.0, -2.0) == -4.0
 
 
+def test_commonness_is_asked_where_it_changes_a_score() -> None:
+    assert FOUND.asks_commonness
+    assert not Calibration().asks_commonness
+    assert not Calibration(commonness=0.5, likelihood=0.0, cosine=20.0).asks_commonness
+
+
 def test_without_a_guide_the_score_is_the_surplus() -> None:
     assert FOUND.score(-4.0) == FOUND.score(-4.0, None) == -4.0
     assert Calibration(likelihood=0.5, cosine=10.0).score(-4.0, 0.75) == -2.0 + 7.5

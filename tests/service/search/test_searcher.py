@@ -103,6 +103,57 @@ async def test_what_is_common_counts_less(index: Index, searcher: Searcher) -> N
     assert first == {item.id for item in corrected.items[:VERIFIED]}
 
 
+class Asked(FakeEngine):
+    """Counts how often it is asked for beams, and for log-probabilities."""
+
+    finds = weighs = 0
+
+    async def find(self, *asked: Any, **options: Any) -> Found:
+        self.finds += 1
+        return await super().find(*asked, **options)
+
+    async def weigh(self, *asked: Any) -> list[float]:
+        self.weighs += 1
+        return await super().weigh(*asked)
+
+
+async def test_where_the_guides_order_stands_no_beams_are_run(guided: Path) -> None:
+    index, engine = Index(guided), Asked(guided.parent / "model", Settings())
+    searcher = Searcher(engine, VERIFIED, Admission(1, 0))
+    weights = Calibration(likelihood=0.0, cosine=20.0, commonness=0.5, prior=0.9)
+    index.bundle.calibration = Calibrations(guided={"text-to-image": weights})
+
+    async def search(**more: Any) -> tuple[SearchAnswer, int]:
+        before = engine.finds
+        parameters = replace(PLAIN, top_k=8, verify="always", **more)
+        answer = await searcher.search(index.snapshot, "text-to-image", "a boat", parameters)
+        return answer, engine.finds - before
+
+    answer, finds = await search()
+    assert finds == engine.weighs == 0
+    assert answer.guide == "evidence"
+    assert answer.verified
+    assert answer.more
+    assert answer.degraded is None
+    assert answer.illegal == 0
+    assert answer.timings["beams"] == 0
+    # Beams change nothing of it, and are run for who asks what only they can tell.
+    for asked in ({"explain": True}, {"commonness": True}):
+        told, finds = await search(**asked)
+        assert finds == 1
+        assert [item.id for item in told.items] == [item.id for item in answer.items]
+        assert [item.score for item in told.items] == pytest.approx(
+            [item.score for item in answer.items]
+        )
+    assert (await search(guide="none"))[1] == 1
+    assert (await search(constrained=False))[1] == 1
+    index.bundle.calibration = Calibrations(
+        guided={"text-to-image": replace(weights, likelihood=0.1)}
+    )
+    assert (await search())[1] == 1
+    index.close()
+
+
 class Late(FakeEngine):
     """Has found its beams when the deadline passes, and does not come to weigh anything."""
 
