@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from offline.guide.item_cells import write_cells
 from offline.image_inputs import see_pictures
 from semcore.bundle.bundle import (
     CALIBRATION,
@@ -103,6 +104,8 @@ def write_model_files(
         _see(stage, store, manifest, model, projection)
     elif vectors and manifest.guide:
         _forget_looks(stage)
+    if vectors and manifest.guide:
+        write_cells(stage, gallery)
     store.close()
 
 

@@ -18,6 +18,7 @@ from offline.bundle.entries import Entry, entries_of, folded
 from offline.corpus.corpus import Corpus
 from offline.corpus.nearest_words import caption_by_words
 from offline.corpus.picture import SPLITS, held_out_rule
+from offline.guide.item_cells import write_cells
 from offline.guide.item_vectors import encoded_items
 from offline.identifiers.clusters import cluster_words, fit_clusters
 from offline.identifiers.kept_vectors import KeepingEncoder
@@ -193,6 +194,7 @@ def build_bundle(
         write_item_files(stage, items, gallery)
         if guided is not None:
             guided.save(stage)
+            write_cells(stage, gallery)
         clusters.save(stage)
         (stage / TOKENS).write_text(json.dumps(_new_tokens(items, clusters.words)))
         (stage / REPORT).write_text(json.dumps(build_report(corpus, items, gallery), indent=2))

@@ -15,6 +15,7 @@ import numpy as np
 from offline.bundle.binding import write_model_files
 from offline.bundle.build import count_items, write_item_files
 from offline.bundle.build_report import collisions
+from offline.guide.item_cells import write_cells
 from semcore.bundle.bundle import (
     CALIBRATION,
     CLUSTER_FILES,
@@ -118,6 +119,7 @@ def compact_bundle(
         write_item_files(stage, items, gallery)
         if compacted.guide is not None:
             _carry_vectors(stage, bundle, compacted.guide, model, items, changed, folders)
+            write_cells(stage, gallery)
         if model is not None:
             write_model_files(stage, compacted, model)
     return read_manifest(out)

@@ -9,6 +9,7 @@
     tokens.json           the tokens that a model needs for the identifiers, beside words
     vectors.npy           the guide's vectors of the items, unless it is built without
     captions.npy          the same of captions alone, where a trained model put pictures in
+    image.cells.*.npy, text.cells.*.npy     the items by cluster and keyword, with their means
     image.*.npy, text.*.npy     the walks over the tokens of the model, once one is trained
     pictures.npy, pictures.ids.npy   visual tokens, of a model that sees by a frozen encoder
     calibration.json      how candidates are judged, once that was measured

@@ -8,25 +8,27 @@ from pyroaring import BitMap
 
 from semcore.trie.layers import Layers
 from service.beams.layer_files import LayerFiles, open_layers
+from service.guide.visible import Visible
 
 
 class Side:
     """The identifiers of one kind of item, and the files by which the engine knows them.
 
     Attributes:
-        numbers: of the items, where they are few enough for an exact search by the guide.
+        visible: what the guide may find; None where it only compares what the beams have found.
     """
 
-    def __init__(self, layers: Layers, files: LayerFiles, numbers: BitMap | None = None) -> None:
+    def __init__(self, layers: Layers, files: LayerFiles, visible: Visible | None = None) -> None:
         self.layers = layers
         self.files = files
-        self.numbers = numbers
+        self.visible = visible
 
     @property
     def size(self) -> int:
         """Bytes of what belongs to it alone: of each layer the live edges, in memory and as a file,
         and the items."""
-        return set_size(self.numbers) + sum(
+        numbers = None if self.visible is None else self.visible.numbers
+        return set_size(numbers) + sum(
             (0 if layer.live is None else 2 * layer.live.nbytes) + set_size(layer.listed)
             for layer in self.layers
         )

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 from pyroaring import BitMap
 
@@ -21,6 +22,7 @@ from semcore.bundle.filter import Filter
 from semcore.bundle.item import ADDED, Item, ItemStore
 from semcore.bundle.picture_table import PICTURE_FILES, PictureTable
 from semcore.errors import BundleError
+from semcore.guide.cells import Cells, cell_files
 from semcore.guide.vectors import Quantised, VectorTable
 from semcore.identifiers.clusters import read_cluster_words
 from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
@@ -55,6 +57,7 @@ class OpenBundle:
         model: folder of its model; None of a bundle that was not trained, which the guide alone
             searches.
         vectors: the guide's, of its items; None if it was built without.
+        cells: the items that can be found, by kind; none in bundles of before.
         filter_bytes: of what filters leave, as far as that is kept.
     """
 
@@ -87,6 +90,11 @@ class OpenBundle:
             self.version = self.manifest.version
             self.model = self._model(model)
             self.vectors = VectorTable(self.folder) if self.manifest.guide else None
+            self.cells = {
+                kind: Cells.load(self.folder, kind)
+                for kind in KINDS
+                if cell_files(kind)[0] in self.manifest.files
+            }
             if self.model is None and self.vectors is None:
                 raise BundleError(
                     f"{path} has neither a model nor a guide; run 'semcore train' on it, or build "
@@ -153,9 +161,12 @@ class OpenBundle:
     def in_gallery(self, kind: Kind) -> BitMap:
         """The numbers of the items of a kind that can be found; callers do not change them."""
         if kind not in self._galleries:
-            splits = self.manifest.settings.gallery
-            found = (self.store.numbers(split, kind) for split in splits)
-            self._galleries[kind] = BitMap.union(*(BitMap(list(numbers)) for numbers in found))
+            if kind in self.cells:
+                self._galleries[kind] = BitMap(self.cells[kind].items.astype(np.uint32))
+            else:
+                splits = self.manifest.settings.gallery
+                found = (self.store.numbers(split, kind) for split in splits)
+                self._galleries[kind] = BitMap.union(*(BitMap(list(numbers)) for numbers in found))
         return self._galleries[kind]
 
     @cached_property
@@ -225,6 +236,7 @@ class OpenBundle:
     def close(self) -> None:
         self.store.close()
         self.walks.clear()
+        self.cells.clear()
         self._own.cleanup()
 
 

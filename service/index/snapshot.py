@@ -32,12 +32,11 @@ from semcore.trie.walk import Walk, file_names
 from service.beams.side import Side
 from service.index.filtered_sides import FilteredSides, filter_key
 from service.index.open_bundle import OpenBundle
+from service.index.visible_items import visible_items
 
 if TYPE_CHECKING:
     from semcore.guide.guide import Guide
 
-EXACT_UP_TO = 100_000
-"""Items of a kind, up to which the guide has candidates of its own."""
 _numbers = count()  # in the names of files: no two sides share any, for they go with them
 
 
@@ -314,23 +313,12 @@ class Snapshot:
         except BaseException:
             _remove(written)
             raise
-        numbers = self._numbers_of(kind, listed, mine)
-        if not layers and (self.has_model or not numbers):
+        seen = visible_items(self._bundle, kind, listed, mine)
+        if not layers and (self.has_model or seen is None or seen.is_empty):
             return None
-        side = Side(Layers(layers), tuple(files), numbers)
+        side = Side(Layers(layers), tuple(files), seen)
         finalize(side, _remove, written)
         return side
-
-    def _numbers_of(
-        self, kind: Kind, listed: BitMap | None, added: Mapping[int, Item]
-    ) -> BitMap | None:
-        """Of all items of a kind that can be found, where the guide looks at each of them."""
-        bundle = self._bundle
-        many = bundle.manifest.counts.get(f"{kind}s", 0) > EXACT_UP_TO
-        if bundle.vectors is None or (many and self.has_model):
-            return None
-        found = bundle.in_gallery(kind)
-        return (found if listed is None else found & listed) | BitMap(list(added))
 
 
 def _key(kind: Kind, wanted: Filter) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 
 from service.beams.side import Side
 from service.engine.protocol import Picture
+from service.guide.cosines import Cosines, Numbers, all_cosines
+from service.guide.nearest import nearest
 from service.index.lookup import in_threads
 from service.index.snapshot import Snapshot
-from service.search.nearest import Cosines, Numbers, all_cosines, nearest
 from service.telemetry.stopwatch import Stopwatch
 from service.traffic.deadline import Deadline
 
@@ -33,11 +34,12 @@ class Guidance:
     vector: Cosines
 
     async def nearest(self, most: int) -> tuple[Numbers, Cosines]:
-        """The exact best; none where there are too many items to look at each."""
-        numbers = self.side.numbers
-        if numbers is None:
+        """The best, best first: see :func:`service.guide.nearest.nearest`. None of many items that
+        are in no cells."""
+        visible = self.side.visible
+        if visible is None:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        return await in_threads(_threads, nearest, self.snapshot, numbers, self.vector, most)
+        return await in_threads(_threads, nearest, self.snapshot, visible, self.vector, most)
 
     async def cosines(self, numbers: Numbers) -> Cosines:
         """The cosines of items, float32 [len(numbers)]."""

@@ -8,7 +8,8 @@ from semcore.bundle.calibration import Calibration
 from service.beams.side import Side
 from service.engine.protocol import Picture
 from service.errors import DeadlineError, InvalidQueryError
-from service.index.snapshot import EXACT_UP_TO, Snapshot
+from service.index.snapshot import Snapshot
+from service.index.visible_items import EXACT_UP_TO
 from service.schemas.answer import SearchAnswer
 from service.search.candidates import candidates_of, ranked
 from service.search.guidance import timed_guidance
@@ -50,10 +51,10 @@ async def answer_by_guide(
             if snapshot.has_guide
             else "this index has no guide; leave guide=only out, or build the index with one"
         )
-    if side.numbers is None:
+    if side.visible is None:
         raise InvalidQueryError(
-            f"this index has more than {EXACT_UP_TO:,} items, which the guide alone does not "
-            "search; leave guide=only out"
+            f"this index has more than {EXACT_UP_TO:,} items and was built without cells, by an "
+            "earlier version; build or compact it again, or leave guide=only out"
         )
     with watch.span("items"):
         found = await candidates_of(snapshot, side, (), _unspelled, page.stop + 1, _COSINE, guided)

@@ -23,6 +23,7 @@ from offline.bundle.compaction import compact_bundle
 from offline.corpus.corpus import Corpus
 from semcore.bundle.bundle import ITEMS, check_bundle, read_manifest
 from semcore.bundle.item import ItemStore
+from semcore.guide.cells import Cells
 from semcore.guide.vectors import CAPTIONS, VectorTable, unit
 from semcore.journal.journal import Journal
 from service.settings import Settings
@@ -119,7 +120,21 @@ async def test_a_picture_asks_by_what_the_model_sees(
     assert (await upload(client, content)).json()["guide"] == "evidence"
 
 
-async def test_what_is_added_has_a_vector(client: httpx.AsyncClient) -> None:
+@pytest.fixture(params=[False, True], ids=["looks at each", "descends"])
+def many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the items are too many to look at each."""
+    if request.param:
+        monkeypatch.setattr("service.index.visible_items.EXACT_UP_TO", 10)
+    return bool(request.param)
+
+
+@pytest.mark.usefixtures("many")
+async def test_what_is_added_has_a_vector(guided: Path, tmp_path: Path) -> None:
+    async with client_of(administered(guided, tmp_path)) as client:
+        await _add_and_delete(client)
+
+
+async def _add_and_delete(client: httpx.AsyncClient) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (64, 64), "green").save(picture, "PNG")
     item = {
@@ -138,7 +153,7 @@ async def test_what_is_added_has_a_vector(client: httpx.AsyncClient) -> None:
     assert after["items"][0]["id"] != "new"
 
 
-async def test_compaction_carries_vectors_over(guided: Path, tmp_path: Path) -> None:
+async def test_compaction_carries_vectors_over(guided: Path, tmp_path: Path, many: bool) -> None:
     text = {"id": "told", "kind": "text", "captions": ["A zeppelin above the harbour."]}
     gone, _ = caption_of(guided)
     async with client_of(administered(guided, tmp_path)) as client:
@@ -151,7 +166,7 @@ async def test_compaction_carries_vectors_over(guided: Path, tmp_path: Path) -> 
         if change.entry
     ]
     assert entry.guide == read_manifest(guided).guide.fingerprint  # type: ignore[union-attr]
-    out = guided.with_name("compacted guided")
+    out = guided.with_name(f"compacted guided {many}")
     compact_bundle(guided, tmp_path / "journal", out)
     check_bundle(out)
     for name in (CAPTIONS, "vectors.npy"):
@@ -166,6 +181,7 @@ async def test_compaction_carries_vectors_over(guided: Path, tmp_path: Path) -> 
             old[[numbers[0][one] for one in kept]] == new[[numbers[1][one] for one in kept]]
         ).all()
         assert unit(new[[numbers[1]["told"]]]).any()
+        assert numbers[1]["told"] in Cells.load(out, "text").items
     async with client_of(administered(out, tmp_path / "fresh")) as client:
         after = await found(client, query="a zeppelin over a harbour", guide="only", top_k=30)
     assert [one["id"] for one in after["items"]] == [one["id"] for one in before["items"]]

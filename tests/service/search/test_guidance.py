@@ -42,7 +42,7 @@ async def test_a_filter_holds_for_the_guide(index: Index) -> None:
         "image", Filter.model_validate({"not": {"field": "none", "equals": 1}})
     )
     assert every is not None
-    assert every.numbers == pictures_of(index).numbers
+    assert every.visible == pictures_of(index).visible
 
 
 async def test_a_picture_that_asks_is_seen_by_the_model(index: Index) -> None:
@@ -57,18 +57,30 @@ async def test_a_picture_that_asks_is_seen_by_the_model(index: Index) -> None:
 
 async def test_an_index_without_a_guide_has_none(trained: Path) -> None:
     index = Index(trained / "bundle")
-    assert pictures_of(index).numbers is None
+    assert pictures_of(index).visible is None
     assert await guidance(index.snapshot, pictures_of(index), "a boat") is None
     index.close()
 
 
-async def test_a_large_index_is_not_looked_through(
-    guided: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_large_index_is_descended(
+    guided: Path, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.index.snapshot.EXACT_UP_TO", 10)
-    index = Index(guided)
-    found = await guidance(index.snapshot, pictures_of(index), "a boat")
+    exact = await guidance(index.snapshot, pictures_of(index), "a boat")
+    monkeypatch.setattr("service.index.visible_items.EXACT_UP_TO", 10)
+    large = Index(guided)
+    seen = pictures_of(large).visible
+    assert seen is not None
+    assert seen.cells is not None
+    found = await guidance(large.snapshot, pictures_of(large), "a boat")
+    assert found is not None
+    assert exact is not None
+    numbers, _ = await found.nearest(5)
+    assert numbers.tolist() == (await exact.nearest(5))[0].tolist()
+    assert len(await found.cosines(np.arange(3))) == 3
+    # A bundle of before has no cells.
+    side = pictures_of(large)
+    side.visible = None
+    found = await guidance(large.snapshot, side, "a boat")
     assert found is not None
     assert [len(part) for part in await found.nearest(5)] == [0, 0]
-    assert len(await found.cosines(np.arange(3))) == 3
-    index.close()
+    large.close()

@@ -59,9 +59,11 @@ async def test_what_it_cannot_do(
     with pytest.raises(InvalidQueryError, match="has no guide"):
         await asked(plain)
     plain.close()
-    monkeypatch.setattr("service.index.snapshot.EXACT_UP_TO", 10)
+    monkeypatch.setattr("service.index.visible_items.EXACT_UP_TO", 10)
     many = Index(trained / "guided")
-    with pytest.raises(InvalidQueryError, match="more than"):
+    assert (await asked(many)).items
+    pictures_of(many).visible = None  # as of a bundle of before
+    with pytest.raises(InvalidQueryError, match=r"more than .* without cells"):
         await asked(many)
     many.close()
     # Without a model nothing else could search.
