@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from semcore.bundle.bundle import (
 from semcore.bundle.canary import CANARY, choose_canary, write_canary
 from semcore.bundle.item import ItemStore
 from semcore.bundle.picture_table import PICTURE_FILES, write_picture_table
+from semcore.bundle.stage import carry
 from semcore.guide.guide import open_guide
 from semcore.guide.projection import Projection
 from semcore.guide.vectors import (
@@ -36,6 +36,7 @@ from semcore.guide.vectors import (
     caption_table,
     combined,
     quantised,
+    save_rows,
     unit,
 )
 from semcore.identifiers.encoder import Vectors
@@ -74,9 +75,9 @@ def bind_bundle(bundle: Path, model: Path, like: Path | None = None) -> Manifest
     with staged(bundle, bound) as stage:
         for file in bundle.iterdir():
             if file.name not in of_a_model:
-                shutil.copy2(file, stage / file.name)
+                carry(file, stage / file.name)
         if like is not None and (like / CALIBRATION).exists():
-            shutil.copy2(like / CALIBRATION, stage / CALIBRATION)
+            carry(like / CALIBRATION, stage / CALIBRATION)
         write_model_files(stage, bound, model, vectors=True)
     return read_manifest(bundle)
 
@@ -163,13 +164,13 @@ def _project(
         told = projection.of_texts(unit(captions[places]))
         shown = np.concatenate(looks)
         whole[places] = quantised(combined(told, shown, projection.picture_weight))
-    np.save(stage / CAPTIONS, captions, allow_pickle=False)
-    np.save(stage / VECTORS, whole, allow_pickle=False)
+    save_rows(stage / CAPTIONS, captions)
+    save_rows(stage / VECTORS, whole)
 
 
 def _forget_looks(stage: Path) -> None:
     """A model without a projection knows the captions only, whichever model came before."""
-    np.save(stage / VECTORS, np.array(caption_table(stage).rows), allow_pickle=False)
+    save_rows(stage / VECTORS, np.array(caption_table(stage).rows))
     (stage / CAPTIONS).unlink(missing_ok=True)
 
 

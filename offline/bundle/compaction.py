@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -30,10 +29,11 @@ from semcore.bundle.bundle import (
     staged,
 )
 from semcore.bundle.item import ADDED, Item, ItemStore
+from semcore.bundle.stage import carry
 from semcore.errors import JournalError, SemcoreError
 from semcore.guide.guide import Guide, open_guide
 from semcore.guide.item_vector import first_picture, item_vector
-from semcore.guide.vectors import CAPTIONS, VECTORS, Quantised, VectorTable
+from semcore.guide.vectors import CAPTIONS, VECTORS, Quantised, VectorTable, save_rows
 from semcore.identifiers.naming import Namer
 from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
 from semcore.journal.change import Entry
@@ -111,7 +111,7 @@ def compact_bundle(
     with staged(out, compacted) as stage:
         for name in _KEPT:
             if name in manifest.files:
-                shutil.copy2(bundle / name, stage / name)
+                carry(bundle / name, stage / name)
         report = json.loads((bundle / REPORT).read_text())
         report["collisions"] = collisions(items, gallery)
         report["set_aside"] = set_aside
@@ -188,7 +188,7 @@ def _carry_vectors(
         for place, item in enumerate(sorted(items, key=lambda item: item.id)):
             entry = changed.get(item.id)
             rows[place] = table[numbers[item.id]] if entry is None else of_entry(entry)
-        np.save(stage / name, rows, allow_pickle=False)
+        save_rows(stage / name, rows)
 
 
 def _gather(items: Sequence[Item], folder: PictureFolder, others: Sequence[Path]) -> None:

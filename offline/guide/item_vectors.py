@@ -13,7 +13,7 @@ from offline.image_inputs import opened_pictures
 from semcore.bundle.bundle import GuideRecord
 from semcore.bundle.item import Item
 from semcore.guide.guide import TextGuide, encoder_fingerprint
-from semcore.guide.vectors import CAPTIONS, VECTORS, combined, quantised
+from semcore.guide.vectors import CAPTIONS, VECTORS, combined, quantised, save_rows
 from semcore.identifiers.encoder import Encoder, Vectors
 from semcore.model.eyesight import FROZEN
 from semcore.pictures.picture_source import picture_source
@@ -39,10 +39,10 @@ class ItemVectors:
         """Write the files into the folder of a bundle."""
         captions = quantised(self.captions)
         if self.whole is None:
-            np.save(folder / VECTORS, captions, allow_pickle=False)
+            save_rows(folder / VECTORS, captions)
         else:
-            np.save(folder / VECTORS, quantised(self.whole), allow_pickle=False)
-            np.save(folder / CAPTIONS, captions, allow_pickle=False)
+            save_rows(folder / VECTORS, quantised(self.whole))
+            save_rows(folder / CAPTIONS, captions)
 
 
 def encoded_items(

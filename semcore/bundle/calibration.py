@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from semcore.bundle.bundle import CALIBRATION, check_bundle, read_manifest, staged
+from semcore.bundle.stage import carry
 from semcore.kind import Direction
 
 _GUIDED = "guided"
@@ -120,8 +120,8 @@ def write_calibration(bundle: Path, found: Calibrations) -> None:
     """
     manifest = check_bundle(bundle)
     with staged(bundle, manifest) as stage:
-        for name in manifest.files:
-            shutil.copy2(bundle / name, stage / name)
+        for name in manifest.files.keys() - {CALIBRATION}:
+            carry(bundle / name, stage / name)
         rows: dict[str, Any] = {name: asdict(one) for name, one in found.alone.items()}
         if found.guided:
             rows[_GUIDED] = {name: asdict(one) for name, one in found.guided.items()}

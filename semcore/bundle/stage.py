@@ -64,6 +64,17 @@ def put(stage: Path, out: Path) -> None:
     flush(out.parent)
 
 
+def carry(source: Path, target: Path) -> None:
+    """Give a file that stays as it is a second name, or copy it to another file system.
+
+    Who changes it after that writes a new file in its place: else it would change under both names.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def discard(folder: Path, out: Path) -> None:
     """Remove a folder beside ``out``, under the name of a stage, because what is half removed must
     not be taken for the whole."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semcore.errors import BundleError
-from semcore.guide.vectors import Quantised, quantised, unit
+from semcore.guide.vectors import Quantised, quantised, save_rows, unit
 from semcore.identifiers.identifier import Identifier
 
 FULL = 64
@@ -51,7 +51,7 @@ class Cells:
     def save(self, folder: Path, kind: str) -> None:
         """Write the files of :func:`cell_files` into the folder of a bundle."""
         for name, file in zip(_ARRAYS, cell_files(kind), strict=True):
-            np.save(folder / file, getattr(self, name), allow_pickle=False)
+            save_rows(folder / file, getattr(self, name))
 
     @classmethod
     def load(cls, folder: Path, kind: str) -> Cells:

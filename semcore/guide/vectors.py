@@ -9,7 +9,7 @@ a model that is trained later.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,12 @@ class VectorTable:
 def caption_table(folder: Path) -> VectorTable:
     """The vectors of a bundle as its captions alone give them."""
     return VectorTable(folder, CAPTIONS if (folder / CAPTIONS).exists() else VECTORS)
+
+
+def save_rows(file: Path, rows: NDArray[Any]) -> None:
+    """Write a new file, also where another bundle has the one that is there."""
+    file.unlink(missing_ok=True)
+    np.save(file, rows, allow_pickle=False)
 
 
 def quantised(vectors: Vectors) -> Quantised:

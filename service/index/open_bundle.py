@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from semcore.bundle.canary import read_canary
 from semcore.bundle.filter import Filter
 from semcore.bundle.item import ADDED, Item, ItemStore
 from semcore.bundle.picture_table import PICTURE_FILES, PictureTable
+from semcore.bundle.stage import carry
 from semcore.errors import BundleError
 from semcore.guide.cells import Cells, cell_files
 from semcore.guide.vectors import Quantised, VectorTable
@@ -263,7 +262,7 @@ def _linked(bundle: Path, folder: Path) -> Manifest:
         manifest = read_manifest(bundle)
         try:
             for name in (MANIFEST, *manifest.files):
-                _link(bundle / name, folder / name)
+                carry(bundle / name, folder / name)
             return check_bundle(folder)
         except (BundleError, OSError) as error:
             if read_manifest(bundle) == manifest:
@@ -273,10 +272,3 @@ def _linked(bundle: Path, folder: Path) -> Manifest:
         for file in folder.iterdir():
             file.unlink()
     raise BundleError(f"{bundle} was replaced while it was opened; load it again")
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copyfile(source, target)

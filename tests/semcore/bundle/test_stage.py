@@ -1,5 +1,6 @@
 """A folder takes its place as a whole: something whole is there at each moment, and on the disk."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from semcore.bundle import stage
-from semcore.bundle.stage import appears, discard, exchange, put, stage_for
+from semcore.bundle.stage import appears, carry, discard, exchange, put, stage_for
 
 FILE = "content"
 
@@ -168,6 +169,21 @@ def test_a_system_that_cannot_exchange(
     answer: Callable[..., int] | None = None if missing else refusing
     monkeypatch.setattr(stage, "_renameat2", lambda: answer)
     assert not exchange(tmp_path, tmp_path)
+
+
+def test_a_file_that_stays_has_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    file.write_text("as it is")
+    carry(file, tmp_path / "second")
+    assert (tmp_path / "second").samefile(file)
+
+    def unable(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    monkeypatch.setattr(os, "link", unable)
+    carry(file, tmp_path / "copy")
+    assert not (tmp_path / "copy").samefile(file)
+    assert (tmp_path / "copy").read_text() == "as it is"
 
 
 def test_a_discarded_folder_is_gone_under_its_own_name_first(
