@@ -31,21 +31,25 @@ _Weights = NDArray[np.float64]
 class Guided:
     """Attributes:
     calibration: the weights.
-    combined, alone: mean reciprocal rank of the right items in the folds that were held out, by
-        such weights and by the guide alone; None where too few queries were asked to choose.
+    gain: by how much the mean reciprocal rank of the right items is higher by such weights than by
+        the guide alone, in the folds that were held out; None where too few queries were asked to
+        choose.
+    error: the standard error of that.
     """
 
     calibration: Calibration
-    combined: float | None = None
-    alone: float | None = None
+    gain: float | None = None
+    error: float | None = None
 
 
 def fit_guided(answered: Sequence[Answered], seed: int = 0) -> Guided:
     """The weights under which the right candidates are the likeliest, pulled towards
     :data:`semcore.bundle.calibration.GUIDED`.
 
-    Five folds by picture say whether they are worth anything: where the right items come no sooner
-    by weights from the other folds than by the guide alone, its order stands.
+    Five folds by picture say whether they are worth anything. Where weights from the other folds
+    gain no more than one standard error over the guide alone, its order stands (the
+    one-standard-error rule, Breiman et al., 1984): verification that may gain nothing is not worth
+    its time.
 
     Args:
         answered: with the guide, with commonness and descriptions, on validation queries.
@@ -53,14 +57,17 @@ def fit_guided(answered: Sequence[Answered], seed: int = 0) -> Guided:
     if sum(any(item.right for item in one.items) for one in answered) < _FEWEST:
         return Guided(GUIDED)
     folds = _folds(answered, seed)
-    combined, alone = 0.0, 0.0
+    gains: list[float] = []
     for held in folds:
         rest = [one for fold in folds if fold is not held for one in fold]
         weights = _fitted(rest)
-        combined += sum(_reciprocal(fused(one, weights).verified) for one in held)
-        alone += sum(_reciprocal(fused(one, GUIDE_ALONE).beam) for one in held)
-    found = _fitted(answered) if combined > alone else GUIDE_ALONE
-    return Guided(found, combined / len(answered), alone / len(answered))
+        gains += [
+            _reciprocal(fused(one, weights).verified) - _reciprocal(fused(one, GUIDE_ALONE).beam)
+            for one in held
+        ]
+    gain = float(np.mean(gains))
+    error = float(np.std(gains, ddof=1) / len(gains) ** 0.5)
+    return Guided(_fitted(answered) if gain > error else GUIDE_ALONE, gain, error)
 
 
 def _folds(answered: Sequence[Answered], seed: int) -> list[list[Answered]]:
