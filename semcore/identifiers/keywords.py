@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from keybert import KeyBERT
-from keybert.backend import BaseEmbedder
 from numpy.typing import NDArray
-from sklearn import config_context
+from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.preprocessing import normalize
 
 from semcore.bundle.bundle import Order
 from semcore.errors import CorpusError
@@ -24,6 +23,8 @@ _WORD = r"(?u)\b(?>[^\W\d_]{2,40})(?![\d_])"
 _BYTES = 240
 """Of all keywords of an identifier in UTF-8. A model that reads bytes spells no more tokens, and an
 identifier has room for 254."""
+_DOCUMENTS = 8192  # ranked at a time
+_NUMBERS = 1 << 18  # of word vectors gathered at a time: 1 MiB, for which caches have room
 
 # Words that say nothing about a picture although no list of stop words has them.
 _HOLLOW = {"picture", "photo", "photograph", "image", "look"}
@@ -67,7 +68,13 @@ def word_frequencies(texts: Sequence[str], vectorizer: CountVectorizer) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class KeywordRanker:
-    """Ranks the words of documents by their nearness to them, with KeyBERT.
+    """Ranks the words of documents by their cosine to them, as KeyBERT does.
+
+    The result is the one of KeyBERT's ``extract_keywords`` (Grootendorst 2020, KeyBERT 0.9) with
+    these embeddings, to the order of words that are equally near. KeyBERT takes one document after
+    the other; here those with equally many words are ranked at once. Matrix product and sort are
+    done row by row by the routines that KeyBERT calls, with the shapes that it calls them with, so
+    that their rounding is the same.
 
     Attributes:
         words: those that may be keywords.
@@ -86,26 +93,50 @@ class KeywordRanker:
         return cls(words, encoder.encode(words), keywords)
 
     def __call__(self, documents: list[str], vectors: Vectors) -> list[Keywords]:
-        """The nearest words of each document, best first.
+        """The nearest words of each document, best first; none of one that has no known word.
 
         Args:
             documents: words, by spaces.
             vectors: float32 [len(documents), dimension], their embeddings.
+
+        Raises ``ValueError`` if an embedding has a number that is not finite.
         """
-        if not documents:
-            return []
-        # KeyBERT answers a single document in another shape; a second, empty one avoids that.
-        padded = np.vstack([vectors, np.zeros_like(vectors[:1])])
-        # The vectors are known to be good; checking them anew a document takes longer than ranking.
-        with config_context(assume_finite=True, skip_parameter_validation=True):
-            found = KeyBERT(BaseEmbedder()).extract_keywords(
-                [*documents, ""],
-                vectorizer=CountVectorizer(vocabulary=self.words, token_pattern=r"(?u)\S+"),
-                top_n=self.keywords,
-                doc_embeddings=padded,
-                word_embeddings=self.vectors,
-            )
-        return [tuple(word for word, _ in pairs) for pairs in found[:-1]]
+        counter = CountVectorizer(vocabulary=self.words, token_pattern=r"(?u)\S+")
+        names = np.array(self.words, dtype=object)
+        ranked: list[Keywords] = []
+        for at in range(0, len(documents), _DOCUMENTS):
+            part = slice(at, at + _DOCUMENTS)
+            has = counter.transform(documents[part])
+            own: list[Keywords] = [()] * has.shape[0]
+            for rows, nearest in self._nearest(has, normalize(vectors[part])):
+                for row, words in zip(rows.tolist(), names[nearest].tolist(), strict=True):
+                    own[row] = tuple(words)
+            ranked += own
+        return ranked
+
+    def _nearest(
+        self, has: csr_matrix, documents: Vectors
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
+        """Rows of documents, and of each the indices of its nearest words, best first.
+
+        Args:
+            has: [documents, words], how often each document has each word, indices in order.
+            documents: float32 [documents, dimension], of unit length.
+        """
+        used, own = np.unique(has.indices, return_inverse=True)
+        if not len(used):
+            return
+        vectors = normalize(self.vectors[used])
+        counts = np.diff(has.indptr)
+        for count in np.unique(counts[counts > 0]).tolist():
+            alike = np.flatnonzero(counts == count)
+            step = max(1, _NUMBERS // (count * vectors.shape[1]))
+            for at in range(0, len(alike), step):
+                rows = alike[at : at + step]
+                words = own[has.indptr[rows, None] + np.arange(count)]
+                cosines = documents[rows, None, :] @ vectors[words].transpose(0, 2, 1)
+                order = cosines[:, 0].argsort(axis=1)[:, -self.keywords :][:, ::-1]
+                yield rows, used[np.take_along_axis(words, order, axis=1)]
 
 
 Ranking = Callable[[KeywordRanker, list[str], Vectors], list[Keywords]]
@@ -125,7 +156,7 @@ def extract_keywords(
 ) -> list[Keywords]:
     """The words of each item, those nearest to its text (paper 3.2.2).
 
-    Words are embedded once for the whole corpus and texts not again, which makes KeyBERT fast.
+    Words are embedded once for the whole corpus, and texts not again.
     An item left with fewer words than asked for takes words of its cluster to fill up.
 
     Args:
@@ -141,14 +172,17 @@ def extract_keywords(
     """
     analyse = vectorizer.build_analyzer()
     hidden = [frozenset(group) for group in said]
-    kept, left = [], []
-    for text, cluster in zip(texts, assignment, strict=True):
-        tokens = analyse(text)
-        kept.append(" ".join(token for token in tokens if token not in hidden[cluster]))
-        left.append(" ".join(token for token in tokens if token in hidden[cluster]))
+    kept = [
+        " ".join(token for token in analyse(text) if token not in hidden[cluster])
+        for text, cluster in zip(texts, assignment, strict=True)
+    ]
     ranked = rank(ranker, kept, vectors)
     short = [row for row, found in enumerate(ranked) if len(found) < ranker.keywords]
-    fill = rank(ranker, [left[row] for row in short], vectors[short])
+    left = [
+        " ".join(token for token in analyse(texts[row]) if token in hidden[assignment[row]])
+        for row in short
+    ]
+    fill = rank(ranker, left, vectors[short])
     for row, more in zip(short, fill, strict=True):
         ranked[row] = (*ranked[row], *more)[: ranker.keywords]
     if order != "relevance":
