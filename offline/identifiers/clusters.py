@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.feature_extraction.text import CountVectorizer
 
 from semcore.identifiers.encoder import Vectors
+
+_DOCUMENTS = 65_536  # counted at a time
 
 
 def fit_clusters(vectors: Vectors, clusters: int, seed: int) -> Vectors:
@@ -39,17 +42,29 @@ def cluster_words(
         assignment: int64 [len(texts)], the cluster of each.
         vectorizer: fitted; says what a word is.
     """
-    counts = vectorizer.transform(texts)
-    ones = np.ones(len(texts), dtype=np.int64)
-    rows = (assignment, np.arange(len(texts)))
-    member = csr_matrix((ones, rows), shape=(clusters, len(texts)))
-    frequency = np.asarray((member @ counts).todense(), dtype=np.float64)
+    frequency = _frequencies(texts, assignment, clusters, vectorizer)
     average = frequency.sum() / clusters
-    total = np.maximum(frequency.sum(axis=0), 1.0)
-    weight = frequency * np.log1p(average / total)
+    total = np.maximum(np.asarray(frequency.sum(axis=0)).ravel(), 1.0)
+    weight = frequency.data * np.log1p(average / total)[frequency.indices]
     words = vectorizer.get_feature_names_out()
-    heaviest = np.argsort(-weight, axis=1, kind="stable")[:, :top]
-    return [
-        [str(words[word]) for word in row if weight[cluster, word] > 0.0]
-        for cluster, row in enumerate(heaviest)
-    ]
+    said = []
+    for start, end in pairwise(frequency.indptr):
+        heaviest = np.argsort(-weight[start:end], kind="stable")[:top]
+        said.append([str(word) for word in words[frequency.indices[start:end][heaviest]]])
+    return said
+
+
+def _frequencies(
+    texts: Sequence[str], assignment: NDArray[np.int64], clusters: int, vectorizer: CountVectorizer
+) -> csr_matrix:
+    """How often each cluster has each word, float64 [clusters, words], indices in order."""
+    frequency = csr_matrix((clusters, len(vectorizer.vocabulary_)), dtype=np.float64)
+    for at in range(0, len(texts), _DOCUMENTS):
+        part = slice(at, at + _DOCUMENTS)
+        counts = vectorizer.transform(texts[part])
+        number = counts.shape[0]
+        places = (assignment[part], np.arange(number))
+        member = csr_matrix((np.ones(number), places), shape=(clusters, number))
+        frequency += member @ counts
+    frequency.sort_indices()
+    return frequency

@@ -15,6 +15,7 @@ from semcore.errors import BundleError
 from semcore.identifiers.encoder import Vectors
 
 _CENTROIDS, _WORDS, _FREQUENCIES = CLUSTER_FILES
+_DISTANCES = 1 << 23  # of vectors to centroids at a time: 32 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,14 @@ def read_cluster_words(folder: Path) -> list[list[str]]:
 
 
 def assign_clusters(vectors: Vectors, centroids: Vectors) -> NDArray[np.int64]:
-    """The nearest centroid of each vector, int64 [len(vectors)]."""
-    distances = (centroids**2).sum(axis=1)[None, :] - 2.0 * vectors @ centroids.T
-    return np.asarray(distances.argmin(axis=1), dtype=np.int64)
+    """The nearest centroid of each vector, int64 [len(vectors)]; of several the first."""
+    nearest = np.empty(len(vectors), dtype=np.int64)
+    squares = (centroids**2).sum(axis=1)
+    step = max(1, _DISTANCES // len(centroids))
+    for at in range(0, len(vectors), step):
+        part = slice(at, at + step)
+        distances = vectors[part] @ centroids.T
+        distances *= -2.0
+        distances += squares
+        distances.argmin(axis=1, out=nearest[part])
+    return nearest

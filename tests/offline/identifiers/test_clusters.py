@@ -1,10 +1,16 @@
 """Clusters are the nearest centroids; their words are weighted as in the paper's equation 2."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import CountVectorizer
 
+from offline.identifiers import clusters as subject
 from offline.identifiers.clusters import cluster_words, fit_clusters
 from semcore.identifiers.clusters import assign_clusters
 from semcore.identifiers.keywords import word_vectorizer
@@ -35,3 +41,61 @@ def test_weighs_words_by_hand() -> None:
     assert said[0] == expected == ["boat", "sea", "tree"]
     assert weights["sea"] == pytest.approx(1.79, abs=0.01)
     assert cluster_words(texts, assignment, 2, vectorizer, top=1)[1] == ["house"]
+
+
+def words_by_whole_matrices(
+    texts: list[str],
+    assignment: NDArray[np.int64],
+    clusters: int,
+    vectorizer: CountVectorizer,
+    top: int,
+) -> list[list[str]]:
+    """The paper's equation 2, word for word."""
+    counts = vectorizer.transform(texts).toarray()
+    frequency = np.zeros((clusters, counts.shape[1]))
+    np.add.at(frequency, assignment, counts)
+    average = frequency.sum() / clusters
+    weight = frequency * np.log1p(average / np.maximum(frequency.sum(axis=0), 1.0))
+    words = vectorizer.get_feature_names_out()
+    heaviest = np.argsort(-weight, axis=1, kind="stable")[:, :top]
+    return [
+        [words[word] for word in row if weight[cluster, word] > 0.0]
+        for cluster, row in enumerate(heaviest)
+    ]
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    documents=st.integers(1, 60),
+    words=st.integers(1, 40),
+    clusters=st.integers(1, 8),
+    top=st.integers(0, 6),
+)
+def test_words_are_those_of_whole_matrices(
+    seed: int, documents: int, words: int, clusters: int, top: int
+) -> None:
+    """Also of equal weight, which come in the vectorizer's order, of a cluster that has no document,
+    and of documents that have no word."""
+    rng = np.random.default_rng(seed)
+    names = [f"w{number}" for number in rng.permutation(words)]
+    texts = [" ".join(rng.choice(names, rng.integers(0, 7))) for _ in range(documents)]
+    # It knows words that these documents lack, as that of a corpus does.
+    vectorizer = CountVectorizer(token_pattern=r"\S+").fit([*texts, *names[::2], "other"])
+    assignment = rng.integers(0, rng.integers(1, clusters + 1), documents)
+    expected = words_by_whole_matrices(texts, assignment, clusters, vectorizer, top)
+    assert cluster_words(texts, assignment, clusters, vectorizer, top) == expected
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(subject, "_DOCUMENTS", 7)
+        assert cluster_words(texts, assignment, clusters, vectorizer, top) == expected
+
+
+def test_makes_no_matrix_of_all_words_and_clusters() -> None:
+    words, clusters = 4000, 1000
+    texts = [f"w{number} w{number // 2}" for number in range(words)]
+    vectorizer = CountVectorizer().fit(texts)
+    tracemalloc.start()
+    said = cluster_words(texts, np.arange(words) % clusters, clusters, vectorizer, top=1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(said) == clusters
+    assert most < words * clusters * 8 / 10

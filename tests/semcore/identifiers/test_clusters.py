@@ -1,5 +1,6 @@
 """An item is of the nearest cluster, by what a bundle carries."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from semcore.bundle.bundle import CLUSTER_FILES
 from semcore.errors import BundleError
+from semcore.identifiers import clusters as subject
 from semcore.identifiers.clusters import Clusters, assign_clusters, read_cluster_words
 
 WORDS = [["boat", "sea"], [], ["tree", "été"]]
@@ -28,6 +30,31 @@ def test_assigns_the_nearest_centroid() -> None:
     assert found.tolist() != (vectors @ centroids.T).argmax(axis=1).tolist()
     assert Clusters(centroids, [], {}).assign(vectors).tolist() == found.tolist()
     assert assign_clusters(vectors[:0], centroids).shape == (0,)
+
+
+@pytest.mark.parametrize("distances", [1, 30, 4000])
+def test_assigns_in_parts_what_one_matrix_says(
+    monkeypatch: pytest.MonkeyPatch, distances: int
+) -> None:
+    """Whole numbers, some of which are equally near to several: then it is the first."""
+    monkeypatch.setattr(subject, "_DISTANCES", distances)
+    rng = np.random.default_rng(2)
+    centroids = rng.integers(-2, 3, (9, 3)).astype(np.float32)
+    vectors = rng.integers(-3, 4, (500, 3)).astype(np.float32)
+    whole = (centroids**2).sum(axis=1)[None, :] - 2.0 * vectors @ centroids.T
+    assert ((whole == whole.min(axis=1, keepdims=True)).sum(axis=1) > 1).any()
+    found = assign_clusters(vectors, centroids)
+    assert (found.dtype, found.tolist()) == (np.int64, whole.argmin(axis=1).tolist())
+
+
+def test_assigns_without_a_matrix_of_all_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "_DISTANCES", 1 << 16)
+    vectors, centroids = np.ones((20_000, 2), np.float32), np.ones((200, 2), np.float32)
+    tracemalloc.start()
+    assign_clusters(vectors, centroids)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20_000 * 200 * 4 / 10
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
