@@ -42,6 +42,14 @@ def test_guide(tmp_path: Path) -> None:
     assert guide.keys() >= {"candidates_ms_1500", "exact_to_hnsw_500", "encode_ms"}
 
 
+def test_keywords(tmp_path: Path) -> None:
+    sizes = ["--documents", 40, "--encoded", 3, "--rounds", 1]
+    keywords = last_line("keywords", tmp_path, *sizes, plotted=False)
+    assert keywords["keybert_to_ours"] > 0
+    assert 0 < keywords["encoder_share"] < 1
+    assert 0 < keywords["encoder_share_with_keybert"] < 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments", "ratio"),

@@ -74,8 +74,8 @@ def words_by_whole_matrices(
 def test_words_are_those_of_whole_matrices(
     seed: int, documents: int, words: int, clusters: int, top: int
 ) -> None:
-    """Also of equal weight, which come in the vectorizer's order, of a cluster that has no document,
-    and of documents that have no word."""
+    """Also those of equal weight, which come in the vectorizer's order; and where clusters have no
+    document, or documents no word."""
     rng = np.random.default_rng(seed)
     names = [f"w{number}" for number in rng.permutation(words)]
     texts = [" ".join(rng.choice(names, rng.integers(0, 7))) for _ in range(documents)]
