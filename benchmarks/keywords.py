@@ -7,7 +7,7 @@ share is told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 
@@ -18,6 +18,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from benchmarks.measure import argument_parser, interleaved, medians, record
 from offline.demo.demo_corpus import demo_captions
 from offline.identifiers.clusters import cluster_words
+from semcore.guide.vectors import unit
 from semcore.identifiers.encoder import Encoder, Vectors, mean_vectors
 from semcore.identifiers.keywords import (
     KeywordRanker,
@@ -40,7 +41,7 @@ class RandomEncoder(Encoder):
 
     def encode(self, texts: list[str]) -> Vectors:
         vectors = self._rng.standard_normal((len(texts), _DIMENSION), dtype=np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit(vectors)
 
 
 def main() -> None:
@@ -84,7 +85,7 @@ def measure(encoder: Encoder, size: int, rounds: int) -> dict[str, float]:
         )
 
     assert keywords(KeywordRanker.__call__) == keywords(ranked_by_keybert)
-    tasks = {
+    tasks: dict[str, Callable[[], object]] = {
         "encoder": encode,
         "ours": partial(keywords, KeywordRanker.__call__),
         "keybert": partial(keywords, ranked_by_keybert),
