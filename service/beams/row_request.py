@@ -110,5 +110,10 @@ def put_output(
 ) -> None:
     """Add the only output of a request to those of its client."""
     outputs.setdefault(request.client_index, EngineCoreOutputs()).outputs.append(
-        EngineCoreOutput(request.request_id, [], finish_reason=reason, kv_transfer_params=result)
+        EngineCoreOutput(
+            request_id=request.request_id,
+            new_token_ids=[],
+            finish_reason=reason,
+            kv_transfer_params=result,
+        )
     )

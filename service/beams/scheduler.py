@@ -89,6 +89,7 @@ class BeamScheduler(WeighingScheduler):
 
     running: list[Request]
     max_num_active_reqs: int
+    use_v2_model_runner: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -301,11 +302,14 @@ class BeamScheduler(WeighingScheduler):
     def _preempt_request(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super()._preempt_request(request, *args, **kwargs)
         if request.request_id in self._row_of:
-            # Everything is computed anew: it needs the pixels, and what it has spelled so far has
-            # become a part of the prompt.
+            # Everything is computed anew, and needs the pixels.
             search, number = self._row_of[request.request_id]
             request.mm_features = search.request.mm_features
-            request.sampling_params.extra_args = self._argument(search, search.beams.rows[number])
+            if self.use_v2_model_runner:
+                # To runner V2 what it has spelled so far is a part of the prompt; runner V1 tells
+                # its processors what was spelled since the argument was made.
+                row = search.beams.rows[number]
+                request.sampling_params.extra_args = self._argument(search, row)
 
     def _reply(self, outputs: dict[int, EngineCoreOutputs], search: _Search) -> None:
         """The one output that the client gets."""

@@ -140,6 +140,25 @@ def _as_wide(targets: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
     return np.concatenate(targets)
 
 
+class ScoringWorkers:
+    """What a worker, whatever its platform, gets as a base: its model runner, of either kind, tells
+    log-probabilities of prompts."""
+
+    def init_device(self) -> None:
+        super().init_device()  # type: ignore[misc]
+        worker: Any = self
+        if not worker.use_v2_model_runner:
+            adopt(worker.model_runner)
+
+    def load_model(self, **kwargs: Any) -> None:
+        super().load_model(**kwargs)  # type: ignore[misc]
+        worker: Any = self
+        prompts = getattr(worker.model_runner, "prompt_logprobs_worker", None)
+        if prompts is not None:
+            # Runner V2 has them, but would tell logits where processed logits are asked for.
+            prompts.logprobs_mode = "raw_logprobs"
+
+
 def adopt(runner: Any) -> None:
     """Let a model runner V1, whatever its platform, tell log-probabilities of prompts."""
     kind = type(runner)

@@ -24,11 +24,13 @@ from semcore.model.prompt import IMAGE
 from service.beams.beam_search import Beam, Choice
 from service.beams.side import Side
 from service.engine.protocol import Found, Picture, Prompt, Step
+from service.engine.vllm_contract import require_names
 from service.engine.vllm_requests import VllmRequests, picture_lengths
 from service.errors import InvalidQueryError
 from service.settings import Settings
 
 if TYPE_CHECKING:
+    from vllm.config import VllmConfig
     from vllm.inputs import EngineInput
     from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -75,7 +77,8 @@ class VllmEngine:
     def start(cls, model: Path, settings: Settings, **arguments: Any) -> VllmEngine:
         """Load a model. ``arguments``: more of vLLM's own, or others in place of ours.
 
-        Raises :class:`ModelError` or :class:`EngineError` that says why not.
+        Raises :class:`ModelError` or :class:`EngineError` that says why not, which is an
+        :class:`EngineVersionError` where the installed vLLM lacks what the service builds on.
         """
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.cpu_kvcache_gib))
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
@@ -83,8 +86,10 @@ class VllmEngine:
         if settings.one_process:
             # Without this, vLLM starts a process for the model on every CPU.
             os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-        from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.platforms import current_platform
+
+        require_names("cpu" if current_platform.is_cpu() else "gpu")
+        from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
         tokenizer = load_tokenizer(model)
@@ -117,7 +122,9 @@ class VllmEngine:
             ours |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
         try:
             args = AsyncEngineArgs(**{**ours, **settings.engine_arguments, **arguments})
-            two = getattr(args.create_engine_config(), "use_v2_model_runner", False)
+            config = args.create_engine_config()
+            require_whole_steps(config)
+            two = config.use_v2_model_runner
             processor = "TrieLogitsProcessorV2" if two else "TrieLogitsProcessor"
             args.logits_processors = [f"service.beams.logits_processor:{processor}"]
             llm = AsyncLLM.from_engine_args(args)
@@ -269,6 +276,17 @@ class VllmEngine:
             raise EngineError("the engine returned no log-probabilities")
         told: list[list[list[float]]] = output.kv_transfer_params[RESULT]["logprobs"]
         return told
+
+
+def require_whole_steps(config: VllmConfig) -> None:
+    """Raises :class:`EngineError` where a step would begin before the last one's answers are there,
+    or bring forth more than one token of a row: the beams choose in between."""
+    is_early = config.scheduler_config.async_scheduling
+    if is_early or config.speculative_config is not None:
+        name = "async_scheduling" if is_early else "speculative_config"
+        raise EngineError(
+            f"searches cannot run with vLLM's {name}; take it out of SEMCORE_ENGINE_ARGUMENTS"
+        )
 
 
 def _each_alone(tokens: Sequence[int]) -> Choices:
