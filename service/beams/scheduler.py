@@ -89,7 +89,6 @@ class BeamScheduler(WeighingScheduler):
 
     running: list[Request]
     max_num_active_reqs: int
-    use_v2_model_runner: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -176,6 +175,16 @@ class BeamScheduler(WeighingScheduler):
             search.queued = time.monotonic() - search.added
             search.added = time.monotonic()
             self._begin(search, 0, search.beams.rows[0], None)
+
+    def give_up(self) -> None:
+        search = next((one for one in reversed(self._searches.values()) if one.rows), None)
+        if search is None:
+            super().give_up()
+            return
+        _log.warning("a search has ended: the cache has no room for all that are under way")
+        super().finish_requests(self._forget(search), RequestStatus.FINISHED_ABORTED)
+        self._refused.append(search.request)
+        self._admit()
 
     def _begin(self, search: _Search, number: int, row: Row, parent: Request | None) -> None:
         """Make the request of a row; ``parent``: that of the row it branches off, if it lives."""
@@ -305,9 +314,7 @@ class BeamScheduler(WeighingScheduler):
             # Everything is computed anew, and needs the pixels.
             search, number = self._row_of[request.request_id]
             request.mm_features = search.request.mm_features
-            if self.use_v2_model_runner:
-                # To runner V2 what it has spelled so far is a part of the prompt; runner V1 tells
-                # its processors what was spelled since the argument was made.
+            if self.use_v2_model_runner:  # V1 tells its processor what was spelled since
                 row = search.beams.rows[number]
                 request.sampling_params.extra_args = self._argument(search, row)
 

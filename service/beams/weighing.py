@@ -102,6 +102,7 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
         self._weighings: dict[str, _Weighing] = {}
         self._weighing_of: dict[str, _Weighing] = {}
         self._refused: list[Request] = []
+        self._idle = 0
         self._counts_wait = False
         self._counted = 0.0
         managers = self.kv_cache_manager.coordinator.single_type_managers
@@ -157,6 +158,10 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
         self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
     ) -> dict[int, EngineCoreOutputs]:
         outputs: dict[int, EngineCoreOutputs]
+        is_idle = self.requests and not scheduler_output.total_num_scheduled_tokens
+        self._idle = self._idle + 1 if is_idle else 0
+        if self._idle > 1:  # not only for a step, as where a row has just been preempted
+            self.give_up()
         self._counts_wait = True
         outputs = super().update_from_output(scheduler_output, model_runner_output)
         self._counts_wait = False
@@ -181,6 +186,14 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
             return None
         self._counted = time.monotonic()
         return super().make_stats(*args, **kwargs)
+
+    def give_up(self) -> None:
+        """End the last of these requests, with an error: the cache has no room for any request to
+        go on, since these hold blocks that nobody may take from them."""
+        weighing = next(reversed(self._weighings.values()), None)
+        if weighing is not None:
+            super().finish_requests(self._forget_weighing(weighing), RequestStatus.FINISHED_ABORTED)
+            self._refused.append(weighing.request)
 
     def take_rows(
         self, told: list[EngineCoreOutput], outputs: dict[int, EngineCoreOutputs]

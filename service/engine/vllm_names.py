@@ -102,6 +102,7 @@ NAMES: list[Name] = [
     ]),
     *_names("vllm.v1.core.sched.output", "SchedulerOutput", "what a step computes", [
         ("scheduled_new_reqs", "rows whose beginning vLLM has taken over"),
+        ("total_num_scheduled_tokens", "whether any request can go on"),
     ]),
     *_names("vllm.v1.core.sched.output", "NewRequestData", "a request as a runner gets it", [
         ("req_id", "whose beginning was taken over"),

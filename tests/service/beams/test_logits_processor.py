@@ -1,24 +1,40 @@
 """The processors follow requests through a batch that changes."""
 
+import random
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
+import stepping
 import torch
+from stepping import (
+    LONGEST,
+    RunnerV1,
+    RunnerV2,
+    expected_beams,
+    greedy,
+    request_of,
+    run_all,
+    scheduler_of,
+)
 from torch import Tensor
 from vllm import SamplingParams
+from vllm.v1.request import Request
 from vllm.v1.sample.logits_processor import BatchUpdate, MoveDirectionality
-from walks import walk_of
+from walks import random_walk, walk_of
 
 from semcore.trie.walk import ROOT, Walk, load_walk
-from service.beams.layer_files import LayerFiles
+from service.beams.layer_files import LayerFiles, open_layers
 from service.beams.logits_processor import (
     TrieLogitsProcessor,
     TrieLogitsProcessorV2,
     position_argument,
 )
+from service.beams.scheduler import search_argument
+from service.beams.weighing import RESULT, weighing_argument
 
 VOCABULARY = 12
 SLOTS = 8
@@ -190,3 +206,69 @@ def test_retired_layers_are_let_go(tmp_path: Path) -> None:
     mapped = Path("/proc/self/maps").read_text()
     kept = {number for number in range(5) if f"{tmp_path}/{number}/" in mapped}
     assert kept <= {4}
+
+
+ROWS, WIDTH = 12, 5
+
+
+def requests_of(files: LayerFiles, seed: int) -> list[Request]:
+    """Searches of each kind, answers to weigh, and requests that have nothing to do with them."""
+    rng = random.Random(seed)
+
+    def prompt() -> list[int]:
+        return [rng.randrange(stepping.VOCABULARY) for _ in range(rng.randrange(3, 30))]
+
+    asked: list[Request] = []
+    for number in range(6):
+        argument = search_argument(
+            files, WIDTH, constrained=number != 4, leaf_limit=10 if number % 2 else 0
+        )
+        asked.append(request_of(f"search {number}", prompt(), greedy(LONGEST, argument)))
+    answers = [[[rng.randrange(20), 3], [5, 7]] for _ in range(6)]
+    asked.append(request_of("weighing", prompt(), greedy(1, weighing_argument(answers))))
+    asked += [request_of(f"other {number}", prompt(), greedy(6)) for number in range(3)]
+    rng.shuffle(asked)
+    return asked
+
+
+# Blocks of the cache: enough; so few that rows are preempted; so few that some searches have to go.
+@pytest.mark.parametrize("blocks", [100, 26, 22])
+@pytest.mark.parametrize("seed", range(3))
+def test_both_runners_mask_alike(tmp_path: Path, blocks: int, seed: int) -> None:
+    """Through vLLM's own scheduler, with prompts read in parts, rows that come, rest, move and are
+    preempted, in a batch that is padded."""
+    random_walk(seed).save(tmp_path / "image")
+    files = ((str(tmp_path / "image"), ""),)
+    masks: list[dict[tuple[str, int], Tensor]] = []
+    told: list[dict[str, Any]] = []
+    preempted = []
+    for two in (False, True):
+        runner = RunnerV2(ROWS) if two else RunnerV1(ROWS, seed)
+        scheduler = scheduler_of(ROWS, blocks, 16, two=two)
+        asked = requests_of(files, seed)
+        last = run_all(scheduler, runner, asked)
+        assert last.keys() == {request.request_id for request in asked}
+        assert runner.half_read
+        assert scheduler.kv_cache_manager.block_pool.get_num_free_blocks() == blocks - 1
+        if isinstance(runner, RunnerV1):
+            assert runner.swaps
+        masks.append(runner.masks)
+        preempted.append(runner.preempted)
+        results = {n: (o.kv_transfer_params or {}).get(RESULT, {}) for n, o in last.items()}
+        told.append(
+            {
+                n: {k: r.get(k) for k in ("leaves", "logprobs", "choices")}
+                for n, r in results.items()
+            }
+        )
+        for request in asked if blocks == 100 else ():
+            if request.request_id in ("search 0", "search 2"):
+                prompt = request.prompt_token_ids or []
+                expected = expected_beams(open_layers(files), prompt, WIDTH)
+                assert results[request.request_id]["leaves"] == [one.leaves for one in expected]
+    assert masks[0].keys() == masks[1].keys()
+    assert len(masks[0]) > 30
+    assert preempted[0] or blocks == 100
+    assert [key for key, mask in masks[0].items() if not torch.equal(mask, masks[1][key])] == []
+    assert told[0] == told[1]
+    assert preempted[0] == preempted[1]

@@ -1,17 +1,31 @@
 """Searches share the engine: more than fit at a time, prompts read in parts, clients that leave."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from engines import LONGEST, STARTS_VLLM, small_engine
+from stepping import LONGEST as LONGEST_ROW
+from stepping import RunnerV2, greedy, request_of, run_all, run_step, scheduler_of
+from vllm.lora.request import LoRARequest
+from vllm.multimodal.inputs import MultiModalFeatureSpec, PlaceholderRange
+from vllm.v1.core.encoder_cache_manager import EncoderCacheManager
+from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.core.sched.scheduler import Scheduler
+from vllm.v1.engine import EngineCoreOutput, FinishReason
+from vllm.v1.request import Request
+from walks import random_walk
 
 from semcore.errors import EngineError
 from semcore.model.prompt import identifier_prompt
+from service.beams.scheduler import search_argument
 from service.beams.side import Side
+from service.beams.weighing import RESULT
 from service.engine.protocol import Found, Prompt
 from service.engine.vllm_engine import VllmEngine
 from service.errors import InvalidQueryError
@@ -50,6 +64,154 @@ def test_what_else_vllm_says_of_a_request_is_passed_on(monkeypatch: pytest.Monke
     assert told == [((other, 16), {"is_new": True}), ((other,), {})]
     row: Any = SimpleNamespace(request_id="row")
     assert scheduler._get_local_prefix_cache_hit(row, 16) == ("blocks", 7, 0, False)
+
+
+def searches(folder: Path, count: int = 4, **more: Any) -> list[Request]:
+    """Of one walk, each with its prompt."""
+    random_walk(1).save(folder / "image")
+    argument = search_argument(((str(folder / "image"), ""),), 5, constrained=True)
+    return [
+        request_of(f"search {n}", range(n, n + 9), greedy(LONGEST_ROW, argument), **more)
+        for n in range(count)
+    ]
+
+
+def found_by(last: dict[str, EngineCoreOutput]) -> dict[str, list[Any]]:
+    assert all(one.kv_transfer_params for one in last.values())
+    results = {name: (one.kv_transfer_params or {})[RESULT] for name, one in last.items()}
+    return {name: [one["leaves"], one["logprobs"]] for name, one in results.items()}
+
+
+def test_no_token_is_a_placeholder_and_no_block_is_cached_at_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Since version 0.33 the scheduler itself counts placeholders down, and caches blocks where
+    there were any, or drafts."""
+    seen = []
+
+    def update(self: Scheduler, request: Request, *args: Any, **more: Any) -> Any:
+        seen.append((request.num_output_placeholders, self.num_spec_tokens))
+        return ours(self, request, *args, **more)
+
+    ours = Scheduler._update_request_with_output
+    monkeypatch.setattr(Scheduler, "_update_request_with_output", update)
+    assert len(run_all(scheduler_of(12, 26, 16, two=True), RunnerV2(12), searches(tmp_path))) == 4
+    assert seen
+    assert set(seen) == {(0, 0)}
+
+
+def test_a_request_that_stops_does_not_go_on(tmp_path: Path) -> None:
+    """Version 0.33 puts those that go on into a queue later than 0.32; ours never do, and each is
+    in one place."""
+    scheduler, runner = scheduler_of(12, 26, 16, two=True), RunnerV2(12)
+    for request in searches(tmp_path):
+        scheduler.add_request(request)
+    steps = 0
+    done: list[str] = []
+    while len(done) < 4 and steps < 100:
+        told = run_step(scheduler, runner)
+        done += [one.request_id for one in told if one.finish_reason is not None]
+        held = [*scheduler.running, *scheduler.waiting, *scheduler.kv_holding_waiting]
+        names = [request.request_id for request in held]
+        assert sorted(names) == sorted(scheduler.requests)
+        assert not any(request.resumable for request in held)
+        steps += 1
+    assert len(done) == 4
+
+
+def test_rows_that_rest_do_not_use_adapters_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 0.33 counts the adapters of all that run, where 0.32 counts those of a step."""
+    counts = []
+
+    def schedule(self: Scheduler, *args: Any, **more: Any) -> Any:
+        used = {one.lora_request.lora_int_id for one in self.running if one.lora_request}
+        assert len(used) <= self.lora_config.max_loras
+        counts.append(len(used))
+        return ours(self, *args, **more)
+
+    ours = Scheduler.schedule
+    monkeypatch.setattr(Scheduler, "schedule", schedule)
+    scheduler = scheduler_of(12, 100, 16, two=True)
+    scheduler.lora_config = SimpleNamespace(max_loras=1)
+    adapter = LoRARequest("adapter", 1, "/nowhere")
+    asked = searches(tmp_path, lora_request=adapter)
+    assert len(run_all(scheduler, RunnerV2(12), asked)) == 4
+    assert max(counts) == 1
+
+
+@pytest.mark.parametrize("blocks", [100, 30])
+def test_a_row_that_is_put_back_keeps_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    """Version 0.33 puts a request back of which nothing can be computed, and goes on with those
+    behind it, where 0.32 stops."""
+    alone = found_by(run_all(scheduler_of(12, 100, 16, two=True), RunnerV2(12), searches(tmp_path)))
+    rng, put_back = random.Random(0), []
+
+    def is_ready(self: Scheduler, request: Request) -> bool:
+        if rng.random() < 0.4:
+            put_back.append(request.request_id)
+            return False
+        return bool(ours(self, request))
+
+    ours = Scheduler._handle_blocked_waiting_request
+    monkeypatch.setattr(Scheduler, "_handle_blocked_waiting_request", is_ready)
+    scheduler = scheduler_of(12, blocks, 16, two=True)
+    monkeypatch.setattr(scheduler, "give_up", lambda: None)  # it is idle only by chance
+    assert found_by(run_all(scheduler, RunnerV2(12), searches(tmp_path))) == alone
+    assert len(put_back) > 5
+    assert scheduler.kv_cache_manager.block_pool.get_num_free_blocks() == blocks - 1
+
+
+class SeeingRunner(RunnerV2):
+    """Lets go of the pixels of a picture once it is computed, as version 0.33 does, and needs them
+    where a step encodes it."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(rows)
+        self.shown: dict[str, list[MultiModalFeatureSpec]] = {}
+        self.encoded: list[str] = []
+
+    def follow(self, step: SchedulerOutput) -> list[str]:
+        for new in step.scheduled_new_reqs:
+            self.shown[new.req_id] = list(new.mm_features)
+        for name in step.num_scheduled_tokens:
+            for place in step.scheduled_encoder_inputs.get(name, ()):
+                assert self.shown[name][place].data is not None
+                self.encoded.append(name)
+            for place, one in enumerate(self.shown[name]):
+                if one.mm_position.offset + one.mm_position.length <= self.computed[name]:
+                    self.shown[name][place] = replace(one, data=None)
+        return super().follow(step)
+
+
+@pytest.mark.parametrize("blocks", [100, 26])
+def test_pixels_are_there_where_a_picture_is_encoded(tmp_path: Path, blocks: int) -> None:
+    """A row begins without those of pictures that its parent has seen, and gets them back where it
+    is computed anew."""
+    pixels: Any = {"pixels": 1}
+    picture = MultiModalFeatureSpec(pixels, "image", "a picture", PlaceholderRange(2, 4))
+    asked = searches(tmp_path, mm_features=[picture])
+    scheduler, runner = scheduler_of(12, blocks, 16, two=True), SeeingRunner(12)
+    scheduler.max_num_encoder_input_tokens = 16
+    scheduler.encoder_cache_manager = EncoderCacheManager(16)
+    last = run_all(scheduler, runner, asked)
+    assert len(last) == 4
+    assert runner.encoded
+    assert runner.preempted or blocks == 100
+    assert all(one.mm_features == [picture] for one in asked)
+
+
+def test_a_cache_too_small_for_all_ends_the_last_search(tmp_path: Path) -> None:
+    scheduler, runner = scheduler_of(12, 14, 16, two=True), RunnerV2(12)
+    last = run_all(scheduler, runner, searches(tmp_path))
+    reasons = [last[f"search {n}"].finish_reason for n in range(4)]
+    assert FinishReason.ERROR in reasons
+    assert scheduler.kv_cache_manager.block_pool.get_num_free_blocks() == 13
+    # What has room is found as before.
+    assert len(run_all(scheduler, runner, [request_of("other", [1, 2, 3], greedy(4))])) == 1
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -18,14 +20,39 @@ from offline.training.pairs import Sample
 from semcore.bundle.bundle import read_manifest
 from semcore.bundle.calibration import Calibration
 from semcore.bundle.item import ItemStore
+from semcore.errors import EngineError, EngineVersionError
 from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.tokens import IdentifierTokenizer, end_token, verdict_tokens
 from semcore.kind import DIRECTIONS, Direction, target_kind
 from semcore.model.prompt import IMAGE, blank_prompt, description_prompt, identifier_prompt
 from semcore.trie.trie import Trie
 from semcore.trie.walk import load_walk
+from service.engine.vllm_engine import VllmEngine, require_whole_steps
+from service.settings import Settings
 
 WEIGHTS = Calibration()
+
+
+@pytest.mark.parametrize(
+    ("early", "drafts", "name"),
+    [(True, None, "async_scheduling"), (False, object(), "speculative_config")],
+)
+def test_steps_are_whole(early: bool, drafts: object, name: str) -> None:
+    def config(early: bool, drafts: object) -> Any:
+        scheduler = SimpleNamespace(async_scheduling=early)
+        return SimpleNamespace(scheduler_config=scheduler, speculative_config=drafts)
+
+    require_whole_steps(config(False, None))
+    with pytest.raises(EngineError, match=f"cannot run with vLLM's {name}; take it out"):
+        require_whole_steps(config(early, drafts))
+
+
+def test_a_vllm_that_differs_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.engine.vllm_contract._installed", lambda: tmp_path)
+    with pytest.raises(EngineVersionError, match=r"Scheduler is missing.*; install vLLM"):
+        VllmEngine.start(tmp_path / "no model", Settings())
 
 
 @pytest.mark.parametrize(
