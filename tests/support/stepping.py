@@ -38,6 +38,7 @@ with warnings.catch_warnings():
 VOCABULARY, BLOCK, LONGEST = 20, 4, 64
 _CPU = torch.device("cpu")
 Masks = dict[tuple[str, int], Tensor]
+init_none_hash(sha256)  # as an engine does before its first request
 
 
 def model_logits(tokens: Sequence[int]) -> Tensor:
@@ -55,7 +56,6 @@ def scheduler_of(rows: int, blocks: int, step: int, *, two: bool) -> BeamSchedul
         step: tokens that a step computes at most.
         two: for runner V2.
     """
-    init_none_hash(sha256)
     cache = CacheConfig(block_size=BLOCK, enable_prefix_caching=True)
     cache.num_gpu_blocks = blocks
     config = VllmConfig(
