@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offline.guide.contrastive import contrastive_loss
+from offline.contrastive import contrastive_loss
 from offline.guide.item_vectors import USUAL_WEIGHT, choose_picture_weight
 from offline.image_inputs import Features, see_pictures
 from offline.progress import progress

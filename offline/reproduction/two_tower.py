@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import ProcessorMixin
 
-from offline.guide.contrastive import contrastive_loss
+from offline.contrastive import contrastive_loss
 from offline.image_inputs import PictureReader, picture_reader
 from offline.model.backbone import Backbone, load_model, on_device, save_model
 from offline.model.precision import half_precision

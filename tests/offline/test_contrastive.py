@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from offline.guide.contrastive import contrastive_loss
+from offline.contrastive import contrastive_loss
 
 
 def test_false_negatives_cost_nothing() -> None:
