@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.metrics import pairwise_distances_argmin
 
 from semcore.identifiers.encoder import Vectors
 
@@ -14,30 +15,58 @@ from semcore.identifiers.encoder import Vectors
 def residual_codes(
     vectors: Vectors, learned: NDArray[np.bool_], levels: int, size: int, seed: int
 ) -> NDArray[np.int64]:
-    """Residual quantisation by k-means, level by level, as IRGen and AVG quantise pictures.
+    """Residual quantisation by k-means, level by level.
+
+    Args:
+        vectors: float32 [items, dimension].
+        learned: bool [items], those that the codebooks are learned from.
+        size: codes of a level.
+
+    Returns:
+        int64 [items, levels].
+    """
+    return nearest_codes(vectors, fit_codebooks(vectors[learned], levels, size, seed))
+
+
+def fit_codebooks(vectors: Vectors, levels: int, size: int, seed: int) -> Vectors:
+    """The codebooks of residual quantisation (Lee et al., 2022), by k-means.
 
     1. k-means over what is left of the vectors, at first the vectors themselves.
     2. The nearest centroid is the code of the level; what it leaves goes to the next one.
 
     Args:
         vectors: float32 [items, dimension].
-        learned: bool [items], those that the centroids are learned from.
         size: codes of a level.
 
     Returns:
-        int64 [items, levels].
+        float32 [levels, min(size, items), dimension].
     """
     left = vectors.copy()
-    codes = np.empty((len(vectors), levels), dtype=np.int64)
+    books = []
     for level in range(levels):
         means = MiniBatchKMeans(
-            n_clusters=min(size, int(learned.sum())),
+            n_clusters=min(size, len(vectors)),
             random_state=seed + level,
             n_init=3,
             batch_size=4096,
-        ).fit(left[learned])
-        codes[:, level] = means.predict(left)
-        left -= means.cluster_centers_[codes[:, level]].astype(np.float32)
+        ).fit(left)
+        books.append(means.cluster_centers_.astype(np.float32))
+        left -= books[-1][means.predict(left)]
+    return np.stack(books)
+
+
+def nearest_codes(vectors: Vectors, books: Vectors) -> NDArray[np.int64]:
+    """The codes of vectors, int64 [items, levels].
+
+    Args:
+        vectors: float32 [items, dimension].
+        books: float32 [levels, size, dimension], of :func:`fit_codebooks`.
+    """
+    left = vectors.copy()
+    codes = np.empty((len(vectors), len(books)), dtype=np.int64)
+    for level, book in enumerate(books):
+        codes[:, level] = pairwise_distances_argmin(left, book)
+        left -= book[codes[:, level]]
     return codes
 
 

@@ -1,8 +1,9 @@
 """Schemes of identifiers: structured ones, what is left of them in ablations, and their rivals.
 
 The rivals are those that the paper compares with. All schemes get the same vectors, of captions,
-so that what differs is the identifier alone; ``rq-pictures`` sees the pictures themselves. Clusters
-are of pictures and texts together, so that a token means the same of both, as a Global ID does.
+so that what differs is the identifier alone; ``irgen``, ``avg`` and ``rq-pictures``, which once
+stood for both, see the pictures themselves. Clusters are of pictures and texts together, so that a
+token means the same of both, as a Global ID does.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.identifiers.picture_codes import aligned_codes, classified_codes
 from offline.identifiers.quantization import residual_codes, tree_codes, unique_suffixes
 from offline.image_inputs import see_pictures
 from semcore.identifiers.encoder import Vectors
@@ -177,16 +179,51 @@ def _rq(material: Material) -> list[Identifier]:
 
 
 def _rq_pictures(material: Material) -> list[Identifier]:
-    """As IRGen and AVG have them: of what a frozen encoder sees; of texts, of their vectors, with
-    tokens of their own."""
+    """Residual codes of what a frozen encoder sees, as it is."""
+    levels, size, seed = _RQ_LEVELS, _RQ_SIZE, material.seed
+    return _of_pictures(
+        material, lambda seen, learned: residual_codes(seen, learned, levels, size, seed)
+    )
+
+
+def _irgen(material: Material) -> list[Identifier]:
+    """IRGen's: codes of pictures, learned with a semantic loss (Zhang et al., 2024).
+
+    Its corpora have classes. Ours have none; the class of a picture is its cluster of captions, the
+    Global ID.
+    """
+    levels, size, seed = _RQ_LEVELS, _RQ_SIZE, material.seed
+    return _of_pictures(
+        material,
+        lambda seen, learned: classified_codes(
+            seen, material.clusters, learned, levels, size, seed
+        ),
+    )
+
+
+def _avg(material: Material) -> list[Identifier]:
+    """AVG's: codes of pictures, learned to lie near their captions (Li et al., 2024)."""
+    levels, size, seed = _RQ_LEVELS, _RQ_SIZE, material.seed
+    captions = material.whole.vectors[material.rows]
+    return _of_pictures(
+        material,
+        lambda seen, learned: aligned_codes(seen, captions, learned, levels, size, seed),
+    )
+
+
+def _of_pictures(
+    material: Material, code: Callable[[Vectors, NDArray[np.bool_]], NDArray[np.int64]]
+) -> list[Identifier]:
+    """``code`` gives codes of what is seen of pictures, float32 [pictures, channels] at unit
+    length. Texts have residual codes of their vectors, with tokens of their own."""
+    learned = material.whole.learned[material.rows]
     shown = [source for source in material.pictures if source is not None]
-    vectors, letter = material.whole.vectors[material.rows], "x"
-    if len(shown) == len(material.pictures):
-        seen = [features.mean(dim=1).numpy() for features in see_pictures(shown)]
-        vectors, letter = np.concatenate(seen), "c"
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    own = Whole(vectors, material.whole.learned[material.rows], material.seed)
-    return _spelled(own.residual, letter, material.seed)
+    if len(shown) < len(material.pictures):
+        own = Whole(material.whole.vectors[material.rows], learned, material.seed)
+        return _spelled(own.residual, "x", material.seed)
+    seen = np.concatenate([features.mean(dim=1).numpy() for features in see_pictures(shown)])
+    seen /= np.linalg.norm(seen, axis=1, keepdims=True)
+    return _spelled(code(seen, learned), "c", material.seed)
 
 
 def _spelled(codes: NDArray[np.int64], letter: str, seed: int) -> list[Identifier]:
@@ -223,6 +260,8 @@ SCHEMES = {
         Scheme("dsi", "DSI", _dsi),
         Scheme("nci", "NCI", _nci),
         Scheme("rq", "RQ codes of captions", _rq),
-        Scheme("rq-pictures", "RQ codes of pictures (IRGen, AVG)", _rq_pictures),
+        Scheme("rq-pictures", "RQ codes of pictures", _rq_pictures),
+        Scheme("irgen", "IRGen", _irgen),
+        Scheme("avg", "AVG", _avg),
     )
 }

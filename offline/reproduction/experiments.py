@@ -89,11 +89,11 @@ SEMCORE = System("semcore")
 TWO_TOWERS = System("two-towers", family="two towers", verified=False)
 _BEYOND = "beyond"
 # Which find more where no sample is spent on knowing what can be found.
-_UNKNOWN = {"rq", "rq-pictures"}
+_UNKNOWN = {"rq", "irgen", "avg"}
 _BEAMS = View(verified=False)
 _RE_RANKED = 150
 _MOST_BEAMS = 100  # that the service gives, unless told otherwise
-_RIVALS = ("numeric", "string", "semantic", "structured", "dsi", "nci", "rq", "rq-pictures")
+_RIVALS = ("numeric", "string", "semantic", "structured", "dsi", "nci", "rq", "irgen", "avg")
 _GUIDED_BEAMS = 50  # as many as the guide has candidates
 
 

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from offline.identifiers.quantization import residual_codes, tree_codes, unique_suffixes
+from offline.identifiers.quantization import (
+    fit_codebooks,
+    nearest_codes,
+    residual_codes,
+    tree_codes,
+    unique_suffixes,
+)
 
 
 def clusters(count: int) -> np.ndarray:
@@ -21,6 +27,26 @@ def test_residual_codes_go_from_coarse_to_fine() -> None:
     assert (first == first[:, :1]).all()
     assert len(set(first[:, 0])) == 3
     assert len({tuple(code) for code in codes}) > 3
+
+
+def test_each_code_comes_nearer_to_the_vector() -> None:
+    vectors = clusters(20)
+    books = fit_codebooks(vectors, levels=3, size=3, seed=0)
+    assert books.shape == (3, 3, 8)
+    codes = nearest_codes(vectors, books)
+    told = np.stack([book[code] for book, code in zip(books, codes.T, strict=True)]).cumsum(axis=0)
+    missed = np.square(vectors - told).sum(axis=(1, 2))
+    assert missed[0] > missed[1] > missed[2]
+    learned = np.ones(len(vectors), dtype=bool)
+    np.testing.assert_array_equal(codes, residual_codes(vectors, learned, 3, 3, seed=0))
+
+
+def test_codebooks_are_learned_from_some_vectors() -> None:
+    vectors, learned = clusters(20), np.arange(60) < 40
+    codes = residual_codes(vectors, learned, levels=2, size=4, seed=0)
+    vectors[-1] = 100
+    changed = residual_codes(vectors, learned, levels=2, size=4, seed=0)
+    np.testing.assert_array_equal(changed[:-1], codes[:-1])
 
 
 def test_paths_in_a_tree_are_unique_and_share_their_beginning() -> None:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from offline.bundle.build import BuildSettings, build_bundle
@@ -17,6 +18,7 @@ from semcore.identifiers.encoder import Encoder
 from semcore.identifiers.identifier import Identifier, is_token
 from semcore.kind import KINDS
 
+OF_PICTURES = ("rq-pictures", "irgen", "avg")
 SHARED = {"sid", "sid-without-deduplication", "sid-without-cluster"}
 
 
@@ -107,15 +109,26 @@ def test_a_code_means_the_same_of_pictures_and_texts(
     assert sum(alike) > 0.9 * len(alike)
 
 
+@pytest.fixture(scope="module")
+def of_pictures(
+    corpus: Corpus, encoder: Encoder, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[Item]]:
+    """The items of each scheme that sees pictures."""
+    folder = tmp_path_factory.mktemp("of-pictures")
+    for scheme in OF_PICTURES:
+        settings = BuildSettings(clusters=8, scheme=scheme)
+        build_bundle(corpus, folder / scheme, settings, encoder=encoder, guide=None)
+    return {scheme: items_of(folder / scheme) for scheme in OF_PICTURES}
+
+
+@pytest.mark.parametrize("scheme", OF_PICTURES)
 def test_codes_of_pictures_are_no_codes_of_texts(
-    corpus: Corpus, encoder: Encoder, tmp_path: Path
+    scheme: str, of_pictures: dict[str, list[Item]]
 ) -> None:
-    settings = BuildSettings(scheme="rq-pictures")
-    build_bundle(corpus, tmp_path / "b", settings, encoder=encoder)
     tokens = {
         kind: {
             part
-            for item in items_of(tmp_path / "b")
+            for item in of_pictures[scheme]
             if item.kind == kind
             for part in Identifier.parse(item.identifier).parts
             if is_token(part)
@@ -124,3 +137,29 @@ def test_codes_of_pictures_are_no_codes_of_texts(
     }
     assert all(tokens.values())
     assert tokens["image"].isdisjoint(tokens["text"])
+
+
+def test_schemes_of_pictures_differ_in_these_only(of_pictures: dict[str, list[Item]]) -> None:
+    told = {
+        kind: {
+            tuple(item.identifier for item in items if item.kind == kind)
+            for items in of_pictures.values()
+        }
+        for kind in KINDS
+    }
+    assert len(told["text"]) == 1
+    assert len(told["image"]) == len(OF_PICTURES)
+
+
+def test_learned_codes_say_what_captions_say(
+    of_pictures: dict[str, list[Item]], encoder: Encoder
+) -> None:
+    """Captions of pictures with the same first code are more alike than with codes of looks."""
+    alike = {}
+    for scheme, items in of_pictures.items():
+        shown = [item for item in items if item.kind == "image" and item.split == "train"]
+        vectors = encoder.encode([item.caption for item in shown])
+        first = np.array([Identifier.parse(item.identifier).parts[0] for item in shown])
+        same = (first[:, None] == first[None]) & ~np.eye(len(shown), dtype=bool)
+        alike[scheme] = (vectors @ vectors.T)[same].mean()
+    assert min(alike["irgen"], alike["avg"]) > alike["rq-pictures"] + 0.1

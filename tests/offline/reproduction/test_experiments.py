@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
-from offline.identifiers.schemes import SCHEMES
+from offline.identifiers.schemes import SCHEMES, SID
 from offline.model.tiny import SIZES
 from offline.reproduction.budgets import BUDGETS, choose_budget
 from offline.reproduction.experiments import SEMCORE, View, choose, recipes
@@ -79,6 +79,25 @@ def test_table_1_has_the_paper_s_systems_and_what_a_guide_makes_of_them() -> Non
     for name in ("table3", "table4", "table5", "figure3", "new-items"):
         (other,) = choose(name, BUDGETS["full"])
         assert {line.view.guide for line in other.lines} == {"none"}
+
+
+def test_each_rival_of_the_paper_has_a_row_of_its_own() -> None:
+    (recipe,) = choose("table1", BUDGETS["full"])
+    systems = {line.title: line.system for line in recipe.lines}
+    rivals = {title: one.scheme for title, one in systems.items() if one.scheme != SID}
+    assert rivals == {
+        "GRACE numeric": "numeric",
+        "GRACE string": "string",
+        "GRACE semantic": "semantic",
+        "GRACE structured": "structured",
+        "DSI": "dsi",
+        "NCI": "nci",
+        "RQ codes of captions": "rq",
+        "IRGen": "irgen",
+        "AVG": "avg",
+    }
+    known = {scheme: systems[title].train["indexed"] for title, scheme in rivals.items()}
+    assert {scheme for scheme, share in known.items() if not share} == {"rq", "irgen", "avg"}
 
 
 @pytest.mark.parametrize(
