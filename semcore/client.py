@@ -26,6 +26,9 @@ _LONGEST_WAIT = 30.0  # seconds
 Query = str | bytes | Path
 """A text, the bytes of a picture, or the path of one."""
 
+Document = Query | Mapping[str, Any]
+"""The same, or what the service takes: ``{"id": …}``, say."""
+
 
 class Options(TypedDict, total=False):
     top_k: int
@@ -86,6 +89,13 @@ class Answer(TypedDict):
     traces: list[dict[str, Any]]
 
 
+class Ranked(TypedDict):
+    """``index``: place of the document among those sent; ``relevance_score``: 0 to 1."""
+
+    index: int
+    relevance_score: float
+
+
 class ServiceError(SemcoreError):
     """The service said no; ``status`` is that of HTTP, 0 where nothing answered."""
 
@@ -108,6 +118,14 @@ class SemcoreClient:
         """Images for a text, or texts for a picture."""
         answer: Answer = self._ask("POST", *_search(query, options)).json()
         return answer
+
+    def rerank(
+        self, query: Document, documents: Iterable[Document], top_n: int | None = None
+    ) -> list[Ranked]:
+        """Documents by how well they match a query, best first."""
+        answer = self._ask("POST", "/v1/rerank", _reranking(query, documents, top_n))
+        ranked: list[Ranked] = answer.json()["results"]
+        return ranked
 
     def picture(self, item_id: str) -> bytes:
         """The file of an image item."""
@@ -154,6 +172,13 @@ class AsyncSemcoreClient:
         path, body = await asyncio.to_thread(_search, query, options)
         answer: Answer = (await self._ask("POST", path, body)).json()
         return answer
+
+    async def rerank(
+        self, query: Document, documents: Iterable[Document], top_n: int | None = None
+    ) -> list[Ranked]:
+        body = await asyncio.to_thread(_reranking, query, documents, top_n)
+        ranked: list[Ranked] = (await self._ask("POST", "/v1/rerank", body)).json()["results"]
+        return ranked
 
     async def picture(self, item_id: str) -> bytes:
         return (await self._ask("GET", f"{_path(item_id)}/image")).content
@@ -228,8 +253,22 @@ class _Attempts:
 def _search(query: Query, options: Options) -> tuple[str, dict[str, Any]]:
     if isinstance(query, str):
         return "/search/text-to-image", {"query": query, **options}
-    content = query if isinstance(query, bytes) else query.read_bytes()
-    return "/search/image-to-text", {"image": base64.b64encode(content).decode(), **options}
+    return "/search/image-to-text", {"image": _base64(query), **options}
+
+
+def _reranking(query: Document, documents: Iterable[Document], top_n: int | None) -> dict[str, Any]:
+    return {"query": _sent(query), "documents": [_sent(one) for one in documents], "top_n": top_n}
+
+
+def _sent(document: Document) -> str | Mapping[str, Any]:
+    if isinstance(document, bytes | Path):
+        return {"image": _base64(document)}
+    return document
+
+
+def _base64(picture: bytes | Path) -> str:
+    content = picture if isinstance(picture, bytes) else picture.read_bytes()
+    return base64.b64encode(content).decode()
 
 
 def _path(item_id: str) -> str:

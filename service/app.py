@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from semcore.errors import SemcoreError
 from service.engine.vllm_engine import VllmEngine
-from service.http import admin_routes, health_routes, page_routes, routes
+from service.http import admin_routes, health_routes, page_routes, rerank_routes, routes
 from service.http.api_keys import Keyring
 from service.http.body_limit import BodyLimit
 from service.http.error_responses import error_answer, failed
@@ -57,7 +57,7 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
     )
     admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
     app.state.keyring = Keyring.read(settings.keys, admin_key)
-    for routes_of in (routes, admin_routes, health_routes, page_routes):
+    for routes_of in (routes, rerank_routes, admin_routes, health_routes, page_routes):
         app.include_router(routes_of.router)
     # The last one added is the outermost.
     app.add_middleware(AnswerRepeats, state=app.state, most=settings.cache_size)

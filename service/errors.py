@@ -94,6 +94,10 @@ class DeadlineError(RequestError):
             self.status = 408
 
 
+OUTCOMES: dict[type[Exception], str] = {OverloadedError: "refused", DeadlineError: "late"}
+"""What a search counts as that ends so; other errors count as failed."""
+
+
 class ClientGoneError(RequestError):
     """The client has closed its connection; nobody reads this."""
 

@@ -23,7 +23,13 @@ from service.engine.no_engine import NoEngine
 from service.engine.protocol import Engine
 from service.engine.vllm_engine import VllmEngine
 from service.engine.watchdog import WatchedEngine
-from service.errors import DeadlineError, InvalidQueryError, NotReadyError, OverloadedError
+from service.errors import (
+    OUTCOMES,
+    DeadlineError,
+    InvalidQueryError,
+    NotReadyError,
+    OverloadedError,
+)
 from service.index.identifier_tree import TreeAnswer, tree
 from service.index.lookup import look_up
 from service.index.renditions import Renditions
@@ -32,7 +38,9 @@ from service.living.bundle_watcher import watch_bundle
 from service.living.item_writer import Writer
 from service.living.reload import Lifecycle
 from service.living.replicas import Replicas
+from service.rerank.reranker import Reranker
 from service.schemas.answer import SearchAnswer, SearchOptions, rendered_aside
+from service.schemas.rerank import RerankAnswer, RerankRequest
 from service.search.cursor import Cursor
 from service.search.decoder import Decoder
 from service.search.query_image import Upload, check_upload
@@ -44,7 +52,6 @@ from service.traffic.admission import Admission
 from service.traffic.deadline import Deadline
 
 EngineStarter = Callable[[Path, Settings], Engine]
-_OUTCOMES: dict[type[Exception], str] = {OverloadedError: "refused", DeadlineError: "late"}
 _log = logging.getLogger("semcore")
 
 _Answer = TypeVar("_Answer")
@@ -97,6 +104,7 @@ class Retrieval:
         self._starting: asyncio.Future[Engine] | None = None
         self._engine: WatchedEngine | None = None
         self._searcher: Searcher | None = None
+        self._reranker: Reranker | None = None
         self._cache: Cache = open_cache(settings)
         self._flights: SingleFlight[bytes] = SingleFlight()
 
@@ -115,6 +123,7 @@ class Retrieval:
             )
             admission = Admission(settings.concurrent_searches, settings.queued_searches)
             self._searcher = Searcher(self._engine, settings.verified, admission, decoder)
+            self._reranker = Reranker(self._engine, admission, decoder, settings)
             await self.lifecycle.start(self._searcher)
             if self.replicas is not None:
                 await self.replicas.catch_up()
@@ -234,6 +243,13 @@ class Retrieval:
         metrics.CACHE.labels("shared" if shared else "miss").inc()
         return answer
 
+    async def rerank(self, asked: RerankRequest) -> RerankAnswer:
+        """Documents in order (:meth:`service.rerank.reranker.Reranker.rerank`)."""
+        await self.check()
+        assert self._reranker is not None
+        with self.lifecycle.lease() as index, metrics.IN_FLIGHT.track_inprogress():
+            return await self._reranker.rerank(index, asked)
+
     async def item(self, item_id: str) -> tuple[Item, PictureSource | None] | None:
         """An item of the current index with the place of its picture; None if there is none."""
         with self.lifecycle.lease() as index:
@@ -276,9 +292,7 @@ class Retrieval:
     ) -> SearchAnswer:
         assert self._searcher is not None
         direction, parameters = asked.direction, asked.parameters
-        milliseconds = asked.timeout_ms or self.settings.timeout_ms
-        seconds = milliseconds / 1000 if milliseconds else None
-        deadline = Deadline(seconds, by_client=asked.timeout_ms is not None)
+        deadline = Deadline.of_request(asked.timeout_ms, self.settings.timeout_ms)
         read: str | Upload
         if isinstance(query, str):
             read = query
@@ -295,7 +309,7 @@ class Retrieval:
                 trace=asked.trace,
             )
         except (EngineError, OverloadedError, DeadlineError) as error:
-            metrics.SEARCHES.labels(direction, _OUTCOMES.get(type(error), "failed")).inc()
+            metrics.SEARCHES.labels(direction, OUTCOMES.get(type(error), "failed")).inc()
             raise
         _count(direction, answer)
         end = parameters.offset + parameters.top_k

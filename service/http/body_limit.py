@@ -13,8 +13,8 @@ from service.http.error_responses import failed
 from service.settings import Settings
 from service.telemetry import metrics
 
-_PICTURE = "/search/image-to-text"
-_PICTURES = frozenset(["/search/batch", "/admin/items"])
+_PICTURE = frozenset(["/search/image-to-text"])
+_PICTURES = frozenset(["/search/batch", "/v1/rerank", "/admin/items"])
 _BYTES_A_SECOND = 100_000
 _LINGERS = 2.0  # seconds
 _THROWN_AWAY = 64_000_000  # bytes
@@ -113,7 +113,7 @@ SMALL = 64 * 1024
 
 def most_bytes(path: str, settings: Settings) -> int:
     """Bytes that a body for a path may have: room for a picture in base64, or for several."""
-    if path == _PICTURE:
+    if path in _PICTURE:
         return settings.max_body_bytes + 4 * (settings.max_image_bytes // 3 + 1)
     if path in _PICTURES:
         return settings.max_body_bytes + 2 * settings.max_image_bytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,12 +18,7 @@ from semcore.bundle.item import Item
 from semcore.errors import SemcoreError
 from semcore.kind import Kind
 from semcore.pictures.picture_source import PictureSource
-from service.errors import (
-    BadImageError,
-    ImageTooLargeError,
-    InvalidQueryError,
-    NotFoundError,
-)
+from service.errors import BadImageError, InvalidQueryError, NotFoundError
 from service.http.auth import Serving, require
 from service.http.body import aside, body_route, is_json, read_body, read_json
 from service.http.disconnect import unless_gone
@@ -46,6 +40,7 @@ from service.schemas.answer import (
     rendered,
 )
 from service.schemas.item_answer import item_answer
+from service.search.query_image import bounded, read_base64
 from service.search.request import Question
 from service.settings import Settings
 
@@ -196,7 +191,7 @@ async def _image_query(request: Request, settings: Settings) -> tuple[bytes, Sea
         del fields["image"]
         if "trace" in fields:
             fields["trace"] = form.getlist("trace")
-    return _bounded(content, settings), await aside(_options, fields)
+    return bounded(content, settings.max_image_bytes), await aside(_options, fields)
 
 
 def _from_json(settings: Settings, body: bytes) -> tuple[bytes, SearchOptions]:
@@ -215,15 +210,4 @@ def _options(fields: dict[str, Any]) -> SearchOptions:
 
 
 def _decoded(query: ImageQuery, settings: Settings) -> bytes:
-    try:
-        return _bounded(base64.b64decode(query.image, validate=True), settings)
-    except ValueError as error:
-        raise InvalidQueryError(f"image is no base64: {error}") from error
-
-
-def _bounded(content: bytes, settings: Settings) -> bytes:
-    if len(content) > settings.max_image_bytes:
-        raise ImageTooLargeError(
-            f"the image has {len(content)} bytes and may have {settings.max_image_bytes}"
-        )
-    return content
+    return read_base64(query.image, settings.max_image_bytes)

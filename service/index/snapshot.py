@@ -110,10 +110,10 @@ class Snapshot:
         return self._bundle.model is not None
 
     def vectors_of(self, numbers: Sequence[int] | NDArray[np.int64]) -> Quantised:
-        """The guide's vectors of added items, int8 [len(numbers), dimension]; zeros of one that
-        has none."""
-        nothing = np.zeros(self.table.shape[1], dtype=np.int8)
-        return np.stack([self.vectors.get(int(number), nothing) for number in numbers])
+        """The guide's vectors of items, int8 [len(numbers), dimension]; zeros if it has none."""
+        rows, added = self.table, self.vectors
+        nothing = np.zeros(rows.shape[1], dtype=np.int8)
+        return np.stack([rows[n] if n < len(rows) else added.get(int(n), nothing) for n in numbers])
 
     @property
     def deleted(self) -> int:
@@ -147,13 +147,16 @@ class Snapshot:
 
     def get(self, item_id: str) -> Item | None:
         """The item of this id, of any split, or None if there is none or it was deleted."""
+        number = self.number(item_id)
+        return None if number is None else self.items([number])[0]
+
+    def number(self, item_id: str) -> int | None:
+        """The number of that item."""
         if item_id in self._numbers:
-            return self.added[self._numbers[item_id]]
-        if self._listed is not None:
-            number = self._bundle.store.number(item_id)
-            if number is None or number not in self._listed:
-                return None
-        return self._bundle.store.get(item_id)
+            return self._numbers[item_id]
+        number = self._bundle.store.number(item_id)
+        is_gone = number is None or (self._listed is not None and number not in self._listed)
+        return None if is_gone else number
 
     def gallery(self, kind: Kind) -> Gallery:
         """The items of the bundle that could be found at first, as a tree of identifiers."""

@@ -11,7 +11,7 @@ from semcore.bundle.calibration import Calibration
 from semcore.bundle.item import Item
 from semcore.identifiers.identifier import Identifier
 from semcore.model.prompt import description_prompt, excerpt, normalise_query, verification_prompt
-from service.engine.protocol import Engine, Picture, prompt_aside
+from service.engine.protocol import Engine, Picture, Prompt, prompt_aside
 from service.errors import InvalidQueryError
 from service.index.snapshot import Snapshot
 from service.search.commonness import Commonness
@@ -79,7 +79,8 @@ async def verify(
     try:
         if describe or calibration.evidence or not calibration.description:
             with watch.span("verify/judge"):
-                odds = await _odds(engine, candidates, texts, pictures)
+                keywords = [Identifier.parse(item.identifier).lexical_id for item in candidates]
+                odds = await engine.judge(await prompts_of(engine, keywords, texts, pictures))
         if describe or calibration.description:
             with watch.span("verify/describe"):
                 described = await _described(engine, texts, pictures, commonness)
@@ -91,19 +92,22 @@ async def verify(
     return [Verdict(*one) for one in zip(_softmax(weighed), asked, told, strict=True)]
 
 
-async def _odds(
-    engine: Engine, candidates: Sequence[Item], texts: Sequence[str], pictures: Sequence[Picture]
-) -> list[float]:
-    """Of each candidate the log-odds that text and picture match, as the model answers."""
-    asked = [
-        verification_prompt(Identifier.parse(item.identifier).lexical_id, text)
-        for item, text in zip(candidates, texts, strict=True)
-    ]
-    prompts = [
+async def prompts_of(
+    engine: Engine,
+    keywords: Sequence[Sequence[str]],
+    texts: Sequence[str],
+    pictures: Sequence[Picture],
+) -> list[Prompt]:
+    """Asks of each pair of text and picture whether they match; ``keywords`` are those of the one
+    that is the candidate.
+
+    Raises :class:`InvalidQueryError` if a pair is longer than the model can read.
+    """
+    asked = map(verification_prompt, keywords, texts)
+    return [
         await prompt_aside(engine, one, [picture])
         for one, picture in zip(asked, pictures, strict=True)
     ]
-    return await engine.judge(prompts)
 
 
 async def _described(

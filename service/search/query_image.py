@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from semcore.model.eyesight import LARGEST
 from semcore.pictures.picture import open_picture
 from semcore.pictures.picture_format import picture_header
 from service.engine.protocol import Picture
-from service.errors import BadImageError, ImageTooLargeError
+from service.errors import BadImageError, ImageTooLargeError, InvalidQueryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,36 @@ def read_upload(content: bytes, max_pixels: int, side: int = LARGEST) -> Picture
     except PictureError as error:
         raise _refused(error) from error
     return Picture(image, content_key(content))
+
+
+def read_base64(image: str, max_bytes: int) -> bytes:
+    """The bytes of a picture's file.
+
+    Raises:
+        InvalidQueryError: it is no base64.
+        ImageTooLargeError: more bytes than allowed.
+    """
+    try:
+        content = base64.b64decode(image, validate=True)
+    except ValueError as error:
+        raise InvalidQueryError(f"image is no base64: {error}") from error
+    return bounded(content, max_bytes)
+
+
+def read_inline(image: str, max_bytes: int) -> bytes:
+    """The same of a picture that may also be a data URL."""
+    if image.startswith("data:"):
+        told, _, image = image.partition(",")
+        if not (told.startswith("data:image/") and told.endswith(";base64")):
+            raise InvalidQueryError("the data URL is of no picture in base64")
+    return read_base64(image, max_bytes)
+
+
+def bounded(content: bytes, max_bytes: int) -> bytes:
+    """The same. Raises :class:`ImageTooLargeError` if that is more bytes than allowed."""
+    if len(content) > max_bytes:
+        raise ImageTooLargeError(f"the image has {len(content)} bytes and may have {max_bytes}")
+    return content
 
 
 def image_suffix(content: bytes) -> str:

@@ -80,22 +80,7 @@ def question(
         raise InvalidQueryError(f"top_k may be at most {settings.max_top_k}")
     if beam_width > settings.max_beam_width:
         raise InvalidQueryError(f"beam_width may be at most {settings.max_beam_width}")
-    if isinstance(query, str):
-        if len(query) > settings.max_query_characters:
-            raise InvalidQueryError(
-                f"query has {len(query)} characters and may have at most "
-                f"{settings.max_query_characters}"
-            )
-        name = normalise_query(query)
-        words = len(name.split())
-        if not words:
-            raise InvalidQueryError("query holds no words")
-        if words > settings.max_query_words:
-            raise InvalidQueryError(
-                f"query has {words} words and may have at most {settings.max_query_words}"
-            )
-    else:
-        name = content_key(query)
+    name = checked_text(query, settings) if isinstance(query, str) else content_key(query)
     parameters = SearchParameters(
         top_k=top_k,
         beam_width=max(beam_width, min(top_k, settings.max_beam_width)),
@@ -116,6 +101,27 @@ def question(
         options.profile,
         tuple(options.trace),
     )
+
+
+def checked_text(query: str, settings: Settings) -> str:
+    """A text that asks, in one line.
+
+    Raises :class:`InvalidQueryError` if it has no words, or more than the settings allow.
+    """
+    if len(query) > settings.max_query_characters:
+        raise InvalidQueryError(
+            f"query has {len(query)} characters and may have at most "
+            f"{settings.max_query_characters}"
+        )
+    text = normalise_query(query)
+    words = len(text.split())
+    if not words:
+        raise InvalidQueryError("query holds no words")
+    if words > settings.max_query_words:
+        raise InvalidQueryError(
+            f"query has {words} words and may have at most {settings.max_query_words}"
+        )
+    return text
 
 
 def _digest(*parts: object) -> str:

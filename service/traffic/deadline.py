@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from typing import Self
 
 _WEIGHT = 0.3  # of the newest search in the moving averages
 _FEWEST_BEAMS = 4
@@ -25,6 +26,14 @@ class Deadline:
     def __init__(self, seconds: float | None = None, *, by_client: bool = False) -> None:
         self.by_client = by_client
         self._until = None if seconds is None else time.monotonic() + seconds
+
+    @classmethod
+    def of_request(cls, asked: int | None, usual: int) -> Self:
+        """That of a request, in milliseconds: as its client has asked, else the usual one; 0:
+        there is none."""
+        milliseconds = asked or usual
+        seconds = milliseconds / 1000 if milliseconds else None
+        return cls(seconds, by_client=asked is not None)
 
     @property
     def left(self) -> float | None:

@@ -1,6 +1,7 @@
 """The client against the real application on the fake engine, and against services in trouble."""
 
 import asyncio
+import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,22 @@ def test_searches_and_changes_items(url: str, tmp_path: Path) -> None:
             client.search("boats", top_k=1000)
     with SemcoreClient(url) as stranger, pytest.raises(ServiceError, match="needs a key"):
         stranger.delete("a/b")
+
+
+async def test_orders_documents(url: str, tmp_path: Path) -> None:
+    (tmp_path / "other.png").write_bytes(picture())
+    documents = [{"image": base64.b64encode(picture()).decode(), "text": "a red field"}, picture()]
+    with SemcoreClient(url) as client:
+        ranked = client.rerank("two boats", [*documents, tmp_path / "other.png"])
+        assert sorted(one["index"] for one in ranked) == [0, 1, 2]
+        assert ranked[0]["relevance_score"] >= ranked[1]["relevance_score"]
+        by_picture = client.rerank(picture(), ["a boat", "a dog"], top_n=1)
+        assert len(by_picture) == 1
+        with pytest.raises(ServiceError, match="both a text"):
+            client.rerank("two boats", ["a boat"])
+    async with AsyncSemcoreClient(url) as patient:
+        again = await patient.rerank(picture(), ["a boat", "a dog"], top_n=1)
+        assert again == by_picture
 
 
 async def test_the_same_for_asyncio(url: str) -> None:

@@ -74,3 +74,23 @@ async def test_a_filter_without_room_leaves_nothing(
     assert sorted(index.bundle.folder.iterdir()) == before
     assert await index.snapshot.filtered("image", wanted) is not None
     index.close()
+
+
+def test_items_have_numbers_and_by_them_vectors(untrained: Path) -> None:
+    index = Index(untrained)
+    snapshot = index.snapshot
+    item = next(index.bundle.store.of_split("test", "text"))
+    number = snapshot.number(item.id)
+    assert number is not None
+    assert snapshot.items([number]) == [item] == [snapshot.get(item.id)]
+    assert (snapshot.vectors_of([number])[0] == snapshot.table[number]).all()
+    assert snapshot.number("none") is None
+    assert snapshot.get("none") is None
+    added = {index.bundle.count: item}
+    vectors = {index.bundle.count: np.ones(snapshot.table.shape[1], np.int8)}
+    following = snapshot.changed("next", [number], added, vectors)
+    assert following.number(item.id) == index.bundle.count
+    assert following.vectors_of([index.bundle.count]).all()
+    without = snapshot.changed("none", [number], {})
+    assert without.number(item.id) is None
+    index.close()

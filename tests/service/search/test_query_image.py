@@ -1,12 +1,13 @@
 """Uploads are decoded upright, and what is no good picture is refused with its reason."""
 
+import base64
 import io
 
 import pytest
 from PIL import Image
 
-from service.errors import BadImageError, ImageTooLargeError
-from service.search.query_image import read_upload
+from service.errors import BadImageError, ImageTooLargeError, InvalidQueryError
+from service.search.query_image import bounded, read_base64, read_inline, read_upload
 
 PIXELS = 10_000
 
@@ -63,3 +64,18 @@ def test_refuses_too_many_pixels_before_decoding() -> None:
     whole = encoded(Image.new("RGB", (200, 200)))
     with pytest.raises(ImageTooLargeError, match="200 × 200"):
         read_upload(whole[:100], PIXELS)
+
+
+def test_reads_base64_and_data_urls() -> None:
+    content = encoded(Image.new("RGB", (8, 4)))
+    told = base64.b64encode(content).decode()
+    assert read_base64(told, PIXELS) == read_inline(told, PIXELS) == content
+    assert read_inline(f"data:image/png;base64,{told}", PIXELS) == content
+    assert bounded(content, len(content)) == content
+    with pytest.raises(ImageTooLargeError):
+        read_inline(told, len(content) - 1)
+    for wrong in ("?", f"data:text/plain;base64,{told}", f"data:image/png,{told}"):
+        with pytest.raises(InvalidQueryError):
+            read_inline(wrong, PIXELS)
+    with pytest.raises(InvalidQueryError):
+        read_base64(f"data:image/png;base64,{told}", PIXELS)

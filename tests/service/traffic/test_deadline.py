@@ -48,3 +48,14 @@ def test_learns_from_the_newest() -> None:
 def test_a_deadline_passes() -> None:
     deadline = Deadline(0.0)
     assert deadline.left == 0.0
+
+
+def test_a_request_has_its_own_deadline_or_the_usual_one() -> None:
+    own, usual = Deadline.of_request(5_000, 1_000), Deadline.of_request(None, 60_000)
+    assert own.left is not None
+    assert 1.0 < own.left <= 5.0
+    assert own.by_client
+    assert usual.left is not None
+    assert usual.left > 5.0
+    assert not usual.by_client
+    assert Deadline.of_request(None, 0).left is None
