@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from semcore.errors import SemcoreError
 from service.engine.vllm_engine import VllmEngine
@@ -21,6 +22,7 @@ from service.http.body_limit import BodyLimit
 from service.http.error_responses import error_answer, failed
 from service.http.last_answer import LastAnswer
 from service.http.response_cache import AnswerRepeats
+from service.mcp.endpoint import McpEndpoint
 from service.retrieval import EngineStarter, Retrieval
 from service.settings import Settings
 from service.telemetry.logs import RequestLog
@@ -40,7 +42,8 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
         starting = asyncio.create_task(retrieval.start())
         starting.add_done_callback(_noted)
         try:
-            yield
+            async with tools.lifespan():
+                yield
         finally:
             starting.cancel()
             with suppress(BaseException):
@@ -59,6 +62,8 @@ def create_app(settings: Settings, start_engine: EngineStarter = VllmEngine.star
     app.state.keyring = Keyring.read(settings.keys, admin_key)
     for routes_of in (routes, rerank_routes, admin_routes, health_routes, page_routes):
         app.include_router(routes_of.router)
+    tools = McpEndpoint(settings, app.version)
+    app.router.routes.append(Route(tools.path, tools, methods=["POST"]))
     # The last one added is the outermost.
     app.add_middleware(AnswerRepeats, state=app.state, most=settings.cache_size)
     app.add_middleware(LastAnswer, state=app.state)

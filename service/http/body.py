@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from starlette.types import Message, Receive
 
 from service.errors import BodyTooLargeError, ClientGoneError, InvalidQueryError
 from service.http.api_keys import Scope
@@ -62,8 +63,7 @@ def read_json(model: type[Model], content: bytes) -> Model:
         InvalidQueryError: it is nested too deep, or an object has too many fields.
         RequestValidationError: it is no JSON, or not what the model says.
     """
-    if sum(map(content.count, (b",", b"[", b"{"))) > _PARTS:
-        raise BodyTooLargeError(f"the body has more than {_PARTS} parts; send less at a time")
+    check_parts(content)
     try:
         said = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -75,6 +75,24 @@ def read_json(model: type[Model], content: bytes) -> Model:
     except ValidationError as error:
         told = error.errors(include_url=False, include_context=False, include_input=False)
         raise RequestValidationError(told) from error
+
+
+def check_parts(content: bytes) -> bytes:
+    """The same body in JSON. Raises :class:`BodyTooLargeError` if it has too many parts to be
+    parsed."""
+    if sum(map(content.count, (b",", b"[", b"{"))) > _PARTS:
+        raise BodyTooLargeError(f"the body has more than {_PARTS} parts; send less at a time")
+    return content
+
+
+def again(body: bytes, receive: Receive) -> Receive:
+    """Receives a body that was read once more, then whatever follows."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return received
 
 
 def body_route(scope: Scope) -> type[APIRoute]:

@@ -13,11 +13,12 @@ from contextlib import suppress
 from fastapi import Request, Response
 from starlette.datastructures import State
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from semcore.errors import SemcoreError
 from service.errors import ClientGoneError
 from service.http.auth import admit
+from service.http.body import again
 from service.http.error_responses import failed
 from service.retrieval import Retrieval
 from service.search.request import Question
@@ -78,7 +79,7 @@ class AnswerRepeats:
                 await response(scope, receive, send)
                 return
             request.state.looked = True
-        await self._app(scope, _again(body, receive), send)
+        await self._app(scope, again(body, receive), send)
         found: Question | None = getattr(request.state, "question", None)
         if found is not None and found.is_common and found.cursor is None:
             self._known.put(name, (found, scope.get("route")), len(body))
@@ -131,13 +132,3 @@ async def _body(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Receives the body once more, then whatever follows."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def received() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return received

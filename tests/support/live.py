@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -45,9 +46,9 @@ async def until_ready(url: str) -> None:
 
 
 @asynccontextmanager
-async def served(bundle: Path) -> AsyncIterator[tuple[FakeEngine, str]]:
+async def served(bundle: Path, **settings: Any) -> AsyncIterator[tuple[FakeEngine, str]]:
     """In this process, on a real socket."""
-    app = create_app(Settings(bundle=bundle), FakeEngine)
+    app = create_app(Settings(bundle=bundle, **settings), FakeEngine)
     config = uvicorn.Config(app, port=free_port(), log_level="warning")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from service.errors import BodyTooLargeError, InvalidQueryError
 from service.http import body as body_module
-from service.http.body import read_json
+from service.http.body import again, check_parts, read_json
 from service.schemas.answer import BatchQuery, TextQuery
 
 LONG = {"query": "a boat", "trace": ["x" * 1000] * 10}  # longer than what is read at once
@@ -140,3 +140,18 @@ async def test_a_form_has_few_fields(client: httpx.AsyncClient, few: Path) -> No
     data = {f"field{n}": "1" for n in range(60)}
     answer = await client.post("/search/image-to-text", files={"image": b"x"}, data=data)
     assert answer.status_code == 400
+
+
+def test_parts_are_counted_before_anything_is_parsed() -> None:
+    assert check_parts(b"[1, 2]") == b"[1, 2]"
+    with pytest.raises(BodyTooLargeError):
+        check_parts(b"," * 500_001)
+
+
+async def test_a_body_that_was_read_comes_again_before_what_follows() -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    received = again(b"body", receive)
+    assert await received() == {"type": "http.request", "body": b"body", "more_body": False}
+    assert await received() == {"type": "http.disconnect"}
