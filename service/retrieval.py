@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from semcore.bundle.item import Item
 from semcore.errors import EngineError, SemcoreError
 from semcore.journal.journal import Journal
-from semcore.kind import Direction, Kind
+from semcore.kind import DIRECTIONS, Direction, Kind
 from semcore.pictures.picture_source import PictureSource
 from service.cache.answer_cache import Cache, open_cache
 from service.cache.single_flight import SingleFlight
@@ -39,13 +39,14 @@ from service.living.item_writer import Writer
 from service.living.reload import Lifecycle
 from service.living.replicas import Replicas
 from service.rerank.reranker import Reranker
-from service.schemas.answer import SearchAnswer, SearchOptions, rendered_aside
+from service.schemas.answer import SearchAnswer, SearchOptions, SimilarOptions, rendered_aside
 from service.schemas.rerank import RerankAnswer, RerankRequest
 from service.search.cursor import Cursor
 from service.search.decoder import Decoder
 from service.search.query_image import Upload, check_upload
-from service.search.request import Question, question
-from service.search.searcher import Searcher
+from service.search.request import Question, question, similar_question
+from service.search.searcher import Searcher, SearchParameters
+from service.search.similar import SimilarParameters, similar
 from service.settings import Settings
 from service.telemetry import metrics
 from service.traffic.admission import Admission
@@ -195,6 +196,10 @@ class Retrieval:
         """Raises :class:`InvalidQueryError` beyond what the settings allow."""
         return question(direction, query, options, self.settings)
 
+    def similar_question(self, query: str | bytes, options: SimilarOptions) -> Question:
+        """The same of a search for items like one."""
+        return similar_question(query, options, self.settings)
+
     async def kept(self, asked: Question) -> bytes | None:
         """The answer, if it is in the cache; counted as a search if so.
 
@@ -299,15 +304,20 @@ class Retrieval:
         else:
             read = await asyncio.to_thread(check_upload, query, self.settings.max_image_pixels)
         try:
-            answer = await self._searcher.search(
-                snapshot,
-                direction,
-                read,
-                parameters,
-                deadline=deadline,
-                profile=asked.profile,
-                trace=asked.trace,
-            )
+            if direction == "similar":
+                assert isinstance(parameters, SimilarParameters)
+                answer = await similar(self._searcher, snapshot, read, parameters, deadline)
+            else:
+                assert isinstance(parameters, SearchParameters)
+                answer = await self._searcher.search(
+                    snapshot,
+                    direction,
+                    read,
+                    parameters,
+                    deadline=deadline,
+                    profile=asked.profile,
+                    trace=asked.trace,
+                )
         except (EngineError, OverloadedError, DeadlineError) as error:
             metrics.SEARCHES.labels(direction, OUTCOMES.get(type(error), "failed")).inc()
             raise
@@ -324,12 +334,13 @@ def _item(snapshot: Snapshot, item_id: str) -> tuple[Item, PictureSource | None]
     return None if item is None else (item, snapshot.picture_source(item))
 
 
-def _count(direction: Direction, answer: SearchAnswer) -> None:
+def _count(direction: str, answer: SearchAnswer) -> None:
     metrics.SEARCHES.labels(direction, "answered").inc()
     metrics.ILLEGAL.inc(answer.illegal)
     if answer.degraded is not None:
         metrics.DEGRADED.labels(direction).inc()
-    metrics.VERIFIED.labels(direction, str(answer.verified).lower()).inc()
+    if direction in DIRECTIONS:  # nothing that is only compared is ever verified
+        metrics.VERIFIED.labels(direction, str(answer.verified).lower()).inc()
     for stage, milliseconds in answer.timings.items():
         metrics.STAGE.labels(direction, stage).observe(milliseconds / 1000)
     first = next(iter(answer.items), None)

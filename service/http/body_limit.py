@@ -13,7 +13,7 @@ from service.http.error_responses import failed
 from service.settings import Settings
 from service.telemetry import metrics
 
-_PICTURE = frozenset(["/search/image-to-text", "/mcp"])
+_PICTURE = frozenset(["/search/image-to-text", "/search/similar", "/mcp"])
 _PICTURES = frozenset(["/search/batch", "/v1/rerank", "/admin/items"])
 _BYTES_A_SECOND = 100_000
 _LINGERS = 2.0  # seconds

@@ -23,7 +23,7 @@ from service.http.error_responses import failed
 from service.retrieval import Retrieval
 from service.search.request import Question
 
-_PATHS = frozenset(["/search/text-to-image", "/search/image-to-text"])
+_PATHS = frozenset(["/search/text-to-image", "/search/image-to-text", "/search/similar"])
 _LONGEST = 64 * 1024  # bytes of a body: hashing takes no longer than reading a short one
 _MOST_BYTES = 4 * 2**20  # of the bodies remembered, which may be 30 times as large once read
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -34,8 +34,11 @@ from service.schemas.answer import (
     ErrorAnswer,
     ImageQuery,
     ItemAnswer,
+    RankingOptions,
     SearchAnswer,
     SearchOptions,
+    SimilarOptions,
+    SimilarQuery,
     TextQuery,
     rendered,
 )
@@ -51,8 +54,9 @@ router = APIRouter(
     dependencies=[Depends(require("search"))],
 )
 
+Options = TypeVar("Options", bound=RankingOptions)
+
 _FIELDS = 50  # of a form
-_OPTIONS = tuple(SearchOptions.model_fields)
 _SIZE = f"most pixels of the longer side, rounded up to one of {', '.join(map(str, SIZES))}"
 # Whatever a corpus holds must not act as a page of this origin, which keeps keys.
 _PICTURE_HEADERS = {
@@ -60,25 +64,25 @@ _PICTURE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
 }
 _REFERENCE = "#/components/schemas/{model}"
-_IMAGE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": _REFERENCE.format(model="ImageQuery")}},
-            "multipart/form-data": {
-                "schema": {
-                    "title": "ImageForm",
-                    "type": "object",
-                    "required": ["image"],
-                    "properties": {
-                        "image": {"type": "string", "format": "binary"},
-                        **SearchOptions.model_json_schema(ref_template=_REFERENCE)["properties"],
-                    },
-                }
-            },
-        },
+
+
+def _body(said: dict[str, Any], form: str, options: type[RankingOptions]) -> dict[str, Any]:
+    """The contract of a body in JSON, or of a form of this title with a picture and options."""
+    fields = options.model_json_schema(ref_template=_REFERENCE)["properties"]
+    sent = {
+        "title": form,
+        "type": "object",
+        "required": ["image"],
+        "properties": {"image": {"type": "string", "format": "binary"}, **fields},
     }
-}
+    content = {"application/json": {"schema": said}, "multipart/form-data": {"schema": sent}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+_IMAGE_BODY = _body({"$ref": _REFERENCE.format(model="ImageQuery")}, "ImageForm", SearchOptions)
+_SIMILAR_QUERY = SimilarQuery.model_json_schema(ref_template=_REFERENCE)
+_SIMILAR_QUERY.pop("$defs")  # they are among the components
+_SIMILAR_BODY = _body(_SIMILAR_QUERY, "SimilarForm", SimilarOptions)
 
 
 @router.post("/search/text-to-image", response_model=SearchAnswer)
@@ -96,6 +100,15 @@ async def image_to_text(request: Request, retrieval: Serving) -> Response:
     return await _answered(request, retrieval, asked, content)
 
 
+@router.post("/search/similar", response_model=SearchAnswer, openapi_extra=_SIMILAR_BODY)
+async def similar(request: Request, retrieval: Serving) -> Response:
+    """Find items like one of the index, by its `id`, or like a picture: a multipart upload `image`,
+    or JSON with the image in base64."""
+    query, options = await _similar_query(request, retrieval.settings)
+    asked = await aside(retrieval.similar_question, query, options)
+    return await _answered(request, retrieval, asked, query)
+
+
 @router.post("/search/batch", response_model=BatchAnswer)
 async def batch(body: BatchQuery, request: Request, retrieval: Serving) -> Response:
     """Many searches in one request, answered in the same order, each by itself."""
@@ -107,7 +120,7 @@ async def batch(body: BatchQuery, request: Request, retrieval: Serving) -> Respo
                 if isinstance(query, TextQuery):
                     asked = retrieval.question("text-to-image", query.query, query)
                     return await retrieval.search(asked, query.query)
-                content = await aside(_decoded, query, retrieval.settings)
+                content = await aside(_decoded, query.image, retrieval.settings)
                 asked = await aside(retrieval.question, "image-to-text", content, query)
                 return await retrieval.search(asked, content)
             except SemcoreError as error:
@@ -179,6 +192,21 @@ async def _found(retrieval: Retrieval, item_id: str) -> tuple[Item, PictureSourc
 async def _image_query(request: Request, settings: Settings) -> tuple[bytes, SearchOptions]:
     if is_json(request):
         return await read_body(request, partial(_from_json, settings))
+    return await _from_form(request, settings, SearchOptions)
+
+
+async def _similar_query(
+    request: Request, settings: Settings
+) -> tuple[str | bytes, SimilarOptions]:
+    if is_json(request):
+        return await read_body(request, partial(_similar_from_json, settings))
+    return await _from_form(request, settings, SimilarOptions)
+
+
+async def _from_form(
+    request: Request, settings: Settings, model: type[Options]
+) -> tuple[bytes, Options]:
+    """The picture and the options of a form."""
     if request.headers.get("content-type", "").split(";")[0].strip() != "multipart/form-data":
         raise BadImageError("send multipart/form-data or application/json")
     most = settings.max_body_bytes
@@ -191,23 +219,38 @@ async def _image_query(request: Request, settings: Settings) -> tuple[bytes, Sea
         del fields["image"]
         if "trace" in fields:
             fields["trace"] = form.getlist("trace")
-    return bounded(content, settings.max_image_bytes), await aside(_options, fields)
+    return bounded(content, settings.max_image_bytes), await aside(_options, model, fields)
 
 
 def _from_json(settings: Settings, body: bytes) -> tuple[bytes, SearchOptions]:
     query = read_json(ImageQuery, body)
-    options = SearchOptions.model_construct(**{n: getattr(query, n) for n in _OPTIONS})
-    return _decoded(query, settings), options  # without the picture in base64
+    return _decoded(query.image, settings), _without_picture(query, SearchOptions)
 
 
-def _options(fields: dict[str, Any]) -> SearchOptions:
+def _similar_from_json(settings: Settings, body: bytes) -> tuple[str | bytes, SimilarOptions]:
+    query = read_json(SimilarQuery, body)
+    options = _without_picture(query, SimilarOptions)
+    if query.id is not None and query.image is None:
+        return query.id, options
+    if query.image is None or query.id is not None:
+        raise InvalidQueryError("send either the id of an item, or an image")
+    return _decoded(query.image, settings), options
+
+
+def _without_picture(query: RankingOptions, model: type[Options]) -> Options:
+    """The options alone: a picture in base64 is long."""
+    known = {name: getattr(query, name) for name in model.model_fields}
+    return cast(Options, model.model_construct(**known))
+
+
+def _options(model: type[Options], fields: dict[str, Any]) -> Options:
     if "filter" in fields:
         fields["filter"] = read_json(Filter, str(fields["filter"]).encode())
     try:
-        return SearchOptions.model_validate(fields, strict=False)
+        return model.model_validate(fields, strict=False)
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_context=False)) from error
 
 
-def _decoded(query: ImageQuery, settings: Settings) -> bytes:
-    return read_base64(query.image, settings.max_image_bytes)
+def _decoded(image: str, settings: Settings) -> bytes:
+    return read_base64(image, settings.max_image_bytes)

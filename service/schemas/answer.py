@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from semcore.bundle.filter import Filter
+from semcore.kind import Kind
 
 Verify = Literal["auto", "always", "never"]
 Guide = Literal["auto", "none", "only"]
@@ -25,6 +26,7 @@ _EXAMPLE_ITEM: dict[str, Any] = {
     "logprob": -2.31, "commonness": None, "cosine": 0.61,
     "score": -2.31, "beam_rank": 2, "verification": 0.83,
     "odds": 2.4, "description": None, "image": "/items/0001234/image", "text": None,
+    "duplicates": [], "duplicate_count": 0,
 }  # fmt: skip
 _EXAMPLE_ANSWER: dict[str, Any] = {
     "items": [_EXAMPLE_ITEM], "index_version": "9f2c41d07ab3", "cached": False,
@@ -34,8 +36,8 @@ _EXAMPLE_ANSWER: dict[str, Any] = {
 }  # fmt: skip
 
 
-class SearchOptions(BaseModel):
-    """Parameters of a search; what is left out takes the service's setting."""
+class RankingOptions(BaseModel):
+    """Parameters of every search."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -44,6 +46,37 @@ class SearchOptions(BaseModel):
         ge=1,
         description="number of items wanted; if left out 10, or as many as the service allows",
     )
+    timeout_ms: int | None = Field(
+        default=None,
+        ge=1,
+        le=600_000,
+        description="milliseconds until the answer has to be there; what there is no time for is "
+        "left out",
+    )
+    cursor: str | None = Field(
+        default=None, max_length=500, description="that of the page before, for the next one"
+    )
+    filter: Filter | None = Field(
+        default=None, description="only items whose metadata pass are found"
+    )
+    diversity: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="how much it counts against an item that it is like those before it, beside "
+        "its relevance: 0 leaves the order as it is; for an index with a guide",
+    )
+    fold_duplicates: bool = Field(
+        default=False,
+        description="show of items that are nearly the same the best only, which names the "
+        "others; for an index with a guide",
+    )
+
+
+class SearchOptions(RankingOptions):
+    """Parameters of a search; what is left out takes the service's setting."""
+
     beam_width: int | None = Field(default=None, ge=1, description="beams of the search")
     verify: Verify = Field(
         default="auto",
@@ -58,19 +91,6 @@ class SearchOptions(BaseModel):
         default=True, description="spell existing identifiers only; off for experiments"
     )
     profile: bool = Field(default=False, description="say where the search spent its time")
-    timeout_ms: int | None = Field(
-        default=None,
-        ge=1,
-        le=600_000,
-        description="milliseconds until the answer has to be there; what there is no time for is "
-        "left out",
-    )
-    cursor: str | None = Field(
-        default=None, max_length=500, description="that of the page before, for the next one"
-    )
-    filter: Filter | None = Field(
-        default=None, description="only items whose metadata pass are spelled"
-    )
     commonness: bool = Field(
         default=False, description="say how likely each identifier is without the query, too"
     )
@@ -107,6 +127,34 @@ class ImageQuery(SearchOptions):
     )
 
     image: str = Field(min_length=1, description="the picture's bytes in base64")
+
+
+class SimilarOptions(RankingOptions):
+    """Parameters of a search for items like another."""
+
+    kind: Kind | None = Field(
+        default=None,
+        description="of the items wanted; if left out that of the item, images for a picture",
+    )
+
+
+class SimilarQuery(SimilarOptions):
+    """An item of the index, or a picture."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"id": "0001234", "top_k": 5}]},
+    )
+
+    id: str | None = Field(
+        default=None, min_length=1, max_length=1000, description="of an item, which is left out"
+    )
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        description="in place of the id: a picture's bytes in base64",
+    )
 
 
 class IdentifierAnswer(BaseModel):
@@ -173,6 +221,12 @@ class RankedItem(ItemAnswer):
     path: list[StepAnswer] = Field(
         default=[], description="how its identifier was spelled, where that was asked for"
     )
+    duplicates: list[str] = Field(
+        default=[],
+        description="ids of the items that were folded under this one, best first, where that was "
+        "asked for",
+    )
+    duplicate_count: int = Field(default=0, description="how many these are")
 
 
 class SpanAnswer(BaseModel):

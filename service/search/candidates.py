@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from service.search.guidance import Guidance
 _SHARED = 100_000  # items, of all beams together, that the guide compares
 GUIDED = 50
 """Candidates of the guide's own."""
+MOST = 500
+"""Candidates that are put in another order: as many as all pages have together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Candidate:
     cosine: between the guide's vectors of query and item, where there are such.
     score: what the candidates are ordered by.
     choices: how the identifier was spelled, of a search that was traced.
+    number: the item's.
     """
 
     item: Item
@@ -46,6 +49,7 @@ class Candidate:
     cosine: float | None
     score: float
     choices: tuple[Choice, ...] = ()
+    number: int = field(kw_only=True)
 
 
 async def candidates_of(
@@ -98,6 +102,7 @@ async def candidates_of(
             cosines.get(number),
             scores[number],
             () if beam is None else beam.choices,
+            number=number,
         )
         for item, number, beam in ((i, n, first[n]) for i, n in zip(items, chosen, strict=True))
     ]
@@ -121,21 +126,30 @@ def leads(candidates: list[Candidate], margin: float | None) -> bool:
     return candidates[0].score - candidates[1].score >= margin
 
 
+def ranking(candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> list[int]:
+    """The places of the verified candidates by probability, then of the others by their score."""
+    order = sorted(range(len(verdicts)), key=lambda place: -verdicts[place].probability)
+    return [*order, *range(len(verdicts), len(candidates))]
+
+
 def ranked(
     candidates: list[Candidate],
     verdicts: list[Verdict],
     shown: slice = slice(None),
     read: Callable[[int], str] | None = None,
+    groups: Sequence[Sequence[int]] | None = None,
 ) -> list[RankedItem]:
-    """The verified candidates by probability, then the others by their score.
+    """The candidates as they are answered.
 
     Args:
         shown: which of these.
         read: the text of a token, if it is to be told how the identifiers were spelled.
+        groups: the places of the candidates in their order, each with those that are folded under
+            it; None: all of them by :func:`ranking`.
     """
     told: list[Verdict | None] = [*verdicts, *[None] * (len(candidates) - len(verdicts))]
-    order = sorted(range(len(verdicts)), key=lambda place: -verdicts[place].probability)
-    order += range(len(verdicts), len(candidates))
+    if groups is None:
+        groups = [[place] for place in ranking(candidates, verdicts)]
     return [
         RankedItem(
             **item_answer(candidates[place].item).model_dump(),
@@ -147,8 +161,10 @@ def ranked(
             beam_rank=place + 1,
             **_judged(told[place]),
             path=[] if read is None else [_step(one, read) for one in candidates[place].choices],
+            duplicates=[candidates[one].item.id for one in folded],
+            duplicate_count=len(folded),
         )
-        for rank, place in list(enumerate(order, start=1))[shown]
+        for rank, (place, *folded) in list(enumerate(groups, start=1))[shown]
     ]
 
 

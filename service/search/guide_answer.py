@@ -11,8 +11,9 @@ from service.errors import DeadlineError, InvalidQueryError
 from service.index.snapshot import Snapshot
 from service.index.visible_items import EXACT_UP_TO
 from service.schemas.answer import SearchAnswer
-from service.search.candidates import candidates_of, ranked
-from service.search.guidance import timed_guidance
+from service.search.candidates import MOST, candidates_of, ranked
+from service.search.diversity import AS_RANKED, Diversity, grouped
+from service.search.guidance import Guidance, timed_guidance
 from service.search.timings import timings
 from service.telemetry.stopwatch import Stopwatch
 from service.traffic.deadline import Deadline
@@ -27,6 +28,7 @@ async def answer_by_guide(
     page: slice,
     watch: Stopwatch,
     deadline: Deadline,
+    diversity: Diversity = AS_RANKED,
 ) -> SearchAnswer:
     """The items with the highest cosines.
 
@@ -51,18 +53,44 @@ async def answer_by_guide(
             if snapshot.has_guide
             else "this index has no guide; leave guide=only out, or build the index with one"
         )
+    return await nearest_answer(guided, page, watch, diversity)
+
+
+async def nearest_answer(
+    guided: Guidance,
+    page: slice,
+    watch: Stopwatch,
+    diversity: Diversity = AS_RANKED,
+    without: int | None = None,
+) -> SearchAnswer:
+    """The items with the highest cosines to a vector.
+
+    Args:
+        page: which of them.
+        without: number of an item that is left out.
+
+    Raises :class:`InvalidQueryError` if the index has too many items.
+    """
+    snapshot, side = guided.snapshot, guided.side
     if side.visible is None:
         raise InvalidQueryError(
             f"this index has more than {EXACT_UP_TO:,} items and was built without cells, by an "
-            "earlier version; build or compact it again, or leave guide=only out"
+            "earlier version; build or compact it again, or search by a text or a picture, without "
+            "guide=only"
         )
+    most = MOST if diversity.is_wanted else page.stop + 1
+    asked = most if without is None else most + 1
     with watch.span("items"):
-        found = await candidates_of(snapshot, side, (), _unspelled, page.stop + 1, _COSINE, guided)
+        found = await candidates_of(snapshot, side, (), _unspelled, asked, _COSINE, guided)
+        found = [one for one in found if one.number != without][:most]
+    with watch.span("rank"):
+        groups = await grouped(snapshot, found, [], _COSINE, diversity)
+        items = ranked(found, [], page, groups=groups)
     return SearchAnswer(
-        items=ranked(found, [], page),
+        items=items,
         index_version=snapshot.version,
         guide="only",
-        more=len(found) > page.stop,
+        more=len(groups) > page.stop,
         timings=timings(watch),
     )
 

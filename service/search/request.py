@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from semcore.kind import Direction
 from semcore.model.prompt import PROMPT_VERSION, normalise_query
 from service.errors import InvalidQueryError
-from service.schemas.answer import SearchOptions
+from service.schemas.answer import RankingOptions, SearchOptions, SimilarOptions
+from service.search.diversity import Diversity
 from service.search.query_image import content_key
 from service.search.searcher import SearchParameters
+from service.search.similar import SimilarParameters
 from service.settings import Settings
 
 _TOP_K = 10  # items, unless a query says
@@ -19,14 +22,15 @@ _TOP_K = 10  # items, unless a query says
 @dataclass(frozen=True, slots=True)
 class Question:
     """Attributes:
-    name: of the query: the text in one line, or the hash of the picture's file.
+    direction: "similar" of a search for items like one, which may be of either kind.
+    name: of the query: the text in one line, the hash of the picture's file, or the item's id.
     cursor: where the page begins that is asked for; the first one if None.
     profile, trace: what is to be told of this one search.
     """
 
-    direction: Direction
+    direction: Direction | Literal["similar"]
     name: str
-    parameters: SearchParameters
+    parameters: SearchParameters | SimilarParameters
     timeout_ms: int | None
     cursor: str | None
     profile: bool
@@ -74,10 +78,8 @@ def question(
 
     Raises :class:`InvalidQueryError` beyond what the settings allow.
     """
-    top_k = options.top_k or min(_TOP_K, settings.max_top_k)
+    top_k = _top_k(options, settings)
     beam_width = options.beam_width or settings.beam_width
-    if top_k > settings.max_top_k:
-        raise InvalidQueryError(f"top_k may be at most {settings.max_top_k}")
     if beam_width > settings.max_beam_width:
         raise InvalidQueryError(f"beam_width may be at most {settings.max_beam_width}")
     name = checked_text(query, settings) if isinstance(query, str) else content_key(query)
@@ -91,6 +93,7 @@ def question(
         describe=options.describe,
         explain=options.explain,
         guide=settings.guide if options.guide == "auto" else options.guide,
+        diversity=_diversity(options),
     )
     return Question(
         direction,
@@ -122,6 +125,38 @@ def checked_text(query: str, settings: Settings) -> str:
             f"query has {words} words and may have at most {settings.max_query_words}"
         )
     return text
+
+
+def similar_question(query: str | bytes, options: SimilarOptions, settings: Settings) -> Question:
+    """What a client asks that wants items like one.
+
+    Args:
+        query: the id of an item, or the bytes of a picture's file.
+
+    Raises :class:`InvalidQueryError` beyond what the settings allow.
+    """
+    parameters = SimilarParameters(
+        top_k=_top_k(options, settings),
+        kind=options.kind,
+        wanted=options.filter,
+        diversity=_diversity(options),
+    )
+    # No hash of a file has a space.
+    name = f"item {query}" if isinstance(query, str) else content_key(query)
+    return Question(
+        "similar", name, parameters, options.timeout_ms, options.cursor, profile=False, trace=()
+    )
+
+
+def _top_k(options: RankingOptions, settings: Settings) -> int:
+    top_k = options.top_k or min(_TOP_K, settings.max_top_k)
+    if top_k > settings.max_top_k:
+        raise InvalidQueryError(f"top_k may be at most {settings.max_top_k}")
+    return top_k
+
+
+def _diversity(options: RankingOptions) -> Diversity:
+    return Diversity(options.diversity, options.fold_duplicates)
 
 
 def _digest(*parts: object) -> str:

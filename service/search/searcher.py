@@ -23,9 +23,10 @@ from service.schemas.answer import (
     TraceAnswer,
     Verify,
 )
-from service.search.candidates import Candidate, candidates_of, leads, ranked
+from service.search.candidates import MOST, Candidate, candidates_of, leads, ranked
 from service.search.commonness import Commonness
 from service.search.decoder import Decoder
+from service.search.diversity import AS_RANKED, Diversity, grouped
 from service.search.gsv import Verdict, verify
 from service.search.guidance import no_guidance, timed_guidance
 from service.search.guide_answer import answer_by_guide
@@ -38,8 +39,6 @@ from service.telemetry.stopwatch import Stopwatch
 from service.telemetry.tracing import record_spans
 from service.traffic.admission import Admission
 from service.traffic.deadline import Deadline, Pace, Plan
-
-_MOST = 500  # candidates that are put in another order: as many as all pages have together
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,7 @@ class SearchParameters:
     explain: bool = False
     guide: Guide = "auto"
     offset: int = 0
+    diversity: Diversity = AS_RANKED
 
 
 class Searcher:
@@ -66,7 +66,7 @@ class Searcher:
         self.decoder = decoder or Decoder()
         self._engine = engine
         self._verified = verified
-        self._admission = admission
+        self.admission = admission
         self._filtering = admission.beside(THREADS)
         self._pace = Pace()
         self._commonness = Commonness(engine)
@@ -104,7 +104,8 @@ class Searcher:
             raise InvalidQueryError(
                 "this index has no model yet, and its guide is all that can search; leave guide out"
             )
-        side = await self._side(
+        parameters.diversity.check(snapshot)
+        side = await self.side(
             watch, snapshot, target_kind(direction), parameters.wanted, deadline, patient=patient
         )
         if side is None:
@@ -114,11 +115,13 @@ class Searcher:
         wanted = Plan(parameters.beam_width, 0 if parameters.verify == "never" else self._verified)
         async with AsyncExitStack() as turn:
             with watch.span("queue"):
-                await turn.enter_async_context(self._admission.turn(deadline, patient=patient))
-            asked = await self._decoded(query, watch, deadline)
+                await turn.enter_async_context(self.admission.turn(deadline, patient=patient))
+            asked = await self.decoded(query, watch, deadline)
             if by_guide:
                 page = slice(parameters.offset, parameters.offset + parameters.top_k)
-                return await answer_by_guide(snapshot, side, asked, page, watch, deadline)
+                return await answer_by_guide(
+                    snapshot, side, asked, page, watch, deadline, parameters.diversity
+                )
             guiding = asyncio.create_task(
                 timed_guidance(snapshot, side, asked, watch, deadline)
                 if parameters.guide == "auto"
@@ -156,7 +159,7 @@ class Searcher:
                     side,
                     found.beams,
                     self._engine.spell,
-                    _MOST if asks or scores else most,
+                    MOST if asks or scores or parameters.diversity.is_wanted else most,
                     calibration,
                     guided,
                 )
@@ -172,12 +175,15 @@ class Searcher:
             )
         with watch.span("rank"):
             shown = slice(parameters.offset, end)
+            groups = await grouped(
+                snapshot, candidates, verdicts or [], calibration, parameters.diversity
+            )
             if parameters.explain:  # each token is read, hundreds of times
                 items = await asyncio.to_thread(
-                    ranked, candidates, verdicts or [], shown, self._engine.read
+                    ranked, candidates, verdicts or [], shown, self._engine.read, groups
                 )
             else:
-                items = ranked(candidates, verdicts or [], shown)
+                items = ranked(candidates, verdicts or [], shown, groups=groups)
         due = min(wanted.verified, len(candidates))
         is_late = verdicts is None and deadline.left == 0
         is_less = (
@@ -194,7 +200,7 @@ class Searcher:
             # Without the constraint, what has not come to an end is longer than what exists.
             illegal=(len(found.beams) if parameters.constrained else plan.beam_width)
             - sum(bool(beam.leaves) for beam in found.beams),
-            more=len(candidates) > end,
+            more=len(groups) > end,
             degraded=Degraded(beam_width=plan.beam_width, verified=len(verdicts or ()))
             if is_less
             else None,
@@ -207,7 +213,7 @@ class Searcher:
             spans=spans(watch) if profile else [],
         )
 
-    async def _side(
+    async def side(
         self,
         watch: Stopwatch,
         snapshot: Snapshot,
@@ -217,8 +223,13 @@ class Searcher:
         *,
         patient: bool,
     ) -> Side | None:
-        """What may be found. A filter that is not known yet waits for a turn of its own kind, so
-        that it holds up none of those that are."""
+        """What may be found; None if that is nothing. A filter that is not known yet waits for a
+        turn of its own kind, so that it holds up none of those that are.
+
+        Raises:
+            OverloadedError: too many filters wait.
+            DeadlineError: there was no time to work the filter out.
+        """
         if wanted is None:
             return snapshot.side(kind)
         with watch.span("filter"):
@@ -235,18 +246,15 @@ class Searcher:
                         by_client=deadline.by_client,
                     ) from error
 
-    def _traces(
-        self, snapshot: Snapshot, trace: Sequence[str], kind: Kind, side: Side, found: Found
-    ) -> list[TraceAnswer]:
-        return [
-            trace_answer(item, map(self._engine.spell, item.identifiers), side.layers, found)
-            for item in filter(None, map(snapshot.get, trace))
-            if item.kind == kind
-        ]
-
-    async def _decoded(
+    async def decoded(
         self, query: str | Picture | Upload, watch: Stopwatch, deadline: Deadline
     ) -> str | Picture:
+        """A query with its picture decoded.
+
+        Raises:
+            BadImageError: the upload is damaged.
+            DeadlineError: there was no time to decode it.
+        """
         if not isinstance(query, Upload):
             return query
         try:
@@ -259,6 +267,15 @@ class Searcher:
                 "send a smaller one",
                 by_client=deadline.by_client,
             ) from error
+
+    def _traces(
+        self, snapshot: Snapshot, trace: Sequence[str], kind: Kind, side: Side, found: Found
+    ) -> list[TraceAnswer]:
+        return [
+            trace_answer(item, map(self._engine.spell, item.identifiers), side.layers, found)
+            for item in filter(None, map(snapshot.get, trace))
+            if item.kind == kind
+        ]
 
     async def _prompt(self, watch: Stopwatch, direction: Direction, query: str | Picture) -> Prompt:
         text, pictures = (query, ()) if isinstance(query, str) else ("", (query,))

@@ -64,7 +64,7 @@ MEMORY = Gauge("semcore_memory_bytes", "Resident memory of the service, its engi
 MEMORY.set_function(resident_bytes)
 
 for _direction, _outcome in product(
-    (*DIRECTIONS, "rerank"), ("answered", "cached", "failed", "refused", "late")
+    (*DIRECTIONS, "similar", "rerank"), ("answered", "cached", "failed", "refused", "late")
 ):
     SEARCHES.labels(_direction, _outcome)
 for _direction in DIRECTIONS:

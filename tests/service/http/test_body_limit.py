@@ -165,6 +165,7 @@ def test_only_routes_of_pictures_have_room_for_pictures() -> None:
     assert most_bytes("/items/a", settings) == 1000
     assert most_bytes("/search/image-to-text", settings) > 40_000
     assert most_bytes("/mcp", settings) > 40_000
+    assert most_bytes("/search/similar", settings) > 40_000
     assert most_bytes("/search/batch", settings) == 61_000
     assert most_bytes("/v1/rerank", settings) == 61_000
     assert most_bytes("/admin/items", settings) == 61_000

@@ -52,8 +52,8 @@ async def listed(side: Side, beams: Sequence[Beam], most: int = 10) -> list[Cand
 
 def candidates(*scores: float) -> list[Candidate]:
     return [
-        Candidate(item, item.identifier, score - 1, 1.0, None, score, PATH)
-        for item, score in zip(ITEMS, scores, strict=False)
+        Candidate(item, item.identifier, score - 1, 1.0, None, score, PATH, number=number)
+        for number, (item, score) in enumerate(zip(ITEMS, scores, strict=False))
     ]
 
 
@@ -62,6 +62,7 @@ async def test_items_that_share_an_identifier_share_its_score(side: Side) -> Non
     assert [(one.item.id, one.score) for one in found] == [("a", -1.0), ("b", -1.0), ("c", -2.0)]
     assert all(one.logprob == one.score and one.commonness is None for one in found)
     assert found[0].choices == PATH
+    assert [ITEMS[one.number] for one in found] == [one.item for one in found]
 
 
 async def test_of_several_identifiers_the_likeliest_counts(side: Side) -> None:
@@ -112,6 +113,17 @@ def test_verdicts_order_those_that_have_one() -> None:
 def test_a_page_keeps_the_ranks_of_the_whole() -> None:
     page = ranked(candidates(-1.0, -2.0, -3.0), [], slice(1, 3))
     assert [(item.id, item.rank, item.beam_rank) for item in page] == [("b", 2, 2), ("c", 3, 3)]
+
+
+def test_near_duplicates_are_named_by_the_one_they_are_folded_under() -> None:
+    found = candidates(-1.0, -2.0, -3.0)
+    first, second = ranked(found, [], groups=[[1, 0], [2]])
+    assert (first.id, first.rank, first.beam_rank) == ("b", 1, 2)
+    assert (first.duplicates, first.duplicate_count) == (["a"], 1)
+    assert (second.id, second.rank) == ("c", 2)
+    assert (second.duplicates, second.duplicate_count) == ([], 0)
+    (page,) = ranked(found, [], slice(1, 3), groups=[[1, 0], [2]])
+    assert page == second
 
 
 def test_says_how_an_identifier_was_spelled_where_that_is_asked() -> None:

@@ -49,7 +49,7 @@ def engine(trained: Path) -> Weighing:
 def candidate(name: str, logprob: float | None, cosine: float, *views: str) -> Candidate:
     identifier = f"<g1> {name}"
     item = Item(name, KIND, "test", name, False, name, f"{name}.png", identifier, views)
-    return Candidate(item, identifier, logprob, None, cosine, 0.0)
+    return Candidate(item, identifier, logprob, None, cosine, 0.0, number=0)
 
 
 def found() -> list[Candidate]:

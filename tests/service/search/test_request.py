@@ -2,17 +2,26 @@
 
 import pytest
 
+from semcore.kind import Direction
 from service.errors import InvalidQueryError
-from service.schemas.answer import SearchOptions
-from service.search.request import Question, question
+from service.schemas.answer import SearchOptions, SimilarOptions
+from service.search.diversity import Diversity
+from service.search.query_image import content_key
+from service.search.request import Question, question, similar_question
+from service.search.searcher import SearchParameters
+from service.search.similar import SimilarParameters
 from service.settings import Settings
 
 SETTINGS = Settings(max_top_k=50, max_query_words=4)
 
 
 def asked(query: str | bytes = "a boat", **options: object) -> Question:
-    direction = "text-to-image" if isinstance(query, str) else "image-to-text"
+    direction: Direction = "text-to-image" if isinstance(query, str) else "image-to-text"
     return question(direction, query, SearchOptions.model_validate(options), SETTINGS)
+
+
+def alike(query: str | bytes = "a boat", **options: object) -> Question:
+    return similar_question(query, SimilarOptions.model_validate(options), SETTINGS)
 
 
 def test_keys_tell_everything_apart() -> None:
@@ -28,14 +37,38 @@ def test_keys_tell_everything_apart() -> None:
         asked(verify="never").key("v1", "m", "g"),
         asked(filter={"field": "year", "equals": 1}).key("v1", "m", "g"),
         asked().at(10).key("v1", "m", "g"),
+        asked(diversity=0.5).key("v1", "m", "g"),
+        asked(fold_duplicates=True).key("v1", "m", "g"),
+        alike().key("v1", "m", "g"),
+        alike("a car").key("v1", "m", "g"),
+        alike(b"a boat").key("v1", "m", "g"),
+        alike(kind="text").key("v1", "m", "g"),
+        alike(diversity=0.5).key("v1", "m", "g"),
     }
-    assert len(keys) == 11
+    assert len(keys) == 18
     assert asked(" a  boat\n").key("v1", "m", "g") == asked().key("v1", "m", "g")
 
 
 def test_pages_have_one_fingerprint() -> None:
     assert asked().at(10).fingerprint == asked().fingerprint
     assert asked(top_k=11).fingerprint != asked().fingerprint
+    assert asked(diversity=0.5).fingerprint != asked().fingerprint
+    assert asked(fold_duplicates=True).fingerprint != asked().fingerprint
+    assert alike().at(10).fingerprint == alike().fingerprint != alike(kind="text").fingerprint
+
+
+def test_an_item_is_not_the_picture_whose_hash_is_its_id() -> None:
+    content = b"a picture"
+    assert alike(content_key(content)).name != alike(content).name
+
+
+def test_what_is_allowed_of_searches_for_items_like_one() -> None:
+    assert alike().parameters.top_k == 10
+    assert alike(kind="text", fold_duplicates=True).parameters == SimilarParameters(
+        10, kind="text", diversity=Diversity(folds=True)
+    )
+    with pytest.raises(InvalidQueryError, match="top_k may be at most 50"):
+        alike(top_k=51)
 
 
 def test_what_is_told_of_one_search_is_for_nobody_else() -> None:
@@ -47,8 +80,10 @@ def test_what_is_told_of_one_search_is_for_nobody_else() -> None:
 def test_what_is_left_out_is_within_the_limits() -> None:
     small = Settings(max_top_k=5, max_beam_width=4)
     parameters = question("text-to-image", "a boat", SearchOptions(), small).parameters
+    assert isinstance(parameters, SearchParameters)
     assert (parameters.top_k, parameters.beam_width) == (5, 4)
     parameters = asked().parameters
+    assert isinstance(parameters, SearchParameters)
     assert (parameters.top_k, parameters.beam_width) == (10, 20)
 
 
