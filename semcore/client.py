@@ -17,6 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from semcore.errors import SemcoreError
+from semcore.kind import Kind
 
 URL = "http://127.0.0.1:8080"
 _AGAIN = (429, 502, 503)
@@ -24,25 +25,36 @@ _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _LONGEST_WAIT = 30.0  # seconds
 
 Query = str | bytes | Path
-"""A text, the bytes of a picture, or the path of one."""
+"""A text, or an item's id; the bytes of a picture, or the path of one."""
 
 Document = Query | Mapping[str, Any]
 """The same, or what the service takes: ``{"id": …}``, say."""
 
 
-class Options(TypedDict, total=False):
+class RankingOptions(TypedDict, total=False):
+    """Of every search."""
+
     top_k: int
-    beam_width: int
-    verify: Literal["auto", "always", "never"]
-    guide: Literal["auto", "none", "only"]
     timeout_ms: int
     cursor: str
     filter: Mapping[str, Any]
+    diversity: float
+    fold_duplicates: bool
+
+
+class Options(RankingOptions, total=False):
+    beam_width: int
+    verify: Literal["auto", "always", "never"]
+    guide: Literal["auto", "none", "only"]
     explain: bool
     constrained: bool
     commonness: bool
     describe: bool
     trace: Sequence[str]
+
+
+class SimilarOptions(RankingOptions, total=False):
+    kind: Kind
 
 
 class FoundIdentifier(TypedDict):
@@ -56,7 +68,7 @@ class FoundItem(TypedDict):
     ``cosine``: between the guide's vectors of query and item; ``score``: what candidates are
     ordered by before verification; ``odds``: in nats, that it matches; ``description``: by how
     much the picture makes the text likelier, in nats; ``image``: path of the picture at the
-    service."""
+    service; ``duplicates``: ids of those that were folded under this one."""
 
     id: str
     rank: int
@@ -73,6 +85,8 @@ class FoundItem(TypedDict):
     text: str | None
     metadata: dict[str, Any]
     path: list[dict[str, Any]]
+    duplicates: list[str]
+    duplicate_count: int
 
 
 class Answer(TypedDict):
@@ -117,6 +131,11 @@ class SemcoreClient:
     def search(self, query: Query, **options: Unpack[Options]) -> Answer:
         """Images for a text, or texts for a picture."""
         answer: Answer = self._ask("POST", *_search(query, options)).json()
+        return answer
+
+    def similar(self, query: Query, **options: Unpack[SimilarOptions]) -> Answer:
+        """Items like that of an id, or like a picture."""
+        answer: Answer = self._ask("POST", *_similar(query, options)).json()
         return answer
 
     def rerank(
@@ -170,6 +189,11 @@ class AsyncSemcoreClient:
 
     async def search(self, query: Query, **options: Unpack[Options]) -> Answer:
         path, body = await asyncio.to_thread(_search, query, options)
+        answer: Answer = (await self._ask("POST", path, body)).json()
+        return answer
+
+    async def similar(self, query: Query, **options: Unpack[SimilarOptions]) -> Answer:
+        path, body = await asyncio.to_thread(_similar, query, options)
         answer: Answer = (await self._ask("POST", path, body)).json()
         return answer
 
@@ -254,6 +278,11 @@ def _search(query: Query, options: Options) -> tuple[str, dict[str, Any]]:
     if isinstance(query, str):
         return "/search/text-to-image", {"query": query, **options}
     return "/search/image-to-text", {"image": _base64(query), **options}
+
+
+def _similar(query: Query, options: SimilarOptions) -> tuple[str, dict[str, Any]]:
+    given = {"id": query} if isinstance(query, str) else {"image": _base64(query)}
+    return "/search/similar", {**given, **options}
 
 
 def _reranking(query: Document, documents: Iterable[Document], top_n: int | None) -> dict[str, Any]:

@@ -70,6 +70,33 @@ async def test_orders_documents(url: str, tmp_path: Path) -> None:
         assert again == by_picture
 
 
+async def test_finds_items_like_one(guided: Path, tmp_path: Path) -> None:
+    journal = str(tmp_path / "journal")
+    with fake_service(guided, SEMCORE_ADMIN_KEY=KEY, SEMCORE_JOURNAL=journal, REDIS_URL="") as (
+        _,
+        address,
+    ):
+        await until_ready(address)
+        with SemcoreClient(address, KEY) as client:
+            same = {"kind": "text", "captions": ["a red boat"]}
+            client.add([{"id": name, **same} for name in ("a/b", "c", "d")])
+            near = client.similar("a/b", top_k=2)
+            assert [item["id"] for item in near["items"]] == ["c", "d"]
+            (first,) = client.similar("a/b", top_k=1, fold_duplicates=True)["items"]
+            assert (first["duplicates"], first["duplicate_count"]) == (["d"], 1)
+            images = client.similar("a/b", kind="image", diversity=0.5)
+            assert all(item["image"] for item in images["items"])
+            by_picture = client.similar(picture(), top_k=3)
+            (tmp_path / "query.png").write_bytes(picture())
+            assert client.similar(tmp_path / "query.png", top_k=3)["items"] == by_picture["items"]
+            with pytest.raises(ServiceError, match="no item") as refused:
+                client.similar("none")
+            assert refused.value.status == 404
+        async with AsyncSemcoreClient(address) as waiting:
+            assert (await waiting.similar("a/b", top_k=2))["items"] == near["items"]
+            assert (await waiting.similar(picture(), top_k=3))["items"] == by_picture["items"]
+
+
 async def test_the_same_for_asyncio(url: str) -> None:
     async with AsyncSemcoreClient(url, KEY) as client:
         answers = await asyncio.gather(*(client.search(f"boat {n}", top_k=2) for n in range(5)))
