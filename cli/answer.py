@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.picture import console_for, gallery, painter
+from semcore.client import SemcoreClient
+
+
+def show(
+    service: SemcoreClient, answer: Mapping[str, Any], pictures: bool | None, *, as_json: bool
+) -> Console | None:
+    """An answer as JSON, or as a table with the pictures of its items, on the console returned; of
+    an empty one, nothing.
+
+    Args:
+        service: has the pictures.
+        pictures: whether they are wanted; None: where a terminal shows colours.
+    """
+    if as_json:
+        typer.echo(json.dumps(answer, ensure_ascii=False))
+        return None
+    if not answer["items"]:
+        return None
+    console = console_for(pictures)
+    print_items(answer, console)
+    if (draw := painter(console, pictures)) is not None:
+        console.print(gallery(service, answer["items"], draw))
+    return console
+
 
 def print_items(answer: Mapping[str, Any], console: Console | None = None) -> None:
     """A table of the ranked items, and the timings."""
-    columns = ["rank", "item", "identifier", "logprob", "cosine", "verified", "picture or text"]
+    columns = [
+        "rank", "item", "identifier", "logprob", "cosine", "verified", "folded", "picture or text",
+    ]  # fmt: skip
     if all(item["cosine"] is None for item in answer["items"]):
         columns.remove("cosine")
+    if not any(item["duplicate_count"] for item in answer["items"]):
+        columns.remove("folded")
     table = Table(*columns)
     for item in answer["items"]:
         cells: dict[str, str | Text] = {
@@ -25,6 +56,7 @@ def print_items(answer: Mapping[str, Any], console: Console | None = None) -> No
             "logprob": _number(item["logprob"]),
             "cosine": _number(item["cosine"]),
             "verified": _number(item["verification"]),
+            "folded": Text(", ".join(item["duplicates"])),
             "picture or text": Text(item["image"] or item["text"]),
         }
         table.add_row(*(cells[name] for name in columns))

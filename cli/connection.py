@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from semcore.client import Options, Query, SemcoreClient, ServiceError
+from semcore.client import Options, Query, SemcoreClient, ServiceError, SimilarOptions
 
 _TIMEOUT = 120.0  # seconds
 
@@ -37,6 +37,11 @@ class Connection(SemcoreClient):
         """One search; a ``query`` that is a string is a text or the path of an existing picture."""
         picture = _picture(query) if isinstance(query, str) else query
         answer = self.search(picture or query, **cast(Options, options))
+        return cast(dict[str, Any], answer)
+
+    def alike(self, query: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Items like one; ``query`` is its id or the path of an existing picture."""
+        answer = self.similar(_picture(query) or query, **cast(SimilarOptions, options))
         return cast(dict[str, Any], answer)
 
     def item(self, item_id: str) -> dict[str, Any] | None:

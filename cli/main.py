@@ -22,6 +22,7 @@ from cli import (
     reproduce,
     search,
     serve,
+    similar,
 )
 from cli.exit_codes import EPILOG, foreseen
 from cli.extras import missing_extra
@@ -72,6 +73,7 @@ _COMMANDS: tuple[tuple[Callable[..., None], Extra | None], ...] = (
     (measuring.calibrate, "offline"),
     (serve.serve, "cpu"),
     (search.search, None),
+    (similar.similar, None),
     (inspection.inspect, None),
     (key.key, None),
     (doctor.doctor, "cpu"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -45,8 +46,49 @@ Verify = Annotated[
     VerifyValue, typer.Option(help="Let the model judge the best; auto: unless one leads by far.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+TopK = Annotated[int | None, typer.Option(min=1, help="Items wanted; default: the service's.")]
+Only = Annotated[
+    str | None,
+    typer.Option(
+        "--filter", metavar="JSON", help='Hold it to \'{"field": "year", "gte": 1980}\', say.'
+    ),
+]
+DiversityValue = Annotated[
+    float,
+    typer.Option(
+        "--diversity", min=0, max=1, help="How much likeness to items before it counts against one."
+    ),
+]
+FoldDuplicates = Annotated[
+    bool,
+    typer.Option("--fold-duplicates", help="Show of items that are nearly the same the best only."),
+]
+
+
+def ranking_options(
+    top_k: int | None, only: str | None, diversity: float, fold_duplicates: bool
+) -> dict[str, Any]:
+    """What a service is told of these; what is left out is the service's to say."""
+    told: dict[str, Any] = {}
+    if top_k is not None:
+        told["top_k"] = top_k
+    if only is not None:
+        told["filter"] = _read(only)
+    if diversity:
+        told["diversity"] = diversity
+    if fold_duplicates:
+        told["fold_duplicates"] = True
+    return told
 
 
 def bases_like(incomplete: str) -> list[str]:
     """The names of bases that begin so."""
     return [base for base in BASES if base.startswith(incomplete)]
+
+
+def _read(condition: str) -> Any:
+    try:
+        return json.loads(condition)
+    except ValueError as error:
+        said = f"this is no JSON: {error}"
+        raise typer.BadParameter(said, param_hint="--filter") from error

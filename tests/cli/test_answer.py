@@ -1,17 +1,19 @@
 """An answer is shown as it is: ranks, identifiers, and how one was spelled."""
 
 import io
+import json
 import math
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from cli.answer import print_items, print_path
+from cli.answer import print_items, print_path, show
 
 BOAT: dict[str, Any] = {
     "id": "boats[bold]/1", "rank": 1, "identifier": {"text": "<g1> boat [red]"}, "logprob": -1.234,
     "cosine": None, "verification": 0.876, "image": "/items/boats/image", "text": None,
+    "duplicates": [], "duplicate_count": 0,
 }  # fmt: skip
 TEXT: dict[str, Any] = {
     **BOAT, "id": "text 2", "rank": 2, "verification": None, "image": None, "text": "a red boat",
@@ -58,6 +60,22 @@ def test_what_the_guide_says_has_a_column(console: Console) -> None:
     (row,) = (cells(line) for line in shown(console) if line.startswith("│"))
     assert row == ["2", "text 2", "<g1> boat [red]", "", "0.61", "", "a red boat"]
     assert shown(console)[-1].startswith("index 9f2c41d07ab3, by the guide alone, beams")
+
+
+def test_what_was_folded_has_a_column(console: Console) -> None:
+    best = {**BOAT, "duplicates": ["boats/2", "boats/3"], "duplicate_count": 2}
+    print_items({**ANSWER, "items": [best, TEXT]}, console)
+    rows = [cells(line) for line in shown(console) if line.startswith("│")]
+    assert [row[-2] for row in rows] == ["boats/2, boats/3", ""]
+
+
+def test_nothing_is_shown_of_an_empty_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing: Any = None
+    empty = {**ANSWER, "items": []}
+    assert show(nothing, empty, None, as_json=False) is None
+    assert capsys.readouterr().out == ""
+    assert show(nothing, empty, None, as_json=True) is None
+    assert json.loads(capsys.readouterr().out) == empty
 
 
 def test_an_answer_from_the_cache_says_so(console: Console) -> None:

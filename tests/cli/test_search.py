@@ -80,6 +80,26 @@ def test_a_filter_holds_it_to_what_passes(semcore: Semcore) -> None:
     assert all(item["metadata"]["year"] >= 1992 for item in items)
 
 
+def test_repeats_less_where_that_is_asked(comparing: Semcore) -> None:
+    command = ["search", "a red boat at night", "--top-k", "100", "--guide", "only", "--json"]
+    plain = json.loads(comparing(*command).stdout)["items"]
+    spread = json.loads(comparing(*command, "--diversity", "0.9").stdout)["items"]
+    assert spread[0]["id"] == plain[0]["id"]
+    assert [item["id"] for item in spread] != [item["id"] for item in plain]
+    folded = json.loads(comparing(*command, "--fold-duplicates").stdout)["items"]
+    assert all(len(item["duplicates"]) == item["duplicate_count"] for item in folded)
+    every = [one for item in folded for one in (item["id"], *item["duplicates"])]
+    assert len(every) == len(set(every))
+    assert {item["id"] for item in plain} <= set(every)
+
+
+def test_says_what_is_wrong_with_a_share(semcore: Semcore) -> None:
+    assert semcore("search", "a red boat", "--diversity", "2").exit_code == 2
+    refused = semcore("search", "a red boat", "--diversity", "0.5")
+    assert refused.exit_code == 1
+    assert "has no guide" in refused.stderr
+
+
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
 def test_nothing_found_is_an_exit_code(semcore: Semcore, as_json: list[str]) -> None:
     condition = json.dumps({"field": "year", "gte": 3000})
