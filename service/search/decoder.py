@@ -14,8 +14,11 @@ from semcore.model.eyesight import LARGEST
 from semcore.pictures.picture import open_picture
 from service.cache.single_flight import SingleFlight
 from service.engine.protocol import Picture
+from service.errors import DeadlineError
 from service.index.snapshot import Snapshot
 from service.search.query_image import Upload, read_upload
+from service.telemetry.stopwatch import Stopwatch
+from service.traffic.deadline import Deadline
 
 _THREADS = min(
     4, os.cpu_count() or 1
@@ -51,6 +54,28 @@ class Decoder:
         return await asyncio.get_running_loop().run_in_executor(
             self._threads, read_upload, upload.content, self._max_pixels, self._side
         )
+
+    async def decoded(
+        self, query: str | Picture | Upload, watch: Stopwatch, deadline: Deadline
+    ) -> str | Picture:
+        """A query with its picture decoded.
+
+        Raises:
+            BadImageError: the upload is damaged.
+            DeadlineError: there was no time to decode it.
+        """
+        if not isinstance(query, Upload):
+            return query
+        try:
+            with watch.span("tokenise"), watch.span("tokenise/decode"):
+                async with asyncio.timeout(deadline.left):
+                    return await self.upload(query)
+        except TimeoutError as error:
+            raise DeadlineError(
+                "the deadline passed before the image was decoded; allow the search more time, or "
+                "send a smaller one",
+                by_client=deadline.by_client,
+            ) from error
 
     async def picture(self, snapshot: Snapshot, item: Item) -> Picture | None:
         """The picture of an item; None if it is gone or cannot be read."""

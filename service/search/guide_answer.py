@@ -36,8 +36,8 @@ async def answer_by_guide(
         page: which of them.
 
     Raises:
-        InvalidQueryError: the index has no guide, or too many items, or its guide does not see the
-            picture that asks.
+        InvalidQueryError: the index has no guide, or many items and no cells, or its guide does not
+            see the picture that asks.
         DeadlineError: there was no time.
     """
     guided, is_in_time = await timed_guidance(snapshot, side, query, watch, deadline)
@@ -69,7 +69,7 @@ async def nearest_answer(
         page: which of them.
         without: number of an item that is left out.
 
-    Raises :class:`InvalidQueryError` if the index has too many items.
+    Raises :class:`InvalidQueryError` if the index has many items, and no cells.
     """
     snapshot, side = guided.snapshot, guided.side
     if side.visible is None:

@@ -16,13 +16,7 @@ from service.engine.protocol import Engine, Found, Picture, Prompt, prompt_aside
 from service.errors import DeadlineError, InvalidQueryError
 from service.index.filtered_sides import THREADS
 from service.index.snapshot import Snapshot
-from service.schemas.answer import (
-    Degraded,
-    Guide,
-    SearchAnswer,
-    TraceAnswer,
-    Verify,
-)
+from service.schemas.answer import Degraded, Guide, SearchAnswer, TraceAnswer, Verify
 from service.search.candidates import MOST, Candidate, candidates_of, leads, ranked
 from service.search.commonness import Commonness
 from service.search.decoder import Decoder
@@ -116,7 +110,7 @@ class Searcher:
         async with AsyncExitStack() as turn:
             with watch.span("queue"):
                 await turn.enter_async_context(self.admission.turn(deadline, patient=patient))
-            asked = await self.decoded(query, watch, deadline)
+            asked = await self.decoder.decoded(query, watch, deadline)
             if by_guide:
                 page = slice(parameters.offset, parameters.offset + parameters.top_k)
                 return await answer_by_guide(
@@ -245,28 +239,6 @@ class Searcher:
                         "more time",
                         by_client=deadline.by_client,
                     ) from error
-
-    async def decoded(
-        self, query: str | Picture | Upload, watch: Stopwatch, deadline: Deadline
-    ) -> str | Picture:
-        """A query with its picture decoded.
-
-        Raises:
-            BadImageError: the upload is damaged.
-            DeadlineError: there was no time to decode it.
-        """
-        if not isinstance(query, Upload):
-            return query
-        try:
-            with watch.span("tokenise"), watch.span("tokenise/decode"):
-                async with asyncio.timeout(deadline.left):
-                    return await self.decoder.upload(query)
-        except TimeoutError as error:
-            raise DeadlineError(
-                "the deadline passed before the image was decoded; allow the search more time, or "
-                "send a smaller one",
-                by_client=deadline.by_client,
-            ) from error
 
     def _traces(
         self, snapshot: Snapshot, trace: Sequence[str], kind: Kind, side: Side, found: Found

@@ -9,13 +9,13 @@ from semcore.bundle.filter import Filter
 from semcore.guide.vectors import unit
 from semcore.kind import Kind
 from service.errors import InvalidQueryError, NotFoundError
+from service.guide.cosines import Cosines
 from service.index.lookup import look_up
 from service.index.snapshot import Snapshot
 from service.schemas.answer import SearchAnswer
 from service.search.diversity import AS_RANKED, Diversity
 from service.search.guidance import Guidance
 from service.search.guide_answer import answer_by_guide, nearest_answer
-from service.search.nearest import Cosines
 from service.search.query_image import Upload
 from service.search.searcher import Searcher
 from service.search.timings import timings
@@ -51,8 +51,8 @@ async def similar(
 
     Raises:
         NotFoundError: there is no item of this id.
-        InvalidQueryError: the index has no guide or too many items, its guide does not see
-            pictures, or the item has no vector.
+        InvalidQueryError: the index has no guide, or many items and no cells, its guide does not
+            see pictures, or the item has no vector.
         OverloadedError, DeadlineError, BadImageError: as of
             :meth:`service.search.searcher.Searcher.search`.
     """
@@ -76,7 +76,7 @@ async def similar(
         if given is not None:
             guided = Guidance(snapshot, side, given.vector)
             return await nearest_answer(guided, page, watch, parameters.diversity, given.number)
-        picture = await searcher.decoded(query, watch, deadline)
+        picture = await searcher.decoder.decoded(query, watch, deadline)
         return await answer_by_guide(
             snapshot, side, picture, page, watch, deadline, parameters.diversity
         )

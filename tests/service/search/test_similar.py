@@ -81,8 +81,8 @@ def by_hand(index: Index, item_id: str, kind: Kind) -> list[tuple[str, float]]:
     own = index.snapshot.number(item_id)
     side = index.snapshot.side(kind)
     assert side is not None
-    assert side.numbers is not None
-    numbers = [number for number in side.numbers if number != own]
+    assert side.visible is not None
+    numbers = [number for number in side.visible.numbers if number != own]
     cosines = rows[numbers] @ rows[own]
     order = np.argsort(-cosines, kind="stable")
     items = index.snapshot.items([numbers[place] for place in order])
@@ -188,9 +188,10 @@ async def test_what_it_cannot_do(
     monkeypatch.setattr(index.bundle.vectors, "rows", rows)
     with pytest.raises(InvalidQueryError, match="has no vector"):
         await asked(item_id)
-    monkeypatch.setattr("service.index.snapshot.EXACT_UP_TO", 10)
+    monkeypatch.setattr("service.index.visible_items.EXACT_UP_TO", 10)
     many = Index(trained / "guided")
-    assert pictures_of(many).numbers is None
+    assert (await asked(item_id, other=many)).items
+    pictures_of(many).visible = None  # as of a bundle of before
     with pytest.raises(InvalidQueryError, match="more than"):
         await asked(item_id, other=many)
     many.close()
