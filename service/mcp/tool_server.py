@@ -29,7 +29,8 @@ from service.retrieval import Retrieval
 
 _INSTRUCTIONS = (
     "An index of pictures and texts. search_images finds pictures for a text, search_texts finds "
-    "texts for a picture, and why tells how a search came to an item or lost it."
+    "texts for a picture, similar finds items like one, and why tells how a search came to an item "
+    "or lost it."
 )
 
 

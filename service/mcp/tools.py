@@ -15,7 +15,7 @@ from semcore.kind import Direction
 from service.errors import InvalidQueryError, NotFoundError
 from service.mcp.tool_answers import FoundItems, Reason
 from service.retrieval import Presence, Retrieval
-from service.schemas.answer import SearchAnswer, SearchOptions
+from service.schemas.answer import SearchAnswer, SearchOptions, SimilarOptions
 from service.search.query_image import read_inline
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -74,6 +74,21 @@ class SearchTexts(Tool):
         return FoundItems.of(await _searched(retrieval, presence, content, options))
 
 
+class Similar(Tool):
+    """Find the items of the index that are most like one of them."""
+
+    name = "similar"
+    answers = FoundItems
+
+    id: str = Field(min_length=1, max_length=1000, description="of the item")
+    top_k: TopK = None
+
+    async def answer(self, retrieval: Retrieval, presence: Presence) -> FoundItems:
+        options = SimilarOptions(top_k=self.top_k)
+        asked = await asyncio.to_thread(retrieval.similar_question, self.id, options)
+        return FoundItems.of(await _read(await retrieval.search(asked, self.id, presence)))
+
+
 class Why(Tool):
     """Say why a search finds an item of the index, or after which token of its identifier the beams
     lose it: a picture is looked for by a text, a text by a picture."""
@@ -111,7 +126,9 @@ class Why(Tool):
         return Reason.of(self.id, await _searched(retrieval, presence, query, options))
 
 
-TOOLS: dict[str, type[Tool]] = {tool.name: tool for tool in (SearchImages, SearchTexts, Why)}
+TOOLS: dict[str, type[Tool]] = {
+    tool.name: tool for tool in (SearchImages, SearchTexts, Similar, Why)
+}
 """By name."""
 
 
@@ -124,5 +141,8 @@ async def _searched(
 ) -> SearchAnswer:
     direction: Direction = "text-to-image" if isinstance(query, str) else "image-to-text"
     asked = await asyncio.to_thread(retrieval.question, direction, query, options)
-    answer = await retrieval.search(asked, query, presence)
+    return await _read(await retrieval.search(asked, query, presence))
+
+
+async def _read(answer: bytes) -> SearchAnswer:
     return await asyncio.to_thread(SearchAnswer.model_validate_json, answer)

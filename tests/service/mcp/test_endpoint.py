@@ -46,7 +46,7 @@ def content(result: Any) -> dict[str, Any]:
 async def test_serves_the_official_client(few: Path, era: Era) -> None:
     async with served(few) as (_, url), connected(url, era) as client:
         tools = (await client.list_tools()).tools
-        assert [tool.name for tool in tools] == ["search_images", "search_texts", "why"]
+        assert [tool.name for tool in tools] == ["search_images", "search_texts", "similar", "why"]
         assert all(tool.description and tool.output_schema for tool in tools)
         found = content(await client.call_tool("search_images", {"query": "two red boats"}))
         texts = content(await client.call_tool("search_texts", {"image_base64": inline()}))

@@ -11,7 +11,7 @@ from searching import client_of, search, upload
 
 from service.errors import InvalidQueryError, NotFoundError, RequestError
 from service.mcp.tool_answers import FoundItems
-from service.mcp.tools import TOOLS, SearchImages, SearchTexts, Why
+from service.mcp.tools import TOOLS, SearchImages, SearchTexts, Similar, Why
 from service.retrieval import Retrieval, present
 from service.schemas.answer import SearchAnswer
 from service.settings import Settings
@@ -68,6 +68,16 @@ async def test_tells_why_where_the_guide_alone_searches(untrained: Path) -> None
         assert why.found is not None
         assert why.trace is None
         assert "guide alone" in why.sentence
+
+
+async def test_finds_items_like_one(untrained: Path) -> None:
+    async with client_of(Settings(bundle=untrained)) as client:
+        expected = await client.post("/search/similar", json={"id": "0000000", "top_k": 3})
+        found = await Similar(id="0000000", top_k=3).answer(retrieval_of(client), present)
+        assert found == told(expected)
+        assert len(found.items) == 3
+        with pytest.raises(NotFoundError, match="no item 'none'"):
+            await Similar(id="none").answer(retrieval_of(client), present)
 
 
 @pytest.mark.parametrize(
