@@ -17,6 +17,7 @@ LOOKS = 10_000
 """Items that may be found, of those that are compared with a query."""
 _MOST_LOOKS = 16  # times as many are taken from their cells, where a filter leaves few of them
 _WIDE = 0.25  # of the clusters
+_SORTED = 4096  # cells
 
 
 def promising(cells: Cells, listed: BitMap | None, query: Cosines) -> Numbers:
@@ -51,18 +52,29 @@ def _by_cell(cells: Cells, query: Cosines) -> Iterator[Numbers]:
         if not len(own):
             continue
         counts = cells.starts[own + 1] - cells.starts[own]
-        order = np.argsort(-_reach(cells, cells.clusters + own, counts, query), kind="stable")
-        ends = np.cumsum(counts[order])
-        # 3. Their items.
-        low = 0
-        while low < len(order):
-            before = ends[low - 1] if low else 0
-            high = min(len(order), int(ends.searchsorted(before + LOOKS)) + 1)
-            chosen = own[order[low:high]]
-            yield cells.items[_ranges(cells.starts[chosen], cells.starts[chosen + 1])].astype(
-                np.int64
-            )
-            low = high
+        reach = _reach(cells, cells.clusters + own, counts, query)
+        for order in _best_first(reach):
+            ends = np.cumsum(counts[order])
+            # 3. Their items.
+            low = 0
+            while low < len(order):
+                before = ends[low - 1] if low else 0
+                high = min(len(order), int(ends.searchsorted(before + LOOKS)) + 1)
+                chosen = own[order[low:high]]
+                rows = _ranges(cells.starts[chosen], cells.starts[chosen + 1])
+                yield cells.items[rows].astype(np.int64)
+                low = high
+
+
+def _best_first(reach: Cosines) -> Iterator[Numbers]:
+    """The places of all cells in two portions, since most searches need the first one only, and all
+    of them take longer to sort than to compare."""
+    if len(reach) <= _SORTED:
+        yield np.argsort(-reach, kind="stable")
+        return
+    parted = np.argpartition(-reach, _SORTED)
+    for portion in (parted[:_SORTED], parted[_SORTED:]):
+        yield portion[np.argsort(-reach[portion], kind="stable")]
 
 
 def _reach(cells: Cells, nodes: Numbers, sizes: Numbers, query: Cosines) -> Cosines:

@@ -42,6 +42,19 @@ def test_a_look_at_some_finds_the_nearest(monkeypatch: pytest.MonkeyPatch) -> No
     assert np.mean(shares) > 0.95
 
 
+def test_many_cells_are_taken_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells, _, centres = gallery(4000)
+    monkeypatch.setattr("service.guide.descent.LOOKS", 300)
+    sorted_at_once = promising(cells, None, centres[3])
+    monkeypatch.setattr("service.guide.descent._SORTED", 7)
+    in_portions = promising(cells, None, centres[3])
+    assert set(sorted_at_once[:100].tolist()) <= set(in_portions.tolist())
+    assert sorted_at_once[:20].tolist() == in_portions[:20].tolist()
+    every = BitMap(range(4000))
+    monkeypatch.setattr("service.guide.descent.LOOKS", 4000)
+    assert BitMap(promising(cells, None, centres[3]).astype(np.uint32)) == every
+
+
 def test_of_as_many_as_it_looks_at_it_finds_all() -> None:
     cells, _, centres = gallery(500)
     assert sorted(promising(cells, None, centres[0]).tolist()) == list(range(500))
