@@ -39,6 +39,8 @@ def test_guide(tmp_path: Path) -> None:
     guide = last_line("guide", tmp_path, "--sizes", 500, 1500, "--rounds", 2, plotted=False)
     assert guide["bytes_an_item"] < 400
     assert guide["bytes_to_hnsw_1500"] < 1
+    assert guide["cells_bytes_an_item"] < 400
+    assert guide["descent_recall_at_10_1500"] > 0.9
     assert guide.keys() >= {"candidates_ms_1500", "exact_to_hnsw_500", "encode_ms"}
 
 
