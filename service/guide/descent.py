@@ -1,5 +1,5 @@
-"""The descent: from clusters to cells and on to items, the nearest to a query, at no cost that
-grows with the items."""
+"""The descent: from clusters to cells and on to items, the nearest to a query. Of the items as many
+are looked at however many there are; of the cells the best quarter of the clusters'."""
 
 from __future__ import annotations
 
