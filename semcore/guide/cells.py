@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semcore.errors import BundleError
-from semcore.guide.vectors import Quantised, quantised, save_rows, unit
+from semcore.guide.vectors import Quantised, map_rows, quantised, save_rows, unit
 from semcore.identifiers.identifier import Identifier
 
 FULL = 64
@@ -56,16 +54,8 @@ class Cells:
     @classmethod
     def load(cls, folder: Path, kind: str) -> Cells:
         """Map the files. Raises :class:`BundleError` that names one it cannot read."""
-        arrays: dict[str, Any] = {}
-        for name, file in zip(_ARRAYS, cell_files(kind), strict=True):
-            try:
-                mapped = np.load(folder / file, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                raise BundleError(
-                    f"{folder / file} cannot be read ({error}); build the bundle again"
-                ) from error
-            arrays[name] = np.asarray(mapped)
-        return cls(**arrays)
+        files = [folder / name for name in cell_files(kind)]
+        return cls(*(map_rows(file, str(file)) for file in files))
 
 
 def cell_files(kind: str) -> list[str]:

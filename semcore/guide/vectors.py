@@ -37,18 +37,24 @@ class VectorTable:
 
     def __init__(self, folder: Path, name: str = VECTORS) -> None:
         """Raises :class:`BundleError` if the file cannot be read."""
-        try:
-            mapped = np.load(folder / name, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise BundleError(
-                f"the vectors of {folder} cannot be read ({error}); build the bundle again"
-            ) from error
-        self.rows: Quantised = np.asarray(mapped)
+        self.rows: Quantised = map_rows(folder / name, f"the vectors of {folder}")
 
 
 def caption_table(folder: Path) -> VectorTable:
     """The vectors of a bundle as its captions alone give them."""
     return VectorTable(folder, CAPTIONS if (folder / CAPTIONS).exists() else VECTORS)
+
+
+def map_rows(file: Path, what: str) -> NDArray[Any]:
+    """The rows of a file, mapped and not read whole.
+
+    Raises :class:`BundleError` that says what cannot be read.
+    """
+    try:
+        mapped = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BundleError(f"{what} cannot be read ({error}); build the bundle again") from error
+    return np.asarray(mapped)
 
 
 def save_rows(file: Path, rows: NDArray[Any]) -> None:

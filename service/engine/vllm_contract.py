@@ -17,7 +17,7 @@ from service.engine.source_tree import Found, SourceTree
 from service.engine.vllm_names import NAMES, Build, Name
 
 VERSIONS = ("0.31", "0.32", "0.33")
-"""Those that the service is known to run with."""
+"""Versions that the service is known to run with."""
 _TOLD = 6
 
 

@@ -54,16 +54,19 @@ def _by_cell(cells: Cells, query: Cosines) -> Iterator[Numbers]:
         counts = cells.starts[own + 1] - cells.starts[own]
         reach = _reach(cells, cells.clusters + own, counts, query)
         for order in _best_first(reach):
-            ends = np.cumsum(counts[order])
-            # 3. Their items.
-            low = 0
-            while low < len(order):
-                before = ends[low - 1] if low else 0
-                high = min(len(order), int(ends.searchsorted(before + LOOKS)) + 1)
-                chosen = own[order[low:high]]
-                rows = _ranges(cells.starts[chosen], cells.starts[chosen + 1])
-                yield cells.items[rows].astype(np.int64)
-                low = high
+            yield from _items(cells, own[order])
+
+
+def _items(cells: Cells, chosen: Numbers) -> Iterator[Numbers]:
+    """The items of some cells, of as many at a time as hold enough to look at."""
+    ends = np.cumsum(cells.starts[chosen + 1] - cells.starts[chosen])
+    low = 0
+    while low < len(chosen):
+        before = ends[low - 1] if low else 0
+        high = min(len(chosen), int(ends.searchsorted(before + LOOKS)) + 1)
+        own = chosen[low:high]
+        yield cells.items[_ranges(cells.starts[own], cells.starts[own + 1])].astype(np.int64)
+        low = high
 
 
 def _best_first(reach: Cosines) -> Iterator[Numbers]:

@@ -147,8 +147,11 @@ class Snapshot:
 
     def get(self, item_id: str) -> Item | None:
         """The item of this id, of any split, or None if there is none or it was deleted."""
-        number = self.number(item_id)
-        return None if number is None else self.items([number])[0]
+        if item_id in self._numbers:
+            return self.added[self._numbers[item_id]]
+        if self._listed is not None and self.number(item_id) is None:
+            return None
+        return self._bundle.store.get(item_id)
 
     def number(self, item_id: str) -> int | None:
         """The number of that item."""

@@ -79,7 +79,7 @@ def relevance(
 ) -> Relevance:
     """What candidates are ranked by in the end, scaled so that the best has 1 and the last 0.
 
-    Those that were not verified have no evidence, and keep below all that were.
+    Unverified candidates have no evidence, and stay below all verified ones.
     """
     judged = [
         calibration.weighed(one.score, verdict.odds, verdict.description)

@@ -1,8 +1,5 @@
 """The guide compares what is sent as it compares what the index has."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,24 +13,6 @@ from service.rerank.documents import Given
 from service.search.query_image import Upload
 
 TEXTS = ["two red boats", "a green house in the snow"]
-
-
-def opened(path: Path) -> Iterator[Index]:
-    index = Index(path)
-    yield index
-    index.close()
-
-
-@pytest.fixture
-def sees(guided: Path) -> Iterator[Index]:
-    """Its guide sees pictures."""
-    yield from opened(guided)
-
-
-@pytest.fixture
-def reads(untrained: Path) -> Iterator[Index]:
-    """Its guide reads texts only."""
-    yield from opened(untrained)
 
 
 def shown(colour: str) -> tuple[Given, Picture]:

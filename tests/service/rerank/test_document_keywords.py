@@ -1,8 +1,5 @@
 """Documents have the keywords that they would have as new items, and are named once."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from semcore.errors import BundleError
@@ -10,13 +7,6 @@ from service.index.index import Index
 from service.rerank.document_keywords import DocumentKeywords
 
 TEXT = "two red boats on a lake at night"
-
-
-@pytest.fixture
-def index(trained: Path) -> Iterator[Index]:
-    opened = Index(trained / "bundle")
-    yield opened
-    opened.close()
 
 
 async def test_are_those_of_new_items(index: Index) -> None:

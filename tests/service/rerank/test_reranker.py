@@ -3,9 +3,8 @@
 import asyncio
 import base64
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from reranking import asking, inline, picture
@@ -46,30 +45,6 @@ class Judging:
         if self.error is not None:
             raise self.error
         return [place - 1.0 for place in range(len(prompts))]
-
-
-def opened(path: Path) -> Iterator[Index]:
-    index = Index(path)
-    yield index
-    index.close()
-
-
-@pytest.fixture
-def index(trained: Path) -> Iterator[Index]:
-    """With a model, without a guide."""
-    yield from opened(trained / "bundle")
-
-
-@pytest.fixture
-def sees(guided: Path) -> Iterator[Index]:
-    """With a model, and a guide that sees pictures."""
-    yield from opened(guided)
-
-
-@pytest.fixture
-def reads(untrained: Path) -> Iterator[Index]:
-    """Without a model, and with a guide that reads texts only."""
-    yield from opened(untrained)
 
 
 def reranker(engine: Judging, admission: Admission | None = None) -> Reranker:

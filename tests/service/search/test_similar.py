@@ -109,7 +109,7 @@ async def test_the_nearest_of_all(index: Index, asked: Ask, own: Kind, kind: Kin
     expected = by_hand(index, item_id, kind or own)
     cosines = [item.cosine for item in answer.items]
     assert cosines == pytest.approx([cosine for _, cosine in expected[:10]], abs=1e-5)
-    # Those that are as near as each other may come in any order.
+    # Items that are equally near may come in any order.
     told = dict(expected)
     assert [told[one] for one in ids(answer)] == pytest.approx(cosines, abs=1e-5)
     assert answer.guide == "only"
