@@ -29,7 +29,7 @@ from semcore.identifiers.identifier import global_token
 from service.guide.cosines import all_cosines
 from service.guide.nearest import nearest
 from service.guide.visible import Visible
-from service.index.visible_items import EXACT_UP_TO
+from service.index.visible_items import EXACT_WITHOUT_CELLS
 from service.search.candidates import GUIDED
 
 _DIMENSION = 384
@@ -103,7 +103,7 @@ def _at(size: int, folder: Path, rounds: int, *, with_hnsw: bool) -> dict[str, f
             index, queries, lambda query: nearest(index, descent, query, GUIDED)[0]
         ),
     }
-    if size <= EXACT_UP_TO:
+    if size <= EXACT_WITHOUT_CELLS:
         tasks["exact"] = lambda: nearest(index, every, next(turn), GUIDED)
     if with_hnsw:
         began = time.perf_counter()

@@ -1,5 +1,5 @@
-"""The descent: from clusters to cells and on to items, the nearest to a query. Of the items as many
-are looked at however many there are; of the cells the best quarter of the clusters'."""
+"""The descent: from clusters to cells and on to items, the nearest to a query. Of
+the items a bounded number is looked at; of the cells the best quarter of the clusters'."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from pyroaring import BitMap
 from semcore.guide.cells import Cells
 from service.guide.cosines import Cosines, Numbers, as_numbers, cosines_of_rows
 
-LOOKS = 10_000
-"""Items that may be found, of those that are compared with a query."""
+FEWEST_LOOKS, LOOKS = 5_000, 10_000
+"""Items that may be found, of those that are compared with a query: one in twenty, within these
+bounds."""
+_SHARE = 20
 _MOST_LOOKS = 16  # times as many are taken from their cells, where a filter leaves few of them
 _WIDE = 0.25  # of the clusters
 _SORTED = 4096  # cells
@@ -29,19 +31,20 @@ def promising(cells: Cells, listed: BitMap | None, query: Cosines) -> Numbers:
     """
     found: list[Numbers] = []
     count = taken = 0
-    for numbers in _by_cell(cells, query):
+    looks = min(LOOKS, max(FEWEST_LOOKS, len(cells.items) // _SHARE))
+    for numbers in _by_cell(cells, query, looks):
         taken += len(numbers)
         if listed is not None:
             numbers = as_numbers(BitMap(numbers.astype(np.uint32)) & listed)
         found.append(numbers)
         count += len(numbers)
-        if count >= LOOKS or taken >= _MOST_LOOKS * LOOKS:
+        if count >= looks or taken >= _MOST_LOOKS * looks:
             break
     return np.concatenate(found)
 
 
-def _by_cell(cells: Cells, query: Cosines) -> Iterator[Numbers]:
-    """All items in portions, those of the best cells first."""
+def _by_cell(cells: Cells, query: Cosines, looks: int) -> Iterator[Numbers]:
+    """All items in portions of at least ``looks``, those of the best cells first."""
     # 1. The best clusters, one in four, and what else has to be taken.
     sizes = cells.starts[cells.first_cell]
     best = np.argsort(-_reach(cells, np.arange(cells.clusters), np.diff(sizes), query))
@@ -54,16 +57,16 @@ def _by_cell(cells: Cells, query: Cosines) -> Iterator[Numbers]:
         counts = cells.starts[own + 1] - cells.starts[own]
         reach = _reach(cells, cells.clusters + own, counts, query)
         for order in _best_first(reach):
-            yield from _items(cells, own[order])
+            yield from _items(cells, own[order], looks)
 
 
-def _items(cells: Cells, chosen: Numbers) -> Iterator[Numbers]:
+def _items(cells: Cells, chosen: Numbers, looks: int) -> Iterator[Numbers]:
     """The items of some cells, of as many at a time as hold enough to look at."""
     ends = np.cumsum(cells.starts[chosen + 1] - cells.starts[chosen])
     low = 0
     while low < len(chosen):
         before = ends[low - 1] if low else 0
-        high = min(len(chosen), int(ends.searchsorted(before + LOOKS)) + 1)
+        high = min(len(chosen), int(ends.searchsorted(before + looks)) + 1)
         own = chosen[low:high]
         yield cells.items[_ranges(cells.starts[own], cells.starts[own + 1])].astype(np.int64)
         low = high

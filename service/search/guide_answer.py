@@ -9,7 +9,7 @@ from service.beams.side import Side
 from service.engine.protocol import Picture
 from service.errors import DeadlineError, InvalidQueryError
 from service.index.snapshot import Snapshot
-from service.index.visible_items import EXACT_UP_TO
+from service.index.visible_items import EXACT_WITHOUT_CELLS
 from service.schemas.answer import SearchAnswer
 from service.search.candidates import MOST, candidates_of, ranked
 from service.search.diversity import AS_RANKED, Diversity, grouped
@@ -74,9 +74,9 @@ async def nearest_answer(
     snapshot, side = guided.snapshot, guided.side
     if side.visible is None:
         raise InvalidQueryError(
-            f"this index has more than {EXACT_UP_TO:,} items and was built without cells, by an "
-            "earlier version; build or compact it again, or search by a text or a picture, without "
-            "guide=only"
+            f"this index has more than {EXACT_WITHOUT_CELLS:,} items and was built without cells, "
+            "by an earlier version; build or compact it again, or search by a text or a picture, "
+            "without guide=only"
         )
     most = MOST if diversity.is_wanted else page.stop + 1
     asked = most if without is None else most + 1

@@ -29,9 +29,15 @@ def gallery(count: int) -> tuple[Cells, Quantised, np.ndarray]:
     return build_cells(zip(texts, range(count), strict=True), rows), rows, centres
 
 
+def looking_at(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a descent look at about so many items."""
+    monkeypatch.setattr("service.guide.descent.FEWEST_LOOKS", count)
+    monkeypatch.setattr("service.guide.descent.LOOKS", count)
+
+
 def test_a_look_at_some_finds_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     cells, rows, centres = gallery(4000)
-    monkeypatch.setattr("service.guide.descent.LOOKS", 200)
+    looking_at(200, monkeypatch)
     table = SimpleNamespace(table=rows, vectors_of=None)
     shares = []
     for query in centres[::37]:
@@ -44,14 +50,14 @@ def test_a_look_at_some_finds_the_nearest(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_many_cells_are_taken_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
     cells, _, centres = gallery(4000)
-    monkeypatch.setattr("service.guide.descent.LOOKS", 300)
+    looking_at(300, monkeypatch)
     sorted_at_once = promising(cells, None, centres[3])
     monkeypatch.setattr("service.guide.descent._SORTED", 7)
     in_portions = promising(cells, None, centres[3])
     assert set(sorted_at_once[:100].tolist()) <= set(in_portions.tolist())
     assert sorted_at_once[:20].tolist() == in_portions[:20].tolist()
     every = BitMap(range(4000))
-    monkeypatch.setattr("service.guide.descent.LOOKS", 4000)
+    looking_at(4000, monkeypatch)
     assert BitMap(promising(cells, None, centres[3]).astype(np.uint32)) == every
 
 
@@ -62,9 +68,17 @@ def test_of_as_many_as_it_looks_at_it_finds_all() -> None:
     assert sorted(promising(cells, listed, centres[0]).tolist()) == list(listed)
 
 
+def test_it_looks_at_a_share_of_all_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells, _, centres = gallery(4000)
+    for fewest, most, looks in ((50, 1000, 200), (300, 1000, 300), (50, 100, 100)):
+        monkeypatch.setattr("service.guide.descent.FEWEST_LOOKS", fewest)
+        monkeypatch.setattr("service.guide.descent.LOOKS", most)
+        assert looks <= len(promising(cells, None, centres[5])) < looks + 100
+
+
 def test_a_filter_makes_it_look_farther(monkeypatch: pytest.MonkeyPatch) -> None:
     cells, _, centres = gallery(4000)
-    monkeypatch.setattr("service.guide.descent.LOOKS", 50)
+    looking_at(50, monkeypatch)
     for step in (1, 3, 10):
         listed = BitMap(range(0, 4000, step))
         found = promising(cells, listed, centres[5])

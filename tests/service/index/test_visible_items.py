@@ -47,7 +47,7 @@ def test_of_many_those_that_no_cell_holds(index: Index, monkeypatch: pytest.Monk
 
 
 def test_of_many_in_a_bundle_of_before(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.index.visible_items.EXACT_UP_TO", 10)
+    monkeypatch.setattr("service.index.visible_items.EXACT_WITHOUT_CELLS", 10)
     cells = dict(index.bundle.cells)
     index.bundle.cells.clear()
     assert visible_items(index.bundle, "image", None, []) is None
