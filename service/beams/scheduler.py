@@ -71,11 +71,13 @@ def search_argument(
 
 @dataclass(slots=True)
 class _Search:
-    """A client's request, its beams, and what the engine has answered for the present step."""
+    """A client's request, its beams, and what the engine has answered for the present step: of each
+    row as many of the likeliest tokens as there are ``candidates``."""
 
     request: Request
     beams: BeamSearch
     beam_width: int
+    candidates: int
     files: LayerFiles
     answers: dict[int, Answer] = field(default_factory=dict)
     rows: dict[int, str] = field(default_factory=dict)
@@ -115,8 +117,13 @@ class BeamScheduler(WeighingScheduler):
             _log.warning("a search cannot begin: %s", error)
             self._refused.append(request)
             return
-        beams = BeamSearch(layers, beam_width, **options)
-        search = _Search(request, beams, beam_width, files if options["constrained"] else ())
+        search = _Search(
+            request,
+            BeamSearch(layers, beam_width, **options),
+            beam_width,
+            min(2 * beam_width, self._vocabulary),
+            files if options["constrained"] else (),
+        )
         self._searches[request.request_id] = search
         self._queue.append(search)
         self._admit()
@@ -151,17 +158,24 @@ class BeamScheduler(WeighingScheduler):
     def finish_requests(
         self, request_ids: str | Iterable[str] | None, finished_status: RequestStatus
     ) -> list[Request]:
-        if isinstance(request_ids, str):
-            request_ids = (request_ids,)
-        wanted = list(self._searches) if request_ids is None else list(request_ids)
-        found = [self._searches[name] for name in wanted if name in self._searches]
-        others = None if request_ids is None else [n for n in wanted if n not in self._searches]
-        for search in found:
-            search.request.status = finished_status
-            super().finish_requests(self._forget(search), finished_status)
-        finished = super().finish_requests(others, finished_status)
+        finished = super().finish_requests(request_ids, finished_status)
         self._admit()
-        return [*(search.request for search in found), *finished]
+        return finished
+
+    def held(self) -> dict[str, Request]:
+        return super().held() | {name: one.request for name, one in self._searches.items()}
+
+    def forget(self, name: str) -> list[str]:
+        search = self._searches.pop(name, None)
+        if search is None:
+            return super().forget(name)
+        if search in self._queue:
+            self._queue.remove(search)
+        rows, search.rows = list(search.rows.values()), {}
+        for row in rows:
+            self._release(row)
+            del self._row_of[row]
+        return rows
 
     def _admit(self) -> None:
         """Start searches as long as all their rows fit into one batch."""
@@ -182,8 +196,7 @@ class BeamScheduler(WeighingScheduler):
             super().give_up()
             return
         _log.warning("a search has ended: the cache has no room for all that are under way")
-        super().finish_requests(self._forget(search), RequestStatus.FINISHED_ABORTED)
-        self._refused.append(search.request)
+        self.refuse(search.request)
         self._admit()
 
     def _begin(self, search: _Search, number: int, row: Row, parent: Request | None) -> None:
@@ -195,7 +208,7 @@ class BeamScheduler(WeighingScheduler):
         if search.beams.has_leaves:  # nothing follows
             params.max_tokens = 1
         else:
-            params.logprobs = min(2 * search.beam_width, self._vocabulary)
+            params.logprobs = search.candidates
         forced = [[token] for token in row.forced]
         ask_logprobs(params, root.num_prompt_tokens + len(row.tokens), forced)
         name = f"{root.request_id}/{number}/{len(spelled)}"
@@ -240,7 +253,7 @@ class BeamScheduler(WeighingScheduler):
             return Answer(output.new_token_ids[0], _NO_TOKENS, _NO_LOGPROBS[:, 0], forced)
         if logprobs is None:
             return None
-        likeliest = slice(1, min(2 * search.beam_width, self._vocabulary) + 1)
+        likeliest = slice(1, search.candidates + 1)
         return Answer(
             output.new_token_ids[0],
             logprobs.logprob_token_ids[0, likeliest],
@@ -322,7 +335,7 @@ class BeamScheduler(WeighingScheduler):
         """The one output that the client gets."""
         request = search.request
         failed = request.status == RequestStatus.FINISHED_ERROR
-        super().finish_requests(self._forget(search), RequestStatus.FINISHED_ABORTED)
+        super().finish_requests(self.forget(request.request_id), RequestStatus.FINISHED_ABORTED)
         beams = search.beams.beams
         result = {
             "leaves": [beam.leaves for beam in beams],
@@ -334,15 +347,3 @@ class BeamScheduler(WeighingScheduler):
         }
         reason = FinishReason.ERROR if failed else FinishReason.STOP
         put_output(outputs, request, reason, {RESULT: result})
-
-    def _forget(self, search: _Search) -> list[str]:
-        """Drop a search; the requests of the rows that it still has."""
-        del self._searches[search.request.request_id]
-        if search in self._queue:
-            self._queue.remove(search)
-        rows = list(search.rows.values())
-        for name in rows:
-            self._release(name)
-            del self._row_of[name]
-        search.rows.clear()
-        return rows

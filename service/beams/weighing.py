@@ -143,16 +143,17 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
     def finish_requests(
         self, request_ids: str | Iterable[str] | None, finished_status: RequestStatus
     ) -> list[Request]:
+        held = self.held()
         if isinstance(request_ids, str):
             request_ids = (request_ids,)
-        wanted = list(self._weighings) if request_ids is None else list(request_ids)
-        found = [self._weighings[name] for name in wanted if name in self._weighings]
-        others = None if request_ids is None else [n for n in wanted if n not in self._weighings]
-        for weighing in found:
-            weighing.request.status = finished_status
-            super().finish_requests(self._forget_weighing(weighing), finished_status)
+        names = list(held if request_ids is None else request_ids)
+        found = [held[name] for name in names if name in held]
+        others = None if request_ids is None else [name for name in names if name not in held]
+        for request in found:
+            request.status = finished_status
+            super().finish_requests(self.forget(request.request_id), finished_status)
         finished: list[Request] = super().finish_requests(others, finished_status)
-        return [*(weighing.request for weighing in found), *finished]
+        return [*found, *finished]
 
     def update_from_output(
         self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
@@ -190,10 +191,28 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
     def give_up(self) -> None:
         """End the last of these requests, with an error: the cache has no room for any request to
         go on, since these hold blocks that nobody may take from them."""
-        weighing = next(reversed(self._weighings.values()), None)
-        if weighing is not None:
-            super().finish_requests(self._forget_weighing(weighing), RequestStatus.FINISHED_ABORTED)
-            self._refused.append(weighing.request)
+        name = next(reversed(self._weighings), None)
+        if name is not None:
+            self.refuse(self._weighings[name].request)
+
+    def refuse(self, request: Request) -> None:
+        """End one of the requests that are held, with an error."""
+        super().finish_requests(self.forget(request.request_id), RequestStatus.FINISHED_ABORTED)
+        self._refused.append(request)
+
+    def held(self) -> dict[str, Request]:
+        """The clients' requests that are rows to vLLM, by name."""
+        return {name: weighing.request for name, weighing in self._weighings.items()}
+
+    def forget(self, name: str) -> list[str]:
+        """Drop one of the requests that are held; the names of the rows that it still has."""
+        weighing = self._weighings.pop(name)
+        if weighing.prompt is not None:
+            self.kv_cache_manager.block_pool.free_blocks(reversed(weighing.prompt.blocks[0]))
+        rows = list(weighing.rows)
+        for row in rows:
+            del self._weighing_of[row]
+        return rows
 
     def take_rows(
         self, told: list[EngineCoreOutput], outputs: dict[int, EngineCoreOutputs]
@@ -268,15 +287,6 @@ class WeighingScheduler(Scheduler):  # type: ignore[misc]
     def _reply_weighed(
         self, weighing: _Weighing, outputs: dict[int, EngineCoreOutputs], reason: FinishReason
     ) -> None:
-        super().finish_requests(self._forget_weighing(weighing), RequestStatus.FINISHED_ABORTED)
-        put_output(outputs, weighing.request, reason, {RESULT: {"logprobs": weighing.logprobs}})
-
-    def _forget_weighing(self, weighing: _Weighing) -> list[str]:
-        """Drop a request; the names of the rows that it still has."""
-        del self._weighings[weighing.request.request_id]
-        if weighing.prompt is not None:
-            self.kv_cache_manager.block_pool.free_blocks(reversed(weighing.prompt.blocks[0]))
-        rows = list(weighing.rows)
-        for name in rows:
-            del self._weighing_of[name]
-        return rows
+        request = weighing.request
+        super().finish_requests(self.forget(request.request_id), RequestStatus.FINISHED_ABORTED)
+        put_output(outputs, request, reason, {RESULT: {"logprobs": weighing.logprobs}})

@@ -30,6 +30,7 @@ from service.errors import InvalidQueryError
 from service.settings import Settings
 
 if TYPE_CHECKING:
+    from vllm import RequestOutput
     from vllm.config import VllmConfig
     from vllm.inputs import EngineInput
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -169,7 +170,6 @@ class VllmEngine:
         traced: bool = False,
     ) -> Found:
         from service.beams.scheduler import search_argument
-        from service.beams.weighing import RESULT
 
         argument = search_argument(
             side.files,
@@ -184,9 +184,7 @@ class VllmEngine:
         output = await self._requests.answered(
             await self._requests.rendered(prompt), params, side.layers.depth
         )
-        if output.outputs[0].finish_reason != "stop" or not output.kv_transfer_params:
-            raise EngineError("the engine could not finish the search; search again")
-        result = output.kv_transfer_params[RESULT]
+        result = _result(output, "the engine could not finish the search; search again")
         return Found(
             [
                 Beam(tuple(leaves), logprob, tuple(Choice(*choice) for choice in choices))
@@ -268,13 +266,12 @@ class VllmEngine:
         Args:
             parts: see :func:`service.beams.weighing.weighing_argument`.
         """
-        from service.beams.weighing import RESULT, weighing_argument
+        from service.beams.weighing import weighing_argument
 
         params = self._requests.params(max_tokens=1, extra_args=weighing_argument(answers, parts))
         output = await self._requests.answered(rendered, params, room=max(map(len, answers)) + 1)
-        if output.outputs[0].finish_reason != "stop" or not output.kv_transfer_params:
-            raise EngineError("the engine returned no log-probabilities")
-        told: list[list[list[float]]] = output.kv_transfer_params[RESULT]["logprobs"]
+        result = _result(output, "the engine returned no log-probabilities")
+        told: list[list[list[float]]] = result["logprobs"]
         return told
 
 
@@ -287,6 +284,17 @@ def require_whole_steps(config: VllmConfig) -> None:
         raise EngineError(
             f"searches cannot run with vLLM's {name}; take it out of SEMCORE_ENGINE_ARGUMENTS"
         )
+
+
+def _result(output: RequestOutput, problem: str) -> dict[str, Any]:
+    """What a scheduler of ours tells with its output. Raises :class:`EngineError` of the problem
+    where it was not able to."""
+    from service.beams.weighing import RESULT
+
+    if output.outputs[0].finish_reason != "stop" or not output.kv_transfer_params:
+        raise EngineError(problem)
+    result: dict[str, Any] = output.kv_transfer_params[RESULT]
+    return result
 
 
 def _each_alone(tokens: Sequence[int]) -> Choices:
