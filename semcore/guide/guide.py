@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 from torch.nn import Module
 
 from semcore.errors import ModelError
@@ -39,6 +40,13 @@ class Guide(Protocol):
     def sees(self) -> bool: ...
     @property
     def picture_weight(self) -> float: ...
+    @property
+    def vision(self) -> VisionSide | None:
+        """The model's vision side, by which it sees; None where it sees by itself, or not at all.
+
+        Raises :class:`ModelError` or :class:`MissingExtraError` that says why it cannot be opened.
+        """
+        ...
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Unit-length vectors, float32 [len(texts), dimension]."""
@@ -49,6 +57,10 @@ class Guide(Protocol):
 
         Raises :class:`ModelError` if it sees no pictures.
         """
+        ...
+
+    def encode_features(self, features: Tensor) -> Vectors:
+        """The same of what :attr:`vision` made of pictures, float32 [images, tokens, channels]."""
         ...
 
 
@@ -82,21 +94,33 @@ class TextGuide:
         vectors = self._encoder.encode(list(texts))
         return vectors if self._projection is None else self._projection.of_texts(vectors)
 
-    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+    @property
+    def vision(self) -> VisionSide | None:
         if self._projection is None or self._model is None:
+            return None
+        if self._vision is None:
+            self._vision = open_vision_side(self._model)
+        return self._vision
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        vision = self.vision
+        if vision is None:
             raise ModelError(
                 "the guide reads texts only; train a model, or build the bundle with a guide that "
                 "sees pictures"
             )
-        if self._vision is None:
-            self._vision = open_vision_side(self._model)
-        return np.asarray(self._projection(self._vision(images)).numpy(), dtype=np.float32)
+        return self.encode_features(vision(images))
+
+    def encode_features(self, features: Tensor) -> Vectors:
+        assert self._projection is not None
+        return np.asarray(self._projection(features).numpy(), dtype=np.float32)
 
 
 class JointGuide:
     """An encoder that sees pictures itself, such as CLIP and SigLIP."""
 
     sees = True
+    vision = None
 
     def __init__(self, encoder: Encoder, picture_weight: float) -> None:
         self._encoder = encoder
@@ -108,6 +132,9 @@ class JointGuide:
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
         return self._encoder.encode_images(images)
+
+    def encode_features(self, features: Tensor) -> Vectors:
+        raise AssertionError("it sees by itself")
 
 
 def open_guide(encoder: str, model: Path | None, picture_weight: float) -> Guide:

@@ -17,14 +17,18 @@ from service.beams.side import Side
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture; ``key`` names its content, so that its features are computed once.
+    """A decoded picture; ``key`` names its content.
 
-    ``tokens``: what the vision side made of it, float [tokens, hidden], where that is known.
+    Attributes:
+        tokens: what the language model is shown of it, float [tokens, hidden], where that is known.
+        features: what the vision side of the index's model has made of it, float32 [tokens,
+            channels], where it has been seen for the guide already.
     """
 
     image: Image.Image | None
     key: str
     tokens: Tensor | None = None
+    features: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class VllmEngine:
             "limit_mm_per_prompt": {"image": settings.verified, "video": 0},
             # vLLM keeps 4 GiB of pictures in each of two processes, unless told.
             "mm_processor_cache_gb": _PICTURES_GIB,
-            "enable_mm_embeds": embedder is not None,
+            "enable_mm_embeds": True,
             "gpu_memory_utilization": settings.gpu_memory_utilization,
             "block_size": _BLOCK if current_platform.is_cpu() else None,
             "distributed_executor_backend": "uni" if settings.one_process else None,

@@ -81,14 +81,18 @@ class VllmRequests:
         tokens = list(prompt.tokens)
         if not prompt.pictures:
             return tokens_input(tokens)
-        shown: list[Any] = [picture.image for picture in prompt.pictures]
+        shown: list[Any] = [picture.features for picture in prompt.pictures]
+        keys = [f"{picture.key}/seen" for picture in prompt.pictures]
         if self._embedder is not None:
             shown = [await asyncio.to_thread(self._seen, picture) for picture in prompt.pictures]
+        elif any(features is None for features in shown):  # vLLM takes no pixels beside features
+            shown = [picture.image for picture in prompt.pictures]
+            keys = [picture.key for picture in prompt.pictures]
         self._check_room(len(tokens))  # vLLM's own error of it is not told apart from others
         request = {
             "prompt_token_ids": tokens,
             "multi_modal_data": {"image": shown},
-            "multi_modal_uuids": {"image": [picture.key for picture in prompt.pictures]},
+            "multi_modal_uuids": {"image": keys},
         }
         renderer = self.llm.renderer
         async with self._told_apart():
@@ -104,8 +108,12 @@ class VllmRequests:
         known = self._embedded.get(picture.key)
         if known is None:
             assert self._embedder is not None
-            assert picture.image is not None
-            known = self._embedded[picture.key] = self._embedder([picture.image])[0]
+            if picture.features is not None:
+                (known,) = self._embedder.project(picture.features[None])
+            else:
+                assert picture.image is not None
+                (known,) = self._embedder([picture.image])
+            self._embedded[picture.key] = known
             if len(self._embedded) > _EMBEDDED:
                 self._embedded.popitem(last=False)
         return known

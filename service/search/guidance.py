@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
+from torch import Tensor
 
 from service.beams.side import Side
 from service.engine.protocol import Picture
@@ -72,6 +74,26 @@ async def timed_guidance(
         watch.add("guide", began, watch.elapsed - began)
 
 
+async def looked_at(
+    snapshot: Snapshot, query: str | Picture, watch: Stopwatch, deadline: Deadline
+) -> str | Picture:
+    """The query; a picture with its features, where guide and engine both see it by the model's
+    vision side, so that this sees it once. Where there is no time for that it is left as it is.
+
+    Raises:
+        BundleError, ModelError: see :attr:`service.index.open_bundle.OpenBundle.guide`.
+    """
+    if isinstance(query, str) or query.image is None or not snapshot.has_guide:
+        return query
+    try:
+        with watch.span("tokenise"), watch.span("tokenise/see"):
+            async with asyncio.timeout(deadline.left):
+                features = await in_threads(_threads, _features, snapshot, query.image)
+    except TimeoutError:
+        return query
+    return replace(query, features=features)
+
+
 async def no_guidance() -> tuple[None, bool]:
     """A search without the guide asks for nothing."""
     return None, True
@@ -84,4 +106,12 @@ def _encoded(snapshot: Snapshot, query: str | Picture) -> Cosines | None:
         return np.asarray(guide.encode_texts([query])[0])
     if not guide.sees or query.image is None:
         return None
+    if query.features is not None:
+        return np.asarray(guide.encode_features(query.features[None])[0])
     return np.asarray(guide.encode_images([query.image])[0])
+
+
+def _features(snapshot: Snapshot, image: Image.Image) -> Tensor | None:
+    assert snapshot.guide is not None
+    vision = snapshot.guide.vision
+    return None if vision is None else vision([image])[0]

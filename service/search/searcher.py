@@ -22,7 +22,7 @@ from service.search.commonness import Commonness
 from service.search.decoder import Decoder
 from service.search.diversity import AS_RANKED, Diversity, grouped
 from service.search.gsv import Verdict, verify
-from service.search.guidance import no_guidance, timed_guidance
+from service.search.guidance import looked_at, no_guidance, timed_guidance
 from service.search.guide_answer import answer_by_guide
 from service.search.likelihood import scored
 from service.search.query_image import Upload
@@ -111,6 +111,8 @@ class Searcher:
             with watch.span("queue"):
                 await turn.enter_async_context(self.admission.turn(deadline, patient=patient))
             asked = await self.decoder.decoded(query, watch, deadline)
+            if parameters.guide != "none":
+                asked = await looked_at(snapshot, asked, watch, deadline)
             if by_guide:
                 page = slice(parameters.offset, parameters.offset + parameters.top_k)
                 return await answer_by_guide(

@@ -27,6 +27,7 @@ def test_one_that_reads_texts_only_says_so() -> None:
     boat, ship, cat = guide.encode_texts(["a boat at sea", "a ship on the ocean", "a kitten"])
     assert boat @ ship > boat @ cat
     assert not guide.sees
+    assert guide.vision is None
     assert guide.picture_weight == 0
     with pytest.raises(ModelError, match="reads texts only"):
         guide.encode_images([Image.new("RGB", (8, 8))])
@@ -45,6 +46,11 @@ def test_a_trained_model_lets_it_see(trained: Path, corpus: Corpus) -> None:
     assert seen.shape == (2, guide.encode_texts(["a boat"]).shape[1])
     np.testing.assert_allclose(np.linalg.norm(seen, axis=1), 1, rtol=1e-5)
     assert abs(float(seen[0] @ seen[1])) < 0.9999
+    assert guide.vision is not None
+    features = guide.vision(
+        [open_picture(Path(corpus.image_root) / one.image, 96) for one in corpus.pictures[:2]]
+    )
+    np.testing.assert_allclose(guide.encode_features(features), seen, atol=1e-6)
 
 
 def test_a_projection_belongs_to_one_encoder(trained: Path) -> None:
@@ -76,6 +82,7 @@ def test_an_encoder_that_sees_needs_no_model() -> None:
     encoder: Any = Seeing()
     guide = JointGuide(encoder, 0.5)
     assert guide.sees
+    assert guide.vision is None
     assert guide.picture_weight == 0.5
     assert guide.fingerprint == encoder_fingerprint(encoder)
     shown = guide.encode_images([Image.new("RGB", (2, 2), "red"), Image.new("RGB", (2, 2), "blue")])
