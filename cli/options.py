@@ -16,7 +16,7 @@ GuideValue = Literal["auto", "none", "only"]
 KindValue = Literal["image", "text"]
 SplitValue = Literal["train", "val", "test"]
 RecipeValue = Literal[
-    "table1", "table3", "table4", "table5", "figure3", "new-items", "beyond", "all"
+    "table1", "table3", "table4", "table5", "figure3", "new-items", "beyond", "photographs", "all"
 ]
 BudgetValue = Literal["moment", "short", "full"]
 SmallBase = Literal["tiny", "small"]

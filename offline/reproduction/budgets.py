@@ -77,8 +77,14 @@ _OF_SMALL = {
 }
 
 
-def choose_budget(name: str, base: str, gallery: Sequence[str]) -> Budget:
-    """A budget for a base. Raises :class:`SemcoreError` if there is none of that name."""
+def choose_budget(name: str, base: str, gallery: Sequence[str], seeds: int | None = None) -> Budget:
+    """A budget for a base.
+
+    Args:
+        seeds: in place of the budget's own ``runs``.
+
+    Raises :class:`SemcoreError` if there is none of that name.
+    """
     if name not in BUDGETS:
         raise SemcoreError(f"{name!r} is no budget; there are {', '.join(BUDGETS)}")
     if base not in ("tiny", "small"):
@@ -86,6 +92,7 @@ def choose_budget(name: str, base: str, gallery: Sequence[str]) -> Budget:
     if "test" not in gallery or not {"test", "val"}.issuperset(gallery):
         raise SemcoreError("what is searched is the split test, or test and val")
     budget = replace(BUDGETS[name], gallery=tuple(dict.fromkeys(gallery)))
+    budget = replace(budget, runs=seeds or budget.runs)
     if base == "tiny":
         return budget
     # Trained on real captions, with the paper's clusters; there is one size of it, and what lets it
@@ -93,5 +100,5 @@ def choose_budget(name: str, base: str, gallery: Sequence[str]) -> Budget:
     return replace(
         budget, base=base, one_base=True, train=_OF_SMALL[name], clusters=128,
         cluster_grid=(32, 128), sizes=("base",), limit=200 if name == "short" else budget.limit,
-        runs=1 if name == "moment" else 2,
+        runs=seeds or (1 if name == "moment" else 2),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from semcore.bundle.bundle import CALIBRATION
 from semcore.bundle.calibration import Calibrations, read_calibration, write_calibration
 from semcore.kind import Direction
 
+CALIBRATED = "calibrated"
 Validation = Mapping[Guide, Mapping[Direction, Sequence[Answered]]]
 """What was answered to validation queries, with commonness and descriptions, by what the guide was
 good for and by direction."""
@@ -28,7 +29,7 @@ def calibrated_bundle(folder: Path, known: Validation) -> Path:
 
     Raises :class:`semcore.errors.BundleError` if a bundle is missing or damaged.
     """
-    calibrated = folder / "calibrated"
+    calibrated = folder / CALIBRATED
     if not (calibrated / CALIBRATION).exists():
         shutil.rmtree(calibrated, ignore_errors=True)
         shutil.copytree(folder / "bundle", calibrated)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from offline.evaluation.query_runner import Guide
 from offline.identifiers.schemes import SCHEMES, SID
 from offline.reproduction.budgets import Budget
-from offline.reproduction.retrievers import RETRIEVERS
+from offline.reproduction.retrievers import RETRIEVERS, VERIFIED
 from semcore.bundle.bundle import Order
 from semcore.errors import SemcoreError
 
@@ -87,6 +87,7 @@ class Recipe:
 
 SEMCORE = System("semcore")
 TWO_TOWERS = System("two-towers", family="two towers", verified=False)
+PHOTOGRAPHS = "photographs"
 _BEYOND = "beyond"
 # Which find more where no sample is spent on knowing what can be found.
 _UNKNOWN = {"rq", "irgen", "avg"}
@@ -107,15 +108,19 @@ def recipes(budget: Budget) -> dict[str, Recipe]:
         _grid(budget),
         _new_items(budget),
         _beyond(budget),
+        _photographs(budget),
     ]
     return {recipe.name: recipe for recipe in found}
 
 
-def choose(name: str, budget: Budget, only: Sequence[str] = ()) -> list[Recipe]:
+def choose(
+    name: str, budget: Budget, only: Collection[str] = (), *, towers: bool = True
+) -> list[Recipe]:
     """The recipe of a name, or ``all`` of the paper's.
 
     Args:
         only: the systems beside SemCORE itself to make; all if empty.
+        towers: two towers and what re-ranks them are among all.
 
     Raises:
         SemcoreError: there is no such recipe, or no such system in it.
@@ -123,9 +128,17 @@ def choose(name: str, budget: Budget, only: Sequence[str] = ()) -> list[Recipe]:
     known = recipes(budget)
     if name != "all" and name not in known:
         raise SemcoreError(f"{name!r} is no recipe; there are all, {', '.join(known)}")
-    chosen = [known[name]] if name != "all" else [r for r in known.values() if r.name != _BEYOND]
-    if not only:
+    of_paper = [recipe for recipe in known.values() if recipe.name not in (_BEYOND, PHOTOGRAPHS)]
+    chosen = [known[name]] if name != "all" else of_paper
+    if not only and towers:
         return chosen
+    if not only:
+        only = {
+            line.system.name
+            for recipe in chosen
+            for line in recipe.lines
+            if line.system.family not in ("two towers", "re-ranker")
+        }
     systems = {line.system.name for recipe in chosen for line in recipe.lines}
     if strange := set(only) - systems:
         raise SemcoreError(
@@ -175,11 +188,17 @@ def _guided(budget: Budget) -> list[Line]:
 
 
 def _retrievers(budget: Budget) -> list[Line]:
-    """A model that has learned no second stage cannot verify what they find."""
+    """What they find is verified by what the model has learned for it: a second stage, or to
+    describe pictures, whose weight needs validation items that can be found."""
+    lacking = set()
+    if not _answers(budget):
+        lacking.add("hnsw-verified")
+    if not (budget.train.describe_epochs and "val" in budget.gallery):
+        lacking.add("hnsw-described")
     lines = []
     for name, title in RETRIEVERS.items():
-        is_verified = name == "hnsw-verified"
-        if not is_verified or _answers(budget):
+        if name not in lacking:
+            is_verified = name in VERIFIED
             system = System(name, family="retriever", verified=is_verified)
             lines.append(Line(title, system, View(verified=is_verified)))
     return lines
@@ -188,19 +207,36 @@ def _retrievers(budget: Budget) -> list[Line]:
 def _rivals(budget: Budget) -> Recipe:
     own = "SemCORE" if _answers(budget) else "SemCORE, beams alone"
     lines = [Line(SCHEMES[name].title, _rival(name), _BEAMS) for name in _RIVALS]
-    # Which is what it is for; the queries are of those samples that all systems have alike.
-    own_queries = {} if _answers(budget) else {"gsv_queries": _RE_RANKED}
-    re_ranker = System("two-towers-re-ranked", family="re-ranker", train=own_queries)
-    lines += [
-        Line("two towers (FNE)", TWO_TOWERS, _BEAMS),
-        Line("two towers, re-ranked by a second model (LeaPRR)", re_ranker),
-    ]
+    lines += _towers(budget)
     calibrated = _fitted(budget, "SemCORE, calibrated on validation queries")
     claims = [(own, line.title) for line in lines]
     title = "Tables 1 and 2: SemCORE and its rivals on the same backbone and data"
     own_lines = [Line(own, SEMCORE, _whole(budget)), *calibrated, *_guided(budget)]
     lines = [*own_lines, *lines, *_retrievers(budget)]
     return Recipe("table1", title, lines, claims=claims, repeated=True)
+
+
+def _towers(budget: Budget) -> list[Line]:
+    # Which is what it is for; the queries are of those samples that all systems have alike.
+    own_queries = {} if _answers(budget) else {"gsv_queries": _RE_RANKED}
+    re_ranker = System("two-towers-re-ranked", family="re-ranker", train=own_queries)
+    return [
+        Line("two towers (FNE)", TWO_TOWERS, _BEAMS),
+        Line("two towers, re-ranked by a second model (LeaPRR)", re_ranker),
+    ]
+
+
+def _photographs(budget: Budget) -> Recipe:
+    """What serves photographs: the product whole, its parts, and what searches without a model."""
+    lines = [
+        *_guided(budget),
+        *_retrievers(budget),
+        Line("SemCORE, beams alone", SEMCORE, _BEAMS),
+        *_fitted(budget, "SemCORE, calibrated on validation queries"),
+        *_towers(budget),
+    ]
+    title = "Photographs, as the product serves them"
+    return Recipe(PHOTOGRAPHS, title, lines, repeated=True)
 
 
 def _ablations(budget: Budget) -> Recipe:

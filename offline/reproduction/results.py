@@ -67,7 +67,7 @@ def write_results(
         if recipe.repeated:
             lines += _losses(found)
     programs = {one.cost.program for found in outcomes.values() for one in found}
-    lines += _settings(budget, sorted(programs), seconds)
+    lines += settings_section(budget, sorted(programs), seconds)
     if "table1" in outcomes:
         rows = json.dumps(recall_rows(outcomes["table1"]), indent=1, ensure_ascii=False)
         (folder / _DATA).write_text(rows + "\n")
@@ -82,8 +82,8 @@ def recall_rows(outcomes: Sequence[Outcome]) -> list[dict[str, str | float | int
     and the number of ``queries``."""
     rows = []
     for direction in DIRECTIONS:
-        for one in _asked(outcomes, direction):
-            recall = _recall(one, direction)
+        for one in asked_in(outcomes, direction):
+            recall = recall_of(one, direction)
             first = recall["R@1"]
             row: dict[str, str | float | int] = {"direction": direction, "system": one.line.title}
             row |= {f"R@{k}": round(recall[f"R@{k}"].value, 1) for k in CUTOFFS}
@@ -93,9 +93,47 @@ def recall_rows(outcomes: Sequence[Outcome]) -> list[dict[str, str | float | int
     return rows
 
 
-def _asked(outcomes: Sequence[Outcome], direction: Direction) -> list[Outcome]:
+def asked_in(outcomes: Sequence[Outcome], direction: Direction) -> list[Outcome]:
     """Those that have answers in a direction."""
     return [one for one in outcomes if _is_asked(one, direction)]
+
+
+def recall_of(outcome: Outcome, direction: Direction) -> dict[str, Estimate]:
+    """See :func:`offline.evaluation.metrics.recall_table`, over the pictures of the queries."""
+    return recall_table(*_ranks(outcome, direction), groups=_pairs(outcome, direction))
+
+
+def paired_gap(
+    ours: Outcome, theirs: Outcome, direction: Direction, k: int = 1
+) -> tuple[Estimate, list[float]]:
+    """By how much R@``k`` of one is above that of the other, in points, with the interval paired
+    over the pictures of the queries, and the same of each seed."""
+    pairs = _pairs(ours, direction)
+    runs = [_ranks(ours, direction), _ranks(theirs, direction)]
+    each = [
+        recall_difference([our], [their], k, pairs).value for our, their in zip(*runs, strict=True)
+    ]
+    return recall_difference(runs[0], runs[1], k, pairs), each
+
+
+def settings_section(budget: Budget, programs: Sequence[str], seconds: float) -> list[str]:
+    """Lines of a report that say by which settings, program and machine it was made."""
+    train = ", ".join(f"{name} {value}" for name, value in asdict(budget.train).items())
+    sizes = ", ".join(
+        f"{name} {value}" for name, value in asdict(budget).items() if name not in ("train", "name")
+    )
+    packages = ", ".join(
+        f"{name} {package_version(name)}" for name in ("torch", "transformers", "vllm")
+    )
+    return [
+        "## Settings",
+        "",
+        f"- budget: {sizes}",
+        f"- training: {train}",
+        f"- program: {' and '.join(programs)}, Python {platform.python_version()}, {packages}",
+        f"- machine: {os.cpu_count()} cores; {seconds / 60:.0f} minutes in all",
+        f"- written: {datetime.now(UTC):%Y-%m-%d}",
+    ]
 
 
 def _is_asked(outcome: Outcome, direction: Direction) -> bool:
@@ -119,7 +157,7 @@ def _found(outcome: Outcome, direction: Direction) -> list[str]:
     runs = outcome.answers[direction]
     answers = [each for run in runs for each in run]
     illegal = 100 * sum(each.illegal for each in answers) / len(answers)
-    recall = _recall(outcome, direction)
+    recall = recall_of(outcome, direction)
     return [*(str(value) for value in recall.values()), f"{illegal:.1f}", str(len(runs))]
 
 
@@ -139,10 +177,6 @@ def _ranks(outcome: Outcome, direction: Direction) -> list[list[int | None]]:
     ]
 
 
-def _recall(outcome: Outcome, direction: Direction) -> dict[str, Estimate]:
-    return recall_table(*_ranks(outcome, direction), groups=_pairs(outcome, direction))
-
-
 def _pairs(outcome: Outcome, direction: Direction) -> list[str]:
     return [one.pair for one in outcome.answers[direction][0]]
 
@@ -152,7 +186,7 @@ def _figures(recipe: Recipe, outcomes: Sequence[Outcome], folder: Path) -> list[
     names = []
     for direction in DIRECTIONS:
         name = f"{recipe.name}-{direction}.png"
-        best = [(one, _recall(one, direction)["R@1"]) for one in _asked(outcomes, direction)]
+        best = [(one, recall_of(one, direction)["R@1"]) for one in asked_in(outcomes, direction)]
         title = f"R@1, {direction}"
         if recipe.shape == "bars":
             bars = [(one.line.title, value) for one, value in best]
@@ -174,17 +208,11 @@ def _claims(recipe: Recipe, outcomes: Sequence[Outcome]) -> list[str]:
     """One line for each order that the paper claims: what was found here."""
     lines = []
     for direction in DIRECTIONS:
-        of_title = {one.line.title: one for one in _asked(outcomes, direction)}
+        of_title = {one.line.title: one for one in asked_in(outcomes, direction)}
         for ahead, behind in recipe.claims:
             if ahead not in of_title or behind not in of_title:
                 continue
-            ours, theirs = (_ranks(of_title[title], direction) for title in (ahead, behind))
-            pairs = _pairs(of_title[ahead], direction)
-            gap = recall_difference(ours, theirs, 1, pairs)
-            each = [
-                recall_difference([our], [their], 1, pairs).value
-                for our, their in zip(ours, theirs, strict=True)
-            ]
+            gap, each = paired_gap(of_title[ahead], of_title[behind], direction)
             verdict = "open"
             if min(each) > 0 and gap.low > 0:
                 verdict = "as claimed"
@@ -225,22 +253,3 @@ def _losses(outcomes: Sequence[Outcome]) -> list[str]:
             cells = [direction, one.line.title, kept, f"{100 * shown / len(answers):.1f}"]
             lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
-
-
-def _settings(budget: Budget, programs: Sequence[str], seconds: float) -> list[str]:
-    train = ", ".join(f"{name} {value}" for name, value in asdict(budget.train).items())
-    sizes = ", ".join(
-        f"{name} {value}" for name, value in asdict(budget).items() if name not in ("train", "name")
-    )
-    packages = ", ".join(
-        f"{name} {package_version(name)}" for name in ("torch", "transformers", "vllm")
-    )
-    return [
-        "## Settings",
-        "",
-        f"- budget: {sizes}",
-        f"- training: {train}",
-        f"- program: {' and '.join(programs)}, Python {platform.python_version()}, {packages}",
-        f"- machine: {os.cpu_count()} cores; {seconds / 60:.0f} minutes in all",
-        f"- written: {datetime.now(UTC):%Y-%m-%d}",
-    ]

@@ -6,19 +6,21 @@ identifiers are made of, and its model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.evaluation.query_runner import Answered, Questions, chosen_queries
+from offline.evaluation.guided_weights import fit_guided
+from offline.evaluation.query_runner import Answered, Questions, Shown, chosen_queries
+from offline.evaluation.score_weights import fused
 from offline.image_inputs import opened_pictures, picture_reader
 from offline.model.backbone import load_model, on_device
 from offline.reproduction.answers import answered, write_answers
-from offline.reproduction.re_ranker import match_odds
+from offline.reproduction.re_ranker import descriptions, match_odds
 from offline.reproduction.two_tower import exact_search
 from offline.training.candidates import as_query
 from semcore.bundle.bundle import ITEMS, Manifest, read_manifest
@@ -39,8 +41,11 @@ RETRIEVERS: Mapping[str, str] = {
     "captions-and-looks": "captions and looks, exact",
     "hnsw": "captions and looks, HNSW",
     "hnsw-verified": "captions and looks, HNSW, verified by SemCORE's model",
+    "hnsw-described": "captions and looks, HNSW, verified by descriptions",
 }
 """Their titles by name."""
+VERIFIED = frozenset({"hnsw-verified", "hnsw-described"})
+"""Those whose first candidates a model judges."""
 Found = Sequence[tuple[NDArray[np.int64], Vectors]]
 """For each query places in the gallery, int64 [found], and what they were found by, float32
 [found], best first."""
@@ -76,6 +81,10 @@ def ask_retriever(
         The ten best of these, judged by SemCORE's model. As in the product's verification, what
         they were found by is the prior and the log-odds are the evidence: the score is
         20 · cosine + log-odds. The 20 is a temperature of 0.05, and is fitted on nothing.
+    ``hnsw-described``
+        The same ten, judged by how SemCORE's model describes pictures, for one that has learned no
+        other judgement. How much that weighs is fitted on validation queries, by the rule that
+        SemCORE's own weights are fitted by (:func:`offline.evaluation.guided_weights.fit_guided`).
 
     A picture that asks has no words, so ``caption-search`` and ``bm25`` have no answers image to
     text. Nor has ``captions-and-looks``, which would be ``looks`` there.
@@ -101,6 +110,9 @@ def ask_retriever(
         if direction == "image-to-text" and name in _ASKED_BY_TEXTS:
             continue
         search = _Search(bundle, model, manifest, guide, direction, limit)
+        if name == "hnsw-described":
+            answers[direction] = _weighed_by_validation(search, features)
+            continue
         found = _found(name, search)
         scores = [near for _, near in found]
         if name == "hnsw-verified":
@@ -177,10 +189,12 @@ class _Search:
     guide: Guide
     direction: Direction
     limit: int | None
+    split: str = "test"
 
     @cached_property
     def queries(self) -> list[Item]:
-        return chosen_queries(self.bundle, Questions(self.direction, limit=self.limit))
+        asked = Questions(self.direction, split=self.split, limit=self.limit)
+        return chosen_queries(self.bundle, asked)
 
     @cached_property
     def _numbered(self) -> list[tuple[int, Item]]:
@@ -238,8 +252,49 @@ def _found(name: str, search: _Search) -> Found:
 
 def _odds(search: _Search, sets: Sequence[Sequence[Item]], features: Path) -> Sequence[Vectors]:
     """For each query the log-odds of its candidates by SemCORE's model, float32 [candidates]."""
+    return _judged(match_odds, search, sets, features)
+
+
+def _judged(
+    judge: Callable[..., list[Vectors]],
+    search: _Search,
+    sets: Sequence[Sequence[Item]],
+    features: Path,
+) -> list[Vectors]:
     model, processor = load_model(search.model)
     pictures = picture_reader(processor, search.model, features)
     queries = [as_query(query) for query in search.queries]
     root = search.manifest.corpus.image_root
-    return match_odds(on_device(model), processor, pictures, queries, sets, root)
+    return judge(on_device(model), processor, pictures, queries, sets, root)
+
+
+def _weighed_by_validation(search: _Search, features: Path) -> list[Answered]:
+    validation = _described(replace(search, split="val"), features)
+    weights = fit_guided(validation).calibration
+    answers = [fused(one, weights) for one in _described(search, features)]
+    return [replace(one, items=[]) for one in answers]
+
+
+def _described(search: _Search, features: Path) -> list[Answered]:
+    """What the graph finds, with the descriptions of the first ten; in no order yet."""
+    found = _found("hnsw", search)
+    sets = [[search.gallery[at] for at in places[:_CANDIDATES]] for places, _ in found]
+    told = _judged(descriptions, search, sets, features)
+    answers = []
+    for query, (places, near), said in zip(search.queries, found, told, strict=True):
+        known = dict(zip(places.tolist(), said.tolist(), strict=False))
+        items = [
+            Shown(
+                search.gallery[at].id,
+                logprob=None,
+                odds=None,
+                right=search.gallery[at].pair == query.pair,
+                description=known.get(at),
+                cosine=cosine,
+            )
+            for at, cosine in zip(places.tolist(), near.tolist(), strict=True)
+        ]
+        answers.append(
+            Answered(query.id, None, None, 0.0, False, 0.0, items=items, pair=query.pair)
+        )
+    return answers

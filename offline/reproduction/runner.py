@@ -3,6 +3,7 @@
 ::
 
     made-of.json                   the corpus and the budget that everything else is made of
+    expenses.json                  what each step has cost until now
     demo/, warm-up/                the demo corpus, unless another one is given
     features/                      what the frozen encoder sees, of models that see by one
     SEED/base-SIZE/                what all systems of a size start from
@@ -41,7 +42,8 @@ from offline.provenance import claim, is_used
 from offline.reproduction.answers import read_answers
 from offline.reproduction.baselines import make_re_ranker, make_towers
 from offline.reproduction.budgets import Budget
-from offline.reproduction.calibration import calibrated_bundle
+from offline.reproduction.calibration import CALIBRATED, calibrated_bundle
+from offline.reproduction.expenses import Expenses
 from offline.reproduction.experiments import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.reproduction.retrievers import ask_retriever
 from offline.training.presets import TrainSettings
@@ -101,6 +103,7 @@ class Reproduction:
         self._report = report
         self._encoder = Encoder(remember=True)
         self._features = folder / "features"
+        self._expenses = Expenses(folder)
 
     def run(self, recipes: Sequence[Recipe]) -> dict[str, list[Outcome]]:
         """The outcomes of each recipe by its name; every system is trained once a seed.
@@ -182,7 +185,8 @@ class Reproduction:
         if system.family == "retriever":
             whole = self._made(SEMCORE, seed)
             bundle, model, limit = whole / "bundle", whole / "model", self._budget.limit
-            ask_retriever(system.name, bundle, model, folder, limit, self._features)
+            with self._step(folder, "searching"):
+                ask_retriever(system.name, bundle, model, folder, limit, self._features)
             self._record(folder, Cost(0, 0, 0.0, commit()))
             return
         # A re-ranker searches what its towers search.
@@ -200,17 +204,20 @@ class Reproduction:
         base, limit = self._base(system.size, seed), self._budget.limit
         training = self._settings(system, seed)
         samples = training.samples
+        saw = self._features
         if system.family == "two towers":
-            seconds = make_towers(
-                bundle, base, folder, training, self._encoder, limit, self._features
-            )
+            with self._step(folder, "training and searching"):
+                seconds = make_towers(bundle, base, folder, training, self._encoder, limit, saw)
         elif towers is not None:
-            seconds = make_re_ranker(bundle, base, towers, folder, training, limit, self._features)
+            with self._step(folder, "training and searching"):
+                seconds = make_re_ranker(bundle, base, towers, folder, training, limit, saw)
         else:
             began = time.perf_counter()
-            train_model(bundle, str(base), model, training, None, lambda _: None, self._features)
+            with self._step(model, "training"):
+                train_model(bundle, str(base), model, training, None, lambda _: None, saw)
             seconds = time.perf_counter() - began
-            bind_bundle(bundle, model)
+            with self._step(bundle, "binding"):
+                bind_bundle(bundle, model)
             samples = samples_seen(model)
         self._record(folder, Cost(_parameters(model), samples, seconds, commit()))
 
@@ -227,13 +234,16 @@ class Reproduction:
             self._build(bundle, settings)
             own = replace(self._budget.train, seed=seed)
             base = self._budget.base if size == "base" else f"{self._budget.base}-{size}"
-            prepare_model(bundle, base, folder, own, self._warm_up, lambda _: None, self._features)
+            with self._step(folder, "learning to see"):
+                warm_up, saw = self._warm_up, self._features
+                prepare_model(bundle, base, folder, own, warm_up, lambda _: None, saw)
             shutil.rmtree(bundle)
         return folder
 
     def _build(self, bundle: Path, settings: BuildSettings) -> None:
         if not bundle.exists():  # a training that was stopped goes on with it
-            build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
+            with self._step(bundle, "building"):
+                build_bundle(self._corpus, bundle, settings, encoder=self._encoder)
 
     def _settings(self, system: System, seed: int) -> TrainSettings:
         """Those of stages 1 and 2; without the second, the first takes its samples as well."""
@@ -269,7 +279,8 @@ class Reproduction:
             known: dict[Guide, dict[Direction, list[Answered]]] = {guide: {} for guide in first}
             for one in validation:
                 known[one.guide][one.direction] = answers.pop(0)
-            calibrated = calibrated_bundle(folder, known)
+            with self._step(folder / CALIBRATED, "fitting weights"):
+                calibrated = calibrated_bundle(folder, known)
             answers += self._asked(calibrated, self._questions(fitted, views), log)
         of_view: dict[View, dict[Direction, list[Answered]]] = {view: {} for view in views}
         places = [(view, direction) for view in [*as_it_is, *fitted] for direction in DIRECTIONS]
@@ -307,8 +318,11 @@ class Reproduction:
         except ServiceError as error:
             if error.status:
                 raise
-            with self._serving(bundle) as url:
+            with self._step(bundle, "asking"), self._serving(bundle) as url:
                 return asyncio.run(everything(url))
+
+    def _step(self, place: Path, what: str) -> AbstractContextManager[None]:
+        return self._expenses.step(f"{place.relative_to(self._folder)}: {what}")
 
     def _cost(self, name: str) -> Cost:
         return Cost(**json.loads((self._folder / "0" / name / _SYSTEM).read_text()))

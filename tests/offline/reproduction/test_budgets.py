@@ -1,5 +1,7 @@
 """A budget fits its base, and what cannot be spent is refused by name."""
 
+from dataclasses import replace
+
 import pytest
 
 from offline.model.tiny import SIZES
@@ -44,6 +46,12 @@ def test_the_small_base_has_one_size_and_is_trained_its_own_way() -> None:
         assert small.train != tiny.train
     assert choose_budget("full", "small", ["test"]).train == SMALL
     assert choose_budget("short", "small", ["test"]).train.gsv_queries == 0
+
+
+@pytest.mark.parametrize("base", ["tiny", "small"])
+def test_seeds_can_be_told(base: str) -> None:
+    usual = choose_budget("short", base, ["test"])
+    assert choose_budget("short", base, ["test"], 5) == replace(usual, runs=5)
 
 
 def test_splits_that_are_searched_are_named_once() -> None:

@@ -8,7 +8,7 @@ from offline.identifiers.schemes import SCHEMES, SID
 from offline.model.tiny import SIZES
 from offline.reproduction.budgets import BUDGETS, choose_budget
 from offline.reproduction.experiments import SEMCORE, View, choose, recipes
-from offline.reproduction.retrievers import RETRIEVERS
+from offline.reproduction.retrievers import RETRIEVERS, VERIFIED
 from semcore.errors import SemcoreError
 
 
@@ -20,7 +20,16 @@ def test_systems_are_of_known_schemes_and_sizes(
 ) -> None:
     budget = choose_budget(name, base, gallery)
     found = recipes(budget)
-    assert list(found) == ["table1", "table3", "table4", "table5", "figure3", "new-items", "beyond"]
+    assert list(found) == [
+        "table1",
+        "table3",
+        "table4",
+        "table5",
+        "figure3",
+        "new-items",
+        "beyond",
+        "photographs",
+    ]
     by_name: dict[str, object] = {}
     for recipe in found.values():
         titles = [line.title for line in recipe.lines]
@@ -32,7 +41,8 @@ def test_systems_are_of_known_schemes_and_sizes(
             # A name stands for one system only, since its answers are kept under it.
             assert by_name.setdefault(line.system.name, asdict(line.system)) == asdict(line.system)
             assert (recipe.shape == "bars") == (line.at == ())
-            taught = budget.train.gsv_queries > 0 and line.system.verified
+            described = line.system.name == "hnsw-described" and "val" in gallery
+            taught = (budget.train.gsv_queries > 0 and line.system.verified) or described
             fitted = line.view.weights == "fitted"
             assert taught or fitted or not line.view.verified or line.system.family == "re-ranker"
             assert not fitted or "val" in gallery
@@ -101,19 +111,47 @@ def test_each_rival_of_the_paper_has_a_row_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget", "base", "lacking"),
-    [("full", "tiny", set()), ("short", "small", {"hnsw-verified"})],
+    ("budget", "base", "gallery", "lacking"),
+    [
+        ("full", "tiny", ["test", "val"], {"hnsw-described"}),
+        ("full", "small", ["test", "val"], set()),
+        ("short", "small", ["test", "val"], {"hnsw-verified"}),
+        ("short", "small", ["test"], VERIFIED),
+    ],
 )
 def test_table_1_has_the_retrievers_that_its_model_can_be(
-    budget: str, base: str, lacking: set[str]
+    budget: str, base: str, gallery: list[str], lacking: set[str]
 ) -> None:
-    """What has learned no second stage cannot verify."""
-    (recipe,) = choose("table1", choose_budget(budget, base, ["test"]))
+    """It verifies by what it has learned: a second stage, or to describe pictures, whose weight is
+    fitted on validation queries."""
+    (recipe,) = choose("table1", choose_budget(budget, base, gallery))
     lines = {line.title: line for line in recipe.lines if line.system.family == "retriever"}
     assert {line.system.name for line in lines.values()} == RETRIEVERS.keys() - lacking
     for title, line in lines.items():
         assert RETRIEVERS[line.system.name] == title
-        assert line.view.verified == line.system.verified == (line.system.name == "hnsw-verified")
+        assert line.view.verified == line.system.verified == (line.system.name in VERIFIED)
+
+
+def test_photographs_are_searched_by_the_product_and_by_what_needs_no_training() -> None:
+    budget = choose_budget("short", "small", ["test", "val"])
+    (recipe,) = choose("photographs", budget, towers=False)
+    assert [line.title for line in recipe.lines] == [
+        "SemCORE with its guide, calibrated",
+        "the guide alone",
+        "caption search (sentence encoder)",
+        "BM25 over captions",
+        "looks alone (projected pictures)",
+        "captions and looks, exact",
+        "captions and looks, HNSW",
+        "captions and looks, HNSW, verified by descriptions",
+        "SemCORE, beams alone",
+        "SemCORE, calibrated on validation queries",
+    ]
+    (whole,) = choose("photographs", budget)
+    towers = [line.system.family for line in whole.lines[len(recipe.lines) :]]
+    assert towers == ["two towers", "re-ranker"]
+    (some,) = choose("photographs", budget, ["bm25"], towers=False)
+    assert {line.system.name for line in some.lines} == {"semcore", "bm25"}
 
 
 def test_a_curve_of_new_items_changes_what_is_known_only() -> None:

@@ -12,12 +12,12 @@ from offline.image_inputs import Pixels
 from offline.model.backbone import Backbone, load_model
 from offline.model.tiny import create_tiny_model
 from offline.reproduction import re_ranker
-from offline.reproduction.re_ranker import match_odds
+from offline.reproduction.re_ranker import descriptions, match_odds
 from offline.training.candidates import CandidateDataset, Query
 from offline.training.collator import image_text
 from semcore.bundle.item import Item
-from semcore.identifiers.tokens import verdict_tokens
-from semcore.model.prompt import IMAGE
+from semcore.identifiers.tokens import end_token, verdict_tokens
+from semcore.model.prompt import IMAGE, description_prompt
 
 CAPTIONS = ["a red boat", "two black cats in the snow", "a house"]
 
@@ -87,4 +87,41 @@ def test_odds_are_of_yes_against_no_after_the_prompt(
         logits = model(**inputs, pixel_values=pictures(sample.images)).logits[0, -1]
     yes, no = verdict_tokens(processor.tokenizer)
     assert odds[0] == pytest.approx(float(logits[yes] - logits[no]), abs=1e-3)
+    assert not model.training
+
+
+def test_descriptions_say_by_how_much_a_picture_makes_a_text_likelier(
+    tiny: tuple[Backbone, ProcessorMixin], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, processor = tiny
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    monkeypatch.setattr(re_ranker, "_BATCH", 4)
+    pictures = Pixels(processor)
+    found = descriptions(model, processor, pictures, QUERIES, SETS, root)
+    assert [(one.dtype, one.shape) for one in found] == [
+        (np.float32, (len(items),)) for items in SETS
+    ]
+
+    def logprob(text: str, image: str) -> float:
+        """One token after the other."""
+        prompt = description_prompt().replace(IMAGE, image_text(processor))
+        more = {"pixel_values": pictures([root / image])} if image else {}
+        if not image:
+            prompt = description_prompt("")
+        tokenizer = processor.tokenizer
+        asked = tokenizer.encode(prompt, add_special_tokens=False)
+        answer = [*tokenizer.encode(text, add_special_tokens=False), end_token(tokenizer)]
+        total = 0.0
+        for token in answer:
+            with torch.no_grad():
+                logits = model(input_ids=torch.tensor([asked]), **more).logits[0, -1]
+            total += float(logits.log_softmax(-1)[token])
+            asked.append(token)
+        return total
+
+    for number, image in enumerate(("0.png", "1.png", "2.png")):
+        expected = logprob(CAPTIONS[0], image) - logprob(CAPTIONS[0], "")
+        assert found[0][number] == pytest.approx(expected, abs=1e-3)
+    expected = logprob(CAPTIONS[1], "1.png") - logprob(CAPTIONS[1], "")
+    assert found[1][1] == pytest.approx(expected, abs=1e-3)
     assert not model.training

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,9 +11,11 @@ import pytest
 from bundles import BLANK, bundle_of
 from PIL import Image, ImageColor
 
+from offline.evaluation.guided_weights import GUIDE_ALONE, Guided
 from offline.evaluation.query_runner import Answered, Questions, chosen_queries
 from offline.reproduction import retrievers
 from offline.reproduction.answers import read_answers
+from offline.reproduction.re_ranker import descriptions
 from offline.reproduction.retrievers import RETRIEVERS, ask_retriever, graph_search, word_search
 from semcore.bundle.bundle import ITEMS, GuideRecord, staged
 from semcore.bundle.item import Item, write_items
@@ -44,10 +47,10 @@ class Colours:
 
 
 def items() -> list[Item]:
-    """In order of id, those of the two splits one after the other."""
+    """In order of id, those of the splits one after the other."""
     found = []
     for number, colour in enumerate(COLOURS):
-        for split in ("test", "train"):
+        for split in ("test", "train", "val"):
             pair, shown = f"{number} {split}", f"{LOOKS.get(colour, colour)}.png"
             identifier = f"<g{number}> {colour}"
             said = f"a {colour} picture"
@@ -151,6 +154,39 @@ def test_a_cosine_counts_twenty_times_as_much_as_log_odds(
     for colour, one in found.items():
         moved = is_changed and colour in LOOKS
         assert (one.beam, one.verified, one.first_changed) == (1, 2 if moved else 1, moved)
+
+
+@pytest.mark.parametrize(("told", "is_changed"), [(6.5, False), (7.3, True)])
+def test_descriptions_count_as_much_as_validation_queries_say(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: float, is_changed: bool
+) -> None:
+    """As above, with weights that were fitted."""
+    fitted: list[Sequence[Answered]] = []
+
+    def fit_guided(answers: Sequence[Answered]) -> Guided:
+        fitted.append(answers)
+        return Guided(replace(GUIDE_ALONE, cosine=20.0, description=1.0))
+
+    def second(judge: object, _: object, sets: Sequence[Sequence[Item]], __: Path) -> list[Vectors]:
+        assert judge is descriptions
+        return [np.array([0.0, told, *[0.0] * (len(i) - 2)], dtype=np.float32) for i in sets]
+
+    monkeypatch.setattr(retrievers, "fit_guided", fit_guided)
+    monkeypatch.setattr(retrievers, "_judged", second)
+    found = ask("hnsw-described", bundle, tmp_path)
+    for colour, one in found["text-to-image"].items():
+        moved = is_changed and colour in LOOKS
+        assert (one.beam, one.verified, one.first_changed) == (1, 2 if moved else 1, moved)
+        assert one.items == []
+    assert set(found["image-to-text"]) == set(COLOURS)
+    assert len(fitted) == len(DIRECTIONS)
+    for answers in fitted:
+        assert {one.query.partition("#")[0] for one in answers} == {
+            f"{number} val" for number in range(len(COLOURS))
+        }
+        for one in answers:
+            assert [item.is_judged for item in one.items[:10]] == [True] * min(10, len(one.items))
+            assert not any(item.is_judged for item in one.items[10:])
 
 
 def test_only_ten_candidates_are_judged(

@@ -21,6 +21,7 @@ from offline.evaluation.query_runner import Answered, Questions, Shown
 from offline.provenance import claim
 from offline.reproduction import runner
 from offline.reproduction.budgets import BUDGETS
+from offline.reproduction.expenses import Expenses
 from offline.reproduction.experiments import SEMCORE, TWO_TOWERS, Line, Recipe, System, View
 from offline.reproduction.results import write_results
 from offline.reproduction.runner import Cost, Reproduction
@@ -264,3 +265,67 @@ def test_validation_queries_are_asked_once_a_guide(
             assert found.query == f"{bundle} {told}"
     calibrations = read_calibration(tmp_path / "0" / "semcore" / "calibrated")
     assert set(calibrations.alone) == set(calibrations.guided) == set(DIRECTIONS)
+
+
+def test_a_run_that_was_stopped_anywhere_goes_on_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at each step once; what had been made by then is not made again."""
+    made: list[str] = []
+    stops = {"base", "model 0", "looks 0", "asked 0", "model 1", "looks 1", "asked 1"}
+
+    def make(name: str) -> None:
+        made.append(name)
+        if name in stops:
+            stops.remove(name)
+            raise KeyboardInterrupt
+
+    def prepare_model(_: Path, __: str, out: Path, *___: object) -> None:
+        make("base")
+        out.mkdir()
+
+    def train_model(_: Path, __: str, out: Path, settings: TrainSettings, *___: object) -> None:
+        make(f"model {settings.seed}")
+        out.mkdir()
+
+    def ask_retriever(name: str, _: Path, __: Path, folder: Path, *___: object) -> None:
+        make(f"{name} {folder.parent.name}")
+        rows = {
+            direction: [asdict(Answered("q", 1, 1, 1.0, False, 0.0))] for direction in DIRECTIONS
+        }
+        (folder / ANSWERS_LOG).write_text(json.dumps(rows))
+
+    async def ask(_: object, bundle: Path, __: Questions, ___: object) -> list[Answered]:
+        make(f"asked {bundle.parent.parent.name}")
+        return [Answered("q", 2, 2, 1.0, False, 0.0)]
+
+    monkeypatch.setattr(runner, "prepare_model", prepare_model)
+    monkeypatch.setattr(runner, "train_model", train_model)
+    monkeypatch.setattr(runner, "bind_bundle", lambda *_: None)
+    monkeypatch.setattr(runner, "samples_seen", lambda _: 0)
+    monkeypatch.setattr(runner, "ask_retriever", ask_retriever)
+    monkeypatch.setattr(runner, "ask", ask)
+    budget = replace(BUDGET, runs=2, one_base=True)
+    lines = [Line("SemCORE", SEMCORE), Line("looks", LOOKS, View(verified=False))]
+    recipe = Recipe("some", "Some", lines, repeated=True)
+    runs = 0
+    while True:
+        # Nothing of a run that was stopped is left in memory.
+        again = Reproduction(photos("a boat", "a ship"), None, tmp_path, budget, no_service, print)  # type: ignore[arg-type]
+        runs += 1
+        try:
+            outcomes = again.run([recipe])["some"]
+        except KeyboardInterrupt:
+            continue
+        break
+    assert stops == set()
+    assert runs == 8
+    once = [name for name in made if not name.startswith("asked")]
+    assert {name: once.count(name) for name in once} == dict.fromkeys(once, 2)
+    ranks = [[run[0].verified for run in one.answers["text-to-image"]] for one in outcomes]
+    assert ranks == [[2, 2], [1, 1]]
+    steps = Expenses(tmp_path).steps
+    assert steps["0/semcore/model: training"].starts == 2
+    assert steps["1/semcore/bundle: building"].starts == 1
+    assert steps["0/base-base: learning to see"].starts == 2
+    assert steps["1/looks: searching"].starts == 2
