@@ -139,7 +139,7 @@ def _gaps(outcomes: Sequence[Outcome]) -> list[str]:
         f"## By how much it is ahead: {ours.line.title}",
         "",
         "Points above another line, on the same queries, with the interval paired over their "
-        "pictures; in the last column of R@1 each seed by itself.",
+        "pictures. The last column has the R@1 of each seed by itself.",
         "",
         f"| direction | beside | {' | '.join(f'R@{k}' for k in CUTOFFS)} | seeds |",
         "|---" * (3 + len(CUTOFFS)) + "|",

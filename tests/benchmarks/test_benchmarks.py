@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from benchmarks.bare import create_bare
+from benchmarks.vectors import hnsw_bytes
 
 
 def last_line(name: str, out: Path, *arguments: object, plotted: bool = True) -> dict[str, float]:
@@ -41,7 +42,29 @@ def test_guide(tmp_path: Path) -> None:
     assert guide["bytes_to_hnsw_1500"] < 1
     assert guide["cells_bytes_an_item"] < 400
     assert guide["descent_recall_at_10_1500"] > 0.9
-    assert guide.keys() >= {"candidates_ms_1500", "exact_to_hnsw_500", "encode_ms"}
+    assert guide.keys() >= {"candidates_ms_1500", "exact_to_hnsw_500", "descent_to_hnsw_500"}
+    assert guide["encode_ms"] > 0
+    assert hnsw_bytes() * guide["bytes_to_hnsw_1500"] == pytest.approx(384, rel=0.02)
+
+
+def test_updates(tmp_path: Path) -> None:
+    short = ["--sizes", 400, "--changes", 20, "--rounds", 2]
+    updates = last_line("updates", tmp_path, *short, plotted=False)
+    told = json.loads((tmp_path / "updates.json").read_text())["measured"]["400"]
+    assert told["hnsw_removes"] is False
+    assert {name for name in told if name.endswith("_a_second")} == {
+        f"{who}_{what}_a_second"
+        for who, what in (
+            ("ours", "added_singly"),
+            ("ours", "added_by_hundred"),
+            ("ours", "deleted"),
+            ("hnsw", "added_singly"),
+            ("hnsw", "added_by_hundred"),
+            ("hnsw", "marked"),
+            ("flat", "removed"),
+        )
+    }
+    assert updates["added_by_hundred_to_hnsw_400"] > 0
 
 
 def test_keywords(tmp_path: Path) -> None:
