@@ -46,6 +46,7 @@ from semcore.model.eyesight import side_seen
 from semcore.model.fingerprint import model_sample, note_fingerprint
 from semcore.model.frozen_vision import has_frozen_vision
 from semcore.model.picture_embedder import PictureEmbedder
+from semcore.model.training_record import LearnedGsv
 from semcore.model.vision_side import open_vision_side
 from semcore.trie.trie import Trie
 from semcore.trie.walk import file_names
@@ -66,7 +67,10 @@ def bind_bundle(bundle: Path, model: Path, like: Path | None = None) -> Manifest
     manifest = check_bundle(bundle)
     place = os.path.relpath(model.resolve(), bundle.resolve())
     record = ModelRecord(
-        path=place, fingerprint=note_fingerprint(model), sample=model_sample(model)
+        path=place,
+        fingerprint=note_fingerprint(model),
+        sample=model_sample(model),
+        gsv=LearnedGsv.of_model(model),
     )
     walks = {name for kind in KINDS for name in file_names(kind)}
     of_a_model = walks | {MANIFEST, CALIBRATION, CANARY, *PICTURE_FILES}

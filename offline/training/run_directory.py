@@ -19,9 +19,8 @@ from offline.provenance import claim, is_used
 from semcore.bundle.stage import discard, put, sweep
 from semcore.errors import ModelError
 from semcore.model.fingerprint import note_fingerprint
+from semcore.model.training_record import RECORD
 
-RECORD = "training.json"
-"""What a model folder says of its training."""
 _ORIGIN, _SEEN = "origin.json", "seen"
 
 

@@ -33,11 +33,13 @@ from semcore.bundle.stage import appears, put, stage_for
 from semcore.clock import Clock
 from semcore.errors import BundleError
 from semcore.file_name import FileName
+from semcore.model.training_record import LearnedGsv
 from semcore.pictures.picture_source import PictureSource, picture_source
 
-FORMAT_VERSION = 9
-_READABLE = (7, 8, FORMAT_VERSION)
-"""Format 7 knew of changes by one journal only, format 8 of no guide."""
+FORMAT_VERSION = 10
+_READABLE = (7, 8, 9, FORMAT_VERSION)
+"""Format 7 knew of changes by one journal only, format 8 of no guide, format 9 of one form of
+verification."""
 MANIFEST = "manifest.json"
 ITEMS = "items.sqlite"
 TOKENS = "tokens.json"
@@ -93,11 +95,13 @@ class ModelRecord(_Record):
     """The model whose tokens the walks are made of; ``path`` may be relative to the bundle.
 
     ``sample``: see :func:`semcore.model.fingerprint.model_sample`; empty in earlier bundles.
+    ``gsv``: how it has learned to verify.
     """
 
     path: str
     fingerprint: str
     sample: str = ""
+    gsv: LearnedGsv = LearnedGsv()
 
     def folder(self, bundle: Path) -> Path:
         """Where the model of the bundle at ``bundle`` lies."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from semcore.errors import ModelError
 from semcore.identifiers.identifier import Identifier, is_token
-from semcore.model.prompt import ANSWERS
+from semcore.model.prompt import ANSWERS, LETTERS
 from semcore.trie.trie import Trie
 from semcore.trie.walk import MOST_TOKENS, Walk
 from semcore.trie.walk_builder import build_walk
@@ -88,6 +88,21 @@ def verdict_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
     """The first token of each of :data:`semcore.model.prompt.ANSWERS`, which tells them apart."""
     yes, no = (tokenizer.encode(answer, add_special_tokens=False)[0] for answer in ANSWERS)
     return yes, no
+
+
+def letter_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """The token of each of :data:`semcore.model.prompt.LETTERS` at the beginning of a line.
+
+    Raises :class:`ModelError` if the tokenizer has none of its own for one of them.
+    """
+    spelled = [tokenizer.encode(letter, add_special_tokens=False) for letter in LETTERS]
+    tokens = tuple(tokens[-1] for tokens in spelled)
+    if len(set(tokens)) < len(LETTERS) or any(len(tokens) > 1 for tokens in spelled):
+        raise ModelError(
+            "the model's tokenizer has no token for each capital letter, so that it cannot choose "
+            "from a list; train with --gsv pointwise"
+        )
+    return tokens
 
 
 def trie_walk(trie: Trie, spelling: IdentifierTokenizer, items: Iterable[tuple[str, int]]) -> Walk:

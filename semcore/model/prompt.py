@@ -6,6 +6,7 @@ The layout is ChatML, which all of the InternVL family speaks.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from semcore.kind import Direction, Kind
 from semcore.text import one_line
@@ -13,6 +14,12 @@ from semcore.text import one_line
 PROMPT_VERSION = "2"
 IMAGE = "<IMG_CONTEXT>"
 ANSWERS = ("Yes", "No")
+LETTERS = "ABCDEFGHIJ"
+"""By which a list prompt calls its candidates, hence as many as it has at most."""
+GsvForm = Literal["pointwise", "listwise"]
+"""How verification asks: of each candidate whether it matches, or of a list which one does."""
+Told = Literal["keywords", "captions"]
+"""What is told of a picture beside itself where it is a candidate."""
 TOLD_WORDS = 256
 TOLD_CHARACTERS = 2_000
 
@@ -56,6 +63,33 @@ def verification_prompt(keywords: Sequence[str], text: str) -> str:
     picture.
     """
     return _chat(f"{IMAGE} {normalise_query(text)} ({' '.join(keywords)})\nMatch?")
+
+
+def list_prompt(texts: Sequence[str], told: Sequence[Sequence[str]], *, one_picture: bool) -> str:
+    """Asks which of several candidates belongs to a query (paper 3.3); answered by its letter, the
+    one of :data:`LETTERS` at its place.
+
+    Each candidate stands as :func:`verification_prompt` shows it, with its letter behind it. A text
+    that is the query is repeated for each picture: a word can only look at what stands before it,
+    and behind ten pictures it would not know which of them it has found.
+
+    Args:
+        texts: of each candidate its own, or that of the query.
+        told: of each candidate its keywords, or words in their place.
+        one_picture: the picture is the query, and stands once, before all texts; else each
+            candidate has one.
+
+    Raises:
+        ValueError: there are more candidates than letters.
+    """
+    if len(texts) > len(LETTERS):
+        raise ValueError(f"a list has at most {len(LETTERS)} candidates")
+    own = "" if one_picture else f"{IMAGE} "
+    shown = "".join(
+        f"{own}{normalise_query(text)} ({' '.join(words)})\n{letter}\n"
+        for letter, text, words in zip(LETTERS, texts, told, strict=False)
+    )
+    return _chat(f"{IMAGE}\n{shown}Which?" if one_picture else f"{shown}Which?")
 
 
 def description_prompt(picture: str = IMAGE) -> str:

@@ -5,13 +5,22 @@ from pathlib import Path
 
 from semcore.bundle.bundle import MANIFEST, ModelRecord, read_manifest
 from semcore.model.fingerprint import model_fingerprint, model_sample
+from semcore.model.training_record import LearnedGsv
 
 
-def copied(bundle: Path, to: Path, model: Path | None = None, *, sampled: bool = True) -> Path:
+def copied(
+    bundle: Path,
+    to: Path,
+    model: Path | None = None,
+    *,
+    sampled: bool = True,
+    gsv: LearnedGsv = LearnedGsv(),  # noqa: B008
+) -> Path:
     """A copy that names the same model, or another one.
 
     Args:
         sampled: as bundles have it since samples of weights are in them.
+        gsv: how the model is said to have learned to verify.
     """
     shutil.copytree(bundle, to)
     manifest = read_manifest(bundle)
@@ -21,6 +30,7 @@ def copied(bundle: Path, to: Path, model: Path | None = None, *, sampled: bool =
         path=str(folder),
         fingerprint=model_fingerprint(folder),
         sample=model_sample(folder) if sampled else "",
+        gsv=gsv,
     )
     sealed = manifest.model_copy(update={"model": record}).sealed()
     (to / MANIFEST).write_text(sealed.model_dump_json())

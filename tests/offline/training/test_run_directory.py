@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from offline.training.run_directory import RECORD, Workplace, samples_seen
+from offline.training.run_directory import Workplace, samples_seen
 from semcore.errors import ModelError
+from semcore.model.training_record import RECORD
 
 ORIGIN = {"bundle": "1a2b", "epochs": 0.5, "warm_up": None}
 WEIGHTS = "model.safetensors"

@@ -10,10 +10,12 @@ from semcore.errors import ModelError
 from semcore.identifiers.identifier import Identifier, global_token
 from semcore.identifiers.tokens import (
     IdentifierTokenizer,
+    letter_tokens,
     load_tokenizer,
     trie_walk,
     verdict_tokens,
 )
+from semcore.model.prompt import LETTERS
 from semcore.trie.trie import Trie
 from semcore.trie.walk import DONE
 
@@ -55,6 +57,23 @@ def test_verdicts_begin_with_different_tokens(trained: Path) -> None:
     assert yes != no
     assert "Yes".startswith(tokenizer.decode([yes]))
     assert "No".startswith(tokenizer.decode([no]))
+
+
+def test_letters_are_the_tokens_that_stand_in_a_list(trained: Path) -> None:
+    tokenizer = load_tokenizer(trained / "model")
+    tokens = letter_tokens(tokenizer)
+    assert [tokenizer.decode([token]) for token in tokens] == list(LETTERS)
+    listed = tokenizer.encode(f"(boat)\n{LETTERS[1]}\nWhich?", add_special_tokens=False)
+    assert tokens[1] in listed
+
+
+def test_says_where_a_tokenizer_has_no_letters() -> None:
+    class Lower:
+        def encode(self, text: str, **_: object) -> list[int]:
+            return [ord(text.lower()) % 7]
+
+    with pytest.raises(ModelError, match="--gsv pointwise"):
+        letter_tokens(Lower())
 
 
 def test_says_where_there_is_no_model(tmp_path: Path) -> None:
