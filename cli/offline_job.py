@@ -9,7 +9,7 @@ import typer
 
 from cli.cache_folder import kept_folder
 from cli.extras import require_engine
-from cli.options import bases_like
+from cli.options import GsvValue, ToldValue, bases_like
 from cli.reading import (
     CaptionColumn,
     FollowLinks,
@@ -179,6 +179,20 @@ def train(
         int | None,
         typer.Option(min=0, help="Queries a direction of stage 2; 0: no stage 2."),
     ] = None,
+    gsv: Annotated[
+        GsvValue | None,
+        typer.Option(
+            help="What verification learns: pointwise, whether a candidate matches; listwise, "
+            "which one of ten does. Default: pointwise."
+        ),
+    ] = None,
+    gsv_told: Annotated[
+        ToldValue | None,
+        typer.Option(
+            help="What verification is told of candidates that are pictures: keywords, or the "
+            "captions that these were made of. Default: keywords."
+        ),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak rate of stage 1.")] = None,
     warm_up: Annotated[
@@ -201,7 +215,7 @@ def train(
 
     given: dict[str, Any] = {
         "epochs": epochs, "gsv_queries": gsv_queries, "batch_size": batch_size,
-        "learning_rate": learning_rate, "lora_rank": lora_rank,
+        "learning_rate": learning_rate, "lora_rank": lora_rank, "gsv": gsv, "gsv_told": gsv_told,
     }  # fmt: skip
     chosen = preset(base, **{name: one for name, one in given.items() if one is not None})
     settings = replace(chosen.settings, merge_adapter=not keep_adapter, seed=seed)

@@ -13,6 +13,8 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 # Repeated here, as whatever has them imports more than a completion has time for.
 VerifyValue = Literal["auto", "always", "never"]
 GuideValue = Literal["auto", "none", "only"]
+GsvValue = Literal["pointwise", "listwise"]
+ToldValue = Literal["keywords", "captions"]
 KindValue = Literal["image", "text"]
 SplitValue = Literal["train", "val", "test"]
 RecipeValue = Literal[

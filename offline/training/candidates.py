@@ -22,7 +22,7 @@ from offline.training.verification import SaidWords, verification_sample
 from semcore.bundle.item import Item
 from semcore.identifiers.tokens import IdentifierTokenizer, end_token, trie_walk
 from semcore.kind import DIRECTIONS, Direction, target_kind
-from semcore.model.prompt import IMAGE, excerpt, identifier_prompt
+from semcore.model.prompt import IMAGE, Told, excerpt, identifier_prompt
 from semcore.pictures.picture_source import picture_source
 from semcore.trie.trie import Trie
 from semcore.trie.walk import Walk
@@ -50,14 +50,20 @@ class CandidateDataset(Dataset[Sample]):
         sets: Sequence[Sequence[Item]],
         image_root: str | Path,
         said: SaidWords | None = None,
+        told: Told = "keywords",
     ) -> None:
-        """``said``: what each pair's captions say, for a model to be asked word by word."""
+        """
+        Args:
+            said: what each pair's captions say, for a model to be asked word by word.
+            told: what is told of candidates that are pictures.
+        """
         self._entries = [
             (query, item) for query, items in zip(queries, sets, strict=True) for item in items
         ]
         self._root = image_root
         self._said = said or {}
         self._asked = frozenset().union(*self._said.values())
+        self._told: Told = told
 
     @property
     def sizes(self) -> list[int]:
@@ -78,16 +84,26 @@ class CandidateDataset(Dataset[Sample]):
             matches=item.pair == query.pair,
             said=self._said.get(pictured, frozenset()),
             asked=self._asked,
+            told=self._told,
         )
 
 
-def choose_queries(items: Sequence[Item], per_direction: int, seed: int) -> list[Query]:
-    """Up to ``per_direction`` queries of each direction, texts first, drawn without repetition."""
+def choose_queries(
+    items: Sequence[Item], per_direction: int, seed: int, told: Told = "keywords"
+) -> list[Query]:
+    """Up to ``per_direction`` queries of each direction, texts first, drawn without repetition.
+
+    Args:
+        told: what candidates are told by; no caption is a query that would stand beside its
+            picture.
+    """
     rng = random.Random(seed)
     queries: list[Query] = []
     for direction in DIRECTIONS:
         kind = "text" if direction == "text-to-image" else "image"
         pool = [place for place, item in enumerate(items) if item.kind == kind]
+        if told == "captions" and kind == "text":
+            pool = [place for place in pool if items[place].held_out]
         drawn = rng.sample(pool, min(per_direction, len(pool)))
         queries += [as_query(items[place]) for place in drawn]
     return queries

@@ -13,8 +13,13 @@ from offline.image_inputs import PictureReader
 from offline.model.backbone import IGNORED
 from offline.training.pairs import Sample
 from semcore.identifiers.identifier import Identifier
-from semcore.identifiers.tokens import IdentifierTokenizer, end_token, verdict_tokens
-from semcore.model.prompt import ANSWERS, IMAGE
+from semcore.identifiers.tokens import (
+    IdentifierTokenizer,
+    end_token,
+    letter_tokens,
+    verdict_tokens,
+)
+from semcore.model.prompt import ANSWERS, IMAGE, LETTERS
 
 _SHARED = 0
 _HIDDEN = torch.finfo(torch.bfloat16).min
@@ -77,12 +82,14 @@ class Collator:
 
     def _answer(self, text: str, *, is_prose: bool) -> list[int]:
         """The tokens of an identifier or of prose, with the end token, or the one token of a
-        verdict."""
+        verdict or a letter."""
         if is_prose:
             tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
             return [*tokens, end_token(self._tokenizer)]
         if text in ANSWERS:
             return [self._verdicts[ANSWERS.index(text)]]
+        if text in tuple(LETTERS):
+            return [letter_tokens(self._tokenizer)[LETTERS.index(text)]]
         return self._spelling.tokens(Identifier.parse(text))
 
     def _expanded(self, text: str) -> str:

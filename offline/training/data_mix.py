@@ -12,6 +12,7 @@ from torch.utils.data import ConcatDataset, Dataset
 
 from offline.stored_items import indexed_items
 from offline.training.candidates import CandidateDataset, read_candidates
+from offline.training.choice import ChoiceDataset
 from offline.training.description import DescriptionDataset
 from offline.training.pairs import IndexDataset, PairDataset, Sample
 from offline.training.paraphrase import Paraphraser
@@ -97,14 +98,20 @@ def verifying(
 
     Args:
         sets: folder of the candidates, all of them ``fresh`` items.
+        settings: those of stage 2.
     """
     queries, found = read_candidates(sets, fresh)
     said = said_words(fresh) if settings.checks else None
-    verdicts = CandidateDataset(queries, found, root, said)
+    told = settings.gsv_told
+    if settings.gsv == "listwise":
+        lists = ChoiceDataset(queries, found, fresh, root, settings.seed, told, said)
+        shown, verdicts = lists.candidates, Part(lists, lists.sizes)
+    else:
+        each = CandidateDataset(queries, found, root, said, told)
+        shown, verdicts = len(each), Part(each, (each.sizes,))
     pairs = _pairs(items, root, settings, bundle)
-    share = settings.gsv_rehearsal * len(verdicts) / len(pairs)
-    parts = [Part(verdicts, (verdicts.sizes,)), Part(pairs, pairs.sizes, share)]
-    return Lesson.of(parts, settings)
+    share = settings.gsv_rehearsal * shown / len(pairs)
+    return Lesson.of([verdicts, Part(pairs, pairs.sizes, share)], settings)
 
 
 def _descriptions(items: Sequence[Item], root: str | Path, share: float = 1.0) -> Part:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from semcore.model.prompt import LETTERS, GsvForm, Told
+
+_LISTS = 4  # in a step, where a batch has as many samples
+
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
@@ -22,6 +26,9 @@ class TrainSettings:
             learned with their identifiers; they take the place of other samples. Only identifiers
             that say nothing of an item need it.
         index_repeats: how often each of them is learned in one epoch.
+        gsv: how stage 2 asks: of each candidate whether it matches, or of a list which one does.
+        gsv_told: what it tells of candidates that are pictures: their keywords, or the captions
+            that these were made of; at small sizes a text can be judged where a picture cannot yet.
         gsv_queries: queries of each direction whose candidates stage 2 learns from; 0 for none.
         gsv_hard: candidates beside the retrieved ones that nearly match, for each query.
         gsv_rehearsal: samples of stage 1 in stage 2, for each candidate.
@@ -52,6 +59,8 @@ class TrainSettings:
     indexed: float = 0.0
     index_repeats: int = 4
     gsv_epochs: float = 1.0
+    gsv: GsvForm = "pointwise"
+    gsv_told: Told = "keywords"
     gsv_queries: int = 20_000
     gsv_hard: int = 0
     gsv_learning_rate: float = 4e-5
@@ -73,6 +82,17 @@ class TrainSettings:
     def checks(self) -> bool:
         """Whether it is asked at each word in verification, too."""
         return self.check_epochs > 0 or self.check_rehearsal > 0
+
+    @property
+    def stage_2(self) -> TrainSettings:
+        """The same with what stage 2 has in place of stage 1. A list is as long as its candidates
+        together, so a step has fewer of them, but no fewer than the paper's batch of four."""
+        size = self.batch_size
+        if self.gsv == "listwise":
+            size = min(size, max(_LISTS, size // len(LETTERS)))
+        return replace(
+            self, batch_size=size, epochs=self.gsv_epochs, learning_rate=self.gsv_learning_rate
+        )
 
 
 TINY = TrainSettings(

@@ -40,7 +40,7 @@ from offline.training.data_mix import Lesson
 from offline.training.hard_negatives import with_hard_negatives
 from offline.training.pairs import captions_of_pairs
 from offline.training.presets import TrainSettings
-from offline.training.run_directory import RECORD, Workplace
+from offline.training.run_directory import Workplace
 from offline.training.trainer import LOSS_LOG, FitSettings, fit
 from semcore.bundle.bundle import may_replace, read_manifest
 from semcore.bundle.item import ItemStore
@@ -49,6 +49,7 @@ from semcore.flush import flush_all, write_whole
 from semcore.identifiers.encoder import Encoder
 from semcore.model.adapter import adapter_of
 from semcore.model.frozen_vision import has_frozen_vision
+from semcore.model.training_record import RECORD
 from semcore.pictures.picture_source import picture_source
 
 _PATIENCE = timedelta(days=2)
@@ -305,21 +306,18 @@ class _Run:
     def _retrieve(self, source: Path, to: Path) -> None:
         model, processor, read = self._load(source, whole=True)
         model = on_device(model)
-        queries = choose_queries(self._fresh, self._settings.gsv_queries, self._settings.seed)
+        own = self._settings
+        queries = choose_queries(self._fresh, own.gsv_queries, own.seed, own.gsv_told)
         sets = retrieve_candidates(model, processor, self._fresh, queries, self._root, read)
-        if self._settings.gsv_hard:
+        if own.gsv_hard:
             encoder = Encoder(self._manifest.settings.encoder)
-            hard = self._settings.gsv_hard
-            sets = with_hard_negatives(queries, sets, self._fresh, encoder, hard)
+            sets = with_hard_negatives(queries, sets, self._fresh, encoder, own.gsv_hard)
         write_candidates(to, queries, sets)
 
     def _verification(self, source: Path, sets: Path, to: Path) -> None:
-        settings = self._settings
-        lesson = data_mix.verifying(
-            sets, self._fresh, self._known, self._root, settings, self._bundle
-        )
-        own = self._fit_settings(settings.gsv_epochs, settings.gsv_learning_rate)
-        self._fit(source, to, lesson, own, keep_comparing)
+        own = self._settings.stage_2
+        lesson = data_mix.verifying(sets, self._fresh, self._known, self._root, own, self._bundle)
+        self._fit(source, to, lesson, FitSettings.of(own, own.epochs), keep_comparing)
 
     def seen(self) -> dict[str, int]:
         """Samples that each stage of the trainer has seen."""
@@ -345,5 +343,5 @@ class _Run:
         if self.is_first:
             write_whole(to.with_suffix(".seen"), str(seen))
 
-    def _fit_settings(self, epochs: float, learning_rate: float | None = None) -> FitSettings:
-        return FitSettings.of(self._settings, epochs, learning_rate)
+    def _fit_settings(self, epochs: float) -> FitSettings:
+        return FitSettings.of(self._settings, epochs)

@@ -62,14 +62,12 @@ class FitSettings:
     merge: bool = True
 
     @classmethod
-    def of(
-        cls, settings: TrainSettings, epochs: float, learning_rate: float | None = None
-    ) -> FitSettings:
-        """Those of one stage of a training; its usual rate unless another one is given."""
+    def of(cls, settings: TrainSettings, epochs: float) -> FitSettings:
+        """Those of one stage of a training."""
         return cls(
             epochs=epochs,
             batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate if learning_rate is None else learning_rate,
+            learning_rate=settings.learning_rate,
             warmup_steps=settings.warmup_steps,
             lora_rank=settings.lora_rank,
             save_steps=settings.save_steps,

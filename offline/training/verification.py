@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from offline.training.pairs import Sample, SampleDataset, captions_of_pairs
 from semcore.bundle.item import Item
 from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.keywords import corpus_vectorizer
-from semcore.model.prompt import ANSWERS, excerpt, normalise_query, verification_prompt
+from semcore.identifiers.told import told_words
+from semcore.model.prompt import ANSWERS, Told, excerpt, normalise_query, verification_prompt
 from semcore.pictures.picture_source import PictureSource, picture_source
 
 SaidWords = Mapping[str, frozenset[str]]
@@ -37,23 +38,34 @@ def verification_sample(
     matches: bool,
     said: frozenset[str],
     asked: frozenset[str],
+    told: Told = "keywords",
 ) -> Sample:
     """One prompt with its answer.
 
     Args:
-        shown: the candidate, whose keywords the prompt tells.
+        shown: the candidate.
         said: what the captions of the picture say.
         asked: the words at which the model is asked; none for the answer alone.
+        told: what the prompt tells of a candidate that is a picture.
     """
     text = normalise_query(excerpt(text))
-    prompt = verification_prompt(Identifier.parse(shown.identifier).lexical_id, text)
-    start = prompt.index(f" {text} (") + 1
-    checks = tuple(
-        (start + word.end(), word.group().lower() in said)
-        for word in re.finditer(r"\w+", text)
-        if word.group().lower() in asked
-    )
+    prompt = verification_prompt(told_words(shown, told), text)
+    checks = tuple(asked_words(text, prompt.index(f" {text} (") + 1, said, asked))
     return Sample(prompt, (image,), (ANSWERS[0] if matches else ANSWERS[1],), checks)
+
+
+def asked_words(
+    text: str, start: int, said: frozenset[str], asked: frozenset[str]
+) -> Iterator[tuple[int, bool]]:
+    """The places behind the words of a text at which the model is asked, and whether each word is
+    said.
+
+    Args:
+        start: where the text stands in its prompt.
+    """
+    for word in re.finditer(r"\w+", text):
+        if word.group().lower() in asked:
+            yield start + word.end(), word.group().lower() in said
 
 
 class VerificationDataset(SampleDataset):

@@ -11,9 +11,11 @@ from cli.options import (
     BASES,
     DEFAULT_URL,
     BudgetValue,
+    GsvValue,
     KindValue,
     RecipeValue,
     SplitValue,
+    ToldValue,
     VerifyValue,
 )
 from offline.corpus.picture import SPLITS
@@ -22,6 +24,7 @@ from offline.reproduction.experiments import recipes
 from offline.training.presets import PRESETS
 from semcore.client import URL
 from semcore.kind import Kind
+from semcore.model.prompt import GsvForm, Told
 from service.schemas.answer import Verify
 
 PROGRAM = "from cli.main import app; app(prog_name='semcore')"
@@ -46,6 +49,8 @@ def completed(shell: str, line: str) -> list[str]:
 def test_the_values_are_those_of_the_product() -> None:
     assert get_args(VerifyValue) == get_args(Verify)
     assert get_args(KindValue) == get_args(Kind)
+    assert get_args(GsvValue) == get_args(GsvForm)
+    assert get_args(ToldValue) == get_args(Told)
     assert get_args(SplitValue) == SPLITS
     assert get_args(RecipeValue) == (*recipes(BUDGETS["short"]), "all")
     assert get_args(BudgetValue) == tuple(BUDGETS)

@@ -51,6 +51,24 @@ def test_queries_are_of_both_directions_and_not_repeated(training_items: list[It
     assert len(set(queries)) == len(queries)
 
 
+def test_no_query_stands_beside_its_own_picture(training_items: list[Item]) -> None:
+    told = choose_queries(training_items, 10**6, seed=0, told="captions")
+    shown = {item.pair: item.caption for item in training_items if item.kind == "image"}
+    queries = [query for query in told if query.direction == "text-to-image"]
+    assert queries
+    assert not [query for query in queries if query.content in shown[query.pair]]
+    assert len(told) < len(choose_queries(training_items, 10**6, seed=0))
+
+
+def test_captions_may_stand_in_place_of_keywords(
+    training_items: list[Item], corpus: Corpus
+) -> None:
+    pictures = [item for item in training_items if item.kind == "image"][:2]
+    queries = [Query("text-to-image", "a boat", pictures[1].pair)]
+    data = CandidateDataset(queries, [pictures], corpus.image_root, told="captions")
+    assert f"a boat ({pictures[0].caption})\n" in data[0].prompt
+
+
 def test_pictures_may_lie_behind_a_url() -> None:
     picture = Item("1", "image", "train", "1", False, "", "all.tar//0+4", "<g0> boat")
     text = Item("1#0", "text", "train", "1", False, "a boat", "", "<g0> boat red")

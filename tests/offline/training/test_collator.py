@@ -14,8 +14,13 @@ from offline.training.collator import Collator
 from offline.training.pairs import PairDataset, Sample
 from semcore.bundle.item import Item
 from semcore.identifiers.identifier import Identifier, global_token
-from semcore.identifiers.tokens import IdentifierTokenizer, end_token, verdict_tokens
-from semcore.model.prompt import description_prompt, verification_prompt
+from semcore.identifiers.tokens import (
+    IdentifierTokenizer,
+    end_token,
+    letter_tokens,
+    verdict_tokens,
+)
+from semcore.model.prompt import description_prompt, list_prompt, verification_prompt
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +86,22 @@ def test_a_verification_asks_behind_words_and_at_the_end(
     before = [processor.tokenizer.decode([tokens[place - 1]]) for place in asked[:2]]
     assert before == [" boat", " house"]
     assert asked[-1] == len(tokens) - 1
+
+
+def test_a_list_is_answered_by_a_letter_that_stands_in_it(
+    corpus: Corpus, processor: ProcessorMixin
+) -> None:
+    prompt = list_prompt(["a boat"] * 2, [("boat",), ("red",)], one_picture=False)
+    images = tuple(Path(corpus.image_root) / one.image for one in corpus.pictures[:2])
+    checks = ((prompt.index("\nB\n") + 2, True),)
+    batch = Collator(processor, Pixels(processor))([Sample(prompt, images, ("B",), checks)])
+    tokens, labels = batch["input_ids"][0], batch["labels"][0]
+    assert batch["pixel_values"].shape[0] == 2
+    asked = (labels != IGNORED).nonzero().flatten()
+    letter = letter_tokens(processor.tokenizer)[1]
+    assert labels[asked].tolist() == [verdict_tokens(processor.tokenizer)[0], letter]
+    assert tokens[asked[0] - 1] == letter
+    assert asked[1] == len(tokens) - 1
 
 
 def test_rows_are_padded_to_the_longest(processor: ProcessorMixin) -> None:

@@ -13,7 +13,7 @@ from offline.training.data_mix import Lesson, describing, spelling, verifying
 from offline.training.pairs import Sample
 from offline.training.presets import TrainSettings
 from semcore.bundle.item import Item
-from semcore.model.prompt import ANSWERS
+from semcore.model.prompt import ANSWERS, LETTERS
 
 SETTINGS = TrainSettings(batch_size=4, image_repeats=2)
 
@@ -23,6 +23,8 @@ def kind(sample: Sample) -> str:
         return "description"
     if sample.answers[0] in ANSWERS:
         return "verdict"
+    if sample.answers[0] in tuple(LETTERS):
+        return "list"
     return "picture" if sample.images else "text"
 
 
@@ -90,6 +92,25 @@ def test_stage_2_rehearses_stage_1(
     assert found["verdict"] == candidates
     rest = found["text"] + found["picture"]
     assert candidates * rehearsal - 2 * SETTINGS.batch_size < rest <= candidates * rehearsal
+
+
+def test_stage_2_may_learn_from_lists(
+    training_items: list[Item], corpus: Corpus, trained: Path, tmp_path: Path
+) -> None:
+    pictures = [item for item in training_items if item.kind == "image"][:8]
+    texts = [item for item in training_items if item.kind == "text"][:12]
+    queries = [as_query(item) for item in [*texts[:4], *pictures]]
+    write_candidates(tmp_path / "sets", queries, [pictures] * 4 + [texts] * 8)
+    settings = replace(SETTINGS, gsv="listwise").stage_2
+    lesson = verifying(
+        tmp_path / "sets", training_items, training_items, corpus.image_root, settings,
+        trained / "bundle",
+    )  # fmt: skip
+    found = drawn(lesson)
+    assert found["list"] == len(queries)
+    candidates = 4 * 8 + 8 * 10
+    rest = found["text"] + found["picture"]
+    assert candidates - 2 * SETTINGS.batch_size < rest <= candidates
 
 
 def test_all_processes_have_a_batch_of_one_kind(

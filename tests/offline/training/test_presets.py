@@ -12,6 +12,14 @@ def test_what_is_given_takes_the_place_of_the_preset() -> None:
     assert PRESETS["1b-lora"].settings.lora_rank == 64
 
 
+def test_a_step_of_lists_has_fewer_of_them() -> None:
+    assert preset("tiny").settings.stage_2.batch_size == 32
+    sizes = {size: preset("tiny", gsv="listwise", batch_size=size) for size in (2, 4, 32, 80)}
+    assert [one.settings.stage_2.batch_size for one in sizes.values()] == [2, 4, 4, 8]
+    tiny = preset("tiny").settings
+    assert (tiny.stage_2.epochs, tiny.stage_2.learning_rate) == (1.0, tiny.gsv_learning_rate)
+
+
 def test_another_checkpoint_has_the_settings_of_the_paper() -> None:
     other = preset("some/checkpoint", batch_size=2)
     assert other.base == "some/checkpoint"
