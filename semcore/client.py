@@ -66,9 +66,10 @@ class FoundIdentifier(TypedDict):
 class FoundItem(TypedDict):
     """``logprob``, ``commonness``: of the identifier after the query and without it, in nats;
     ``cosine``: between the guide's vectors of query and item; ``score``: what candidates are
-    ordered by before verification; ``odds``: in nats, that it matches; ``description``: by how
-    much the picture makes the text likelier, in nats; ``image``: path of the picture at the
-    service; ``duplicates``: ids of those that were folded under this one."""
+    ordered by before verification; ``odds``: in nats, that it matches, or that it is the one of a
+    list which does; ``description``: by how much the picture makes the text likelier, in nats;
+    ``image``: path of the picture at the service; ``duplicates``: ids of those that were folded
+    under this one."""
 
     id: str
     rank: int

@@ -146,7 +146,8 @@ class Retrieval:
 
     def _engine_of(self, model: Path | None) -> Engine:
         """None is started for a bundle that was not trained."""
-        return NoEngine() if model is None else self._start_engine(model, self.settings)
+        settings = self.lifecycle.engine_settings
+        return NoEngine() if model is None else self._start_engine(model, settings)
 
     async def stop(self) -> None:
         metrics.READY.set(0)

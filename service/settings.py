@@ -81,7 +81,15 @@ class Settings(BaseSettings):
     )
     max_top_k: int = Field(default=100, ge=1, le=500, description="most items of an answer")
     verified: int = Field(
-        default=10, ge=2, le=100, description="candidates that verification judges"
+        default=10,
+        ge=2,
+        le=100,
+        description="candidates that verification judges; in a list ten at most",
+    )
+    gsv: Literal["auto", "pointwise", "listwise"] = Field(
+        default="auto",
+        description="how verification asks the model: as it has learned; an index whose model has "
+        "learned another form than this is not served",
     )
     guide: Literal["auto", "none", "only"] = Field(
         default="auto",

@@ -39,6 +39,9 @@ class NoEngine:
     async def judge(self, _prompts: Sequence[Prompt]) -> list[float]:
         _refuse()
 
+    async def choose(self, _prompt: Prompt, _count: int) -> list[float]:
+        _refuse()
+
     async def weigh(self, _prompt: Prompt, _spelled: Sequence[Sequence[int]]) -> list[float]:
         _refuse()
 

@@ -109,6 +109,10 @@ class Engine(Protocol):
         """For each verification prompt the log-odds of the answer Yes."""
         ...
 
+    async def choose(self, prompt: Prompt, count: int) -> list[float]:
+        """After a list prompt of so many candidates the log-probability of each one's letter."""
+        ...
+
     async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
         """The log-probability of each sequence of tokens after a prompt."""
         ...

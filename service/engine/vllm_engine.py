@@ -14,6 +14,7 @@ from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.tokens import (
     IdentifierTokenizer,
     end_token,
+    letter_tokens,
     load_tokenizer,
     verdict_tokens,
 )
@@ -200,6 +201,11 @@ class VllmEngine:
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         told = await self._weigh_each(prompts, [[self._verdicts]] * len(prompts))
         return [yes - no for ((yes, no),) in told]
+
+    async def choose(self, prompt: Prompt, count: int) -> list[float]:
+        letters = letter_tokens(self._tokenizer)[:count]
+        ((told,),) = await self._weigh_each([prompt], [[letters]])
+        return told
 
     async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
         if not spelled:

@@ -75,6 +75,9 @@ class WatchedEngine:
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         return await self._asked(self.engine.judge(prompts))
 
+    async def choose(self, prompt: Prompt, count: int) -> list[float]:
+        return await self._asked(self.engine.choose(prompt, count))
+
     async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
         return await self._asked(self.engine.weigh(prompt, spelled))
 

@@ -28,6 +28,7 @@ from semcore.identifiers.tokens import IdentifierTokenizer, load_tokenizer
 from semcore.kind import KINDS, Kind
 from semcore.model.eyesight import side_seen
 from semcore.model.fingerprint import check_model
+from semcore.model.training_record import LearnedGsv
 from semcore.pictures.picture_source import PictureSource, found_below
 from semcore.trie.walk import file_names, load_walk
 from service.beams.side import set_size
@@ -118,6 +119,11 @@ class OpenBundle:
     def model_fingerprint(self) -> str:
         """Empty for a bundle that was not trained."""
         return self.manifest.model.fingerprint if self.manifest.model else ""
+
+    @property
+    def gsv(self) -> LearnedGsv:
+        """How the model has learned to verify."""
+        return self.manifest.model.gsv if self.manifest.model else LearnedGsv()
 
     @property
     def guide_fingerprint(self) -> str:

@@ -24,6 +24,7 @@ from semcore.guide.vectors import Quantised
 from semcore.identifiers.identifier import Identifier
 from semcore.identifiers.tokens import trie_walk
 from semcore.kind import KINDS, Kind
+from semcore.model.training_record import LearnedGsv
 from semcore.pictures.picture_source import PictureSource
 from semcore.trie.branches import Gallery, Ordered
 from semcore.trie.layers import Layer, Layers, bury, live_edges
@@ -88,6 +89,11 @@ class Snapshot:
     @property
     def calibration(self) -> Calibrations:
         return self._bundle.calibration
+
+    @property
+    def gsv(self) -> LearnedGsv:
+        """How the model has learned to verify."""
+        return self._bundle.gsv
 
     @property
     def guide(self) -> Guide | None:

@@ -17,6 +17,7 @@ from semcore.clock import Clock, seconds_of
 from semcore.errors import BundleError, JournalError, SemcoreError
 from semcore.journal.journal import Journal
 from semcore.kind import DIRECTIONS, Direction
+from semcore.model.prompt import LETTERS
 from service.engine.protocol import Picture
 from service.errors import InvalidQueryError, ReloadError
 from service.index.index import Index, IndexSlot
@@ -65,6 +66,15 @@ class Lifecycle:
     def lease(self) -> AbstractContextManager[Index]:
         """The current index, which stays open as long as the lease lasts."""
         return self._slot.lease()
+
+    @property
+    def engine_settings(self) -> Settings:
+        """Those of an engine for the current index: its prompts have room for the pictures of a
+        whole list where the model chooses from one."""
+        if self.current.bundle.gsv.form == "pointwise":
+            return self._settings
+        room = max(self._settings.verified, len(LETTERS))
+        return self._settings.model_copy(update={"verified": room})
 
     @property
     def held(self) -> list[Clock]:
@@ -169,9 +179,17 @@ class Lifecycle:
 
     def _open(self, bundle: Path) -> Index:
         settings = self._settings
-        return Index(
+        index = Index(
             bundle, self._journal, settings.image_root, settings.model, settings.filter_bytes
         )
+        learned = index.bundle.gsv.form
+        if index.bundle.model is not None and settings.gsv not in ("auto", learned):
+            index.close()
+            raise BundleError(
+                f"the model of {bundle} has learned to verify {learned}, not {settings.gsv}; set "
+                f"SEMCORE_GSV to auto, or train with --gsv {settings.gsv}"
+            )
+        return index
 
     async def _switch(self, index: Index) -> ReloadAnswer:
         before = self.current

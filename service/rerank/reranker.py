@@ -13,14 +13,15 @@ import uuid
 from collections.abc import Sequence
 
 from semcore.errors import EngineError
-from semcore.identifiers.identifier import Identifier
+from semcore.identifiers.told import told_words
 from semcore.kind import Kind
+from semcore.model.prompt import LETTERS, normalise_query
 from service.engine.protocol import Engine, Picture
 from service.errors import OUTCOMES, DeadlineError, InvalidQueryError, OverloadedError
 from service.index.index import Index
 from service.index.snapshot import Snapshot
 from service.rerank.document_cosines import document_cosines
-from service.rerank.document_keywords import DocumentKeywords, Keywords
+from service.rerank.document_keywords import DocumentKeywords
 from service.rerank.documents import Given, named, place_of, read_documents, read_query
 from service.schemas.rerank import (
     RerankAnswer,
@@ -32,7 +33,7 @@ from service.schemas.rerank import (
     ScoredBy,
 )
 from service.search.decoder import Decoder
-from service.search.gsv import prompts_of
+from service.search.gsv import list_odds, list_prompt_of, prompts_of
 from service.search.query_image import Upload
 from service.settings import Settings
 from service.telemetry import metrics
@@ -113,7 +114,7 @@ class Reranker:
         self, index: Index, snapshot: Snapshot, query: Given, documents: Sequence[Given]
     ) -> tuple[list[float], int]:
         """The probability of each that it matches, and how many tokens the model has read."""
-        keywords = [await self._keywords_of(index, document) for document in documents]
+        told = [await self._told_of(index, document) for document in documents]
         if query.has_picture:
             texts = [document.text for document in documents]
             seen = [await self._picture(snapshot, query, 0)] * len(documents)
@@ -121,8 +122,13 @@ class Reranker:
             texts = [query.text] * len(documents)
             each = enumerate(documents, start=1)
             seen = await asyncio.gather(*(self._picture(snapshot, one, n) for n, one in each))
-        prompts = await prompts_of(self._engine, keywords, texts, seen)
-        odds = await self._engine.judge(prompts)
+        if snapshot.gsv.form == "listwise":
+            one = query.has_picture
+            prompts = [await list_prompt_of(self._engine, told, texts, seen, one_picture=one)]
+            odds = await list_odds(self._engine, prompts[0], len(documents))
+        else:
+            prompts = await prompts_of(self._engine, told, texts, seen)
+            odds = await self._engine.judge(prompts)
         return [_probability(one) for one in odds], sum(len(prompt.tokens) for prompt in prompts)
 
     async def _compared(
@@ -133,9 +139,13 @@ class Reranker:
         cosines = await document_cosines(snapshot, query, documents, shown)
         return [(1 + min(1.0, max(-1.0, cosine))) / 2 for cosine in cosines]
 
-    async def _keywords_of(self, index: Index, document: Given) -> Keywords:
+    async def _told_of(self, index: Index, document: Given) -> Sequence[str]:
+        """What verification is told of a document beside its picture or text."""
+        told = index.bundle.gsv.told
         if document.item is not None:
-            return Identifier.parse(document.item.identifier).lexical_id
+            return told_words(document.item, told)
+        if told == "captions" and document.has_picture and document.text:
+            return normalise_query(document.text).split()
         kind: Kind = "image" if document.has_picture else "text"
         return await self._keywords.of(index.bundle, kind, document.text)
 
@@ -156,17 +166,23 @@ class Reranker:
 
 
 def _scorer(snapshot: Snapshot, query: Given, documents: Sequence[Given]) -> ScoredBy:
-    """Raises :class:`InvalidQueryError` if the model cannot judge all pairs, and there is no
-    guide."""
+    """Raises :class:`InvalidQueryError` if the model cannot judge all pairs, or chooses from lists
+    and there are too many or few, and there is no guide."""
     odd = [
         number
         for number, document in enumerate(documents, start=1)
         if not (document.text if query.has_picture else document.has_picture)
     ]
-    if snapshot.has_model and not odd:
+    is_list = 2 <= len(documents) <= len(LETTERS)
+    if snapshot.has_model and not odd and (is_list or snapshot.gsv.form == "pointwise"):
         return "verification"
     if snapshot.has_guide:
         return "guide"
+    if not odd:
+        raise InvalidQueryError(
+            f"documents: the model chooses from a list of 2 to {len(LETTERS)}; send as many, or "
+            "build the index with a guide"
+        )
     kind = "picture" if query.has_picture else "text"
     raise InvalidQueryError(
         f"{place_of(odd[0])}: the model judges pictures for a text, and texts for a picture, and "

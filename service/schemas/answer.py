@@ -213,7 +213,10 @@ class RankedItem(ItemAnswer):
     )
     beam_rank: int = Field(description="place from 1 before verification")
     verification: float | None = Field(description="probability to be the best candidate")
-    odds: float | None = Field(description="log-odds that it matches, by the model's judgement")
+    odds: float | None = Field(
+        description="log-odds that it matches, by the model's judgement; of a model that chooses "
+        "from a list, that it is the one of the list which does"
+    )
     description: float | None = Field(
         description="by how much the picture makes the text likelier, in nats, where the index is "
         "calibrated to weigh that, or it was asked for"

@@ -66,6 +66,9 @@ class FakeEngine:
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         return [4 * _weight(prompt, ()) - 2 for prompt in prompts]
 
+    async def choose(self, prompt: Prompt, count: int) -> list[float]:
+        return [float(np.log(_weight(prompt, (letter,)))) for letter in range(count)]
+
     async def weigh(self, prompt: Prompt, spelled: Sequence[Sequence[int]]) -> list[float]:
         return [float(np.log(_weight(prompt, tuple(tokens)))) for tokens in spelled]
 

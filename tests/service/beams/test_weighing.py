@@ -10,7 +10,8 @@ from engines import LONGEST, STARTS_VLLM, small_engine
 from PIL import Image
 
 from semcore.errors import EngineError
-from semcore.model.prompt import identifier_prompt, verification_prompt
+from semcore.identifiers.tokens import letter_tokens
+from semcore.model.prompt import identifier_prompt, list_prompt, verification_prompt
 from service.engine.protocol import Picture, Prompt
 from service.engine.vllm_engine import VllmEngine
 from service.errors import InvalidQueryError
@@ -144,6 +145,16 @@ async def test_many_prompts_are_weighed_in_one_request(engine: VllmEngine, index
     assert await engine.judge(prompts) == pytest.approx(odds, abs=1e-4)
     assert await engine.judge(prompts[:1]) == pytest.approx(odds[:1], abs=1e-4)
     assert await engine.judge([]) == []
+
+
+async def test_letters_of_a_list_are_weighed_at_once(engine: VllmEngine, index: Index) -> None:
+    told = [["boat"], ["dog", "red"], ["cat"]]
+    text = list_prompt(["two boats", "a dog", "a cat"], told, one_picture=True)
+    prompt = engine.prompt(text, shown(index, 0))
+    letters = letter_tokens(engine._tokenizer)[:3]
+    expected = await step_by_step(engine, prompt, [[letter] for letter in letters])
+    assert await engine.choose(prompt, 3) == pytest.approx(expected, abs=1e-4)
+    assert len(await engine.choose(prompt, 2)) == 2
 
 
 async def test_a_picture_of_a_prompt_that_was_refused_can_be_shown_again(

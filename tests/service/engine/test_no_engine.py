@@ -23,5 +23,7 @@ async def test_it_is_well_and_answers_nothing() -> None:
     with pytest.raises(EngineError, match="no model"):
         await engine.judge([])
     with pytest.raises(EngineError, match="no model"):
+        await engine.choose(Prompt(()), 2)
+    with pytest.raises(EngineError, match="no model"):
         await engine.weigh(Prompt(()), [])
     await engine.stop()

@@ -17,10 +17,13 @@ from living import new_item, running
 from manifests import copied
 
 from semcore.bundle.bundle import read_manifest, staged
+from semcore.errors import BundleError
+from semcore.model.training_record import LearnedGsv
 from service.errors import ReloadError
 from service.index.index import Index
 from service.retrieval import Retrieval
 from service.schemas.answer import SearchAnswer, SearchOptions
+from service.settings import Settings
 
 
 async def test_the_status_tells_what_happened(trained: Path, smaller: Path, tmp_path: Path) -> None:
@@ -45,6 +48,25 @@ async def test_the_status_tells_what_happened(trained: Path, smaller: Path, tmp_
         assert "cannot be read" in failed.reason
         await lifecycle.rollback()
         assert lifecycle.status().current.version == first.current.version
+
+
+async def test_an_index_is_served_in_the_form_that_its_model_has_learned(
+    trained: Path, tmp_path: Path
+) -> None:
+    lists = copied(trained / "bundle", tmp_path / "lists", gsv=LearnedGsv(form="listwise"))
+    for bundle, gsv in ((lists, "pointwise"), (trained / "bundle", "listwise")):
+        with pytest.raises(BundleError, match=f"not {gsv}; set SEMCORE_GSV to auto"):
+            Retrieval(Settings(bundle=bundle, journal=tmp_path / "j", gsv=gsv))  # type: ignore[arg-type]
+    options = SearchOptions(verify="always")
+    for gsv, few in (("auto", 2), ("listwise", 12)):
+        async with running(lists, tmp_path / "j", gsv=gsv, verified=few) as retrieval:
+            found = await asked(retrieval, "text-to-image", "a red boat", options)
+            answer = SearchAnswer.model_validate_json(found)
+            assert answer.verified
+            assert answer.items[0].odds is not None
+            assert retrieval.lifecycle.engine_settings.verified == max(few, 10)
+    async with running(trained / "bundle", tmp_path / "k", verified=2) as retrieval:
+        assert retrieval.lifecycle.engine_settings.verified == 2
 
 
 async def test_a_worse_index_is_refused(trained: Path, tmp_path: Path) -> None:

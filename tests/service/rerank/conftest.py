@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from manifests import copied
 
+from semcore.model.training_record import LearnedGsv
 from service.index.index import Index
 
 
@@ -12,6 +14,13 @@ from service.index.index import Index
 def index(trained: Path) -> Iterator[Index]:
     """With a model, without a guide."""
     yield from _opened(trained / "bundle")
+
+
+@pytest.fixture
+def chooses(trained: Path, tmp_path: Path) -> Iterator[Index]:
+    """With a model that is said to choose from lists, without a guide."""
+    learned = LearnedGsv(form="listwise", told="captions")
+    yield from _opened(copied(trained / "bundle", tmp_path / "lists", gsv=learned))
 
 
 @pytest.fixture

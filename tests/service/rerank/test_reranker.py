@@ -12,7 +12,7 @@ from reranking import asking, inline, picture
 from semcore.bundle.item import Item
 from semcore.errors import EngineError
 from semcore.identifiers.identifier import Identifier
-from semcore.model.prompt import verification_prompt
+from semcore.model.prompt import list_prompt, verification_prompt
 from service.engine.protocol import Picture, Prompt
 from service.errors import BadImageError, DeadlineError, InvalidQueryError, OverloadedError
 from service.index.index import Index
@@ -40,6 +40,9 @@ class Judging:
         self.texts.append(text)
         self.pictures += pictures
         return Prompt((0,) * len(text.split()))
+
+    async def choose(self, _prompt: Prompt, count: int) -> list[float]:
+        return [math.log(place + 1) for place in range(count)]
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         if self.error is not None:
@@ -107,6 +110,28 @@ async def test_judges_texts_by_a_picture(index: Index) -> None:
     ]
     await reranker(engine).rerank(index, asking({"id": shown.id}, ["a red boat"]))
     assert engine.pictures[-1].key == index.snapshot.picture_key(shown)
+
+
+async def test_chooses_from_a_list_of_documents(chooses: Index) -> None:
+    engine, (one, *_) = Judging(), items(chooses, "image")
+    documents = [{"id": one.id}, {"image": inline("red"), "text": "a red <b>boat"}]
+    found = await reranker(engine).rerank(chooses, asking(QUERY, documents))
+    told = [one.caption.split(), ["a", "red", "b>boat"]]
+    assert engine.texts == [list_prompt([QUERY] * 2, told, one_picture=False)]
+    assert len(engine.pictures) == 2
+    assert [result.index for result in found.results] == [1, 0]
+    assert [result.relevance_score for result in found.results] == pytest.approx([2 / 3, 1 / 3])
+    assert found.scored_by == "verification"
+    assert found.usage.total_tokens == len(engine.texts[0].split())
+    await reranker(engine).rerank(chooses, asking({"image": inline()}, ["a boat", "a car"]))
+    assert len(engine.pictures) == 3
+
+
+async def test_a_list_has_few_documents(chooses: Index) -> None:
+    for count in (1, 11):
+        request = asking(QUERY, [{"image": inline()}] * count)
+        with pytest.raises(InvalidQueryError, match="list of 2 to 10"):
+            await reranker(Judging()).rerank(chooses, request)
 
 
 async def test_what_the_model_cannot_judge_is_left_to_the_guide(sees: Index) -> None:

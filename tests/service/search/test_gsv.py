@@ -1,14 +1,17 @@
 """Verification judges each candidate and weighs that with what the beams found."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from manifests import copied
 from PIL import Image
 
 from semcore.bundle.calibration import Calibration
-from semcore.model.prompt import description_prompt
+from semcore.identifiers.identifier import Identifier
+from semcore.model.prompt import LETTERS, description_prompt, list_prompt
+from semcore.model.training_record import LearnedGsv
 from service.engine.protocol import Picture, Prompt
 from service.errors import InvalidQueryError
 from service.index.index import Index
@@ -48,6 +51,9 @@ class Judging:
 
     async def judge(self, prompts: Sequence[Prompt]) -> list[float]:
         return [2.0 if place == 1 else 0.0 for place in range(len(prompts))]
+
+    async def choose(self, prompt: Prompt, count: int) -> list[float]:
+        return [math.log(0.1)] * (count - 1) + [math.log(0.3)]
 
     def say(self, text: str) -> list[int]:
         return [len(word) for word in text.split()]
@@ -95,6 +101,91 @@ async def test_judges_texts_by_a_picture(trained: Path) -> None:
     assert engine.pictures == [query] * 3
     for item, text in zip(items, engine.texts, strict=True):
         assert item.caption in text
+    index.close()
+
+
+@pytest.fixture
+def choosing(trained: Path, tmp_path: Path) -> Iterator[Index]:
+    """The index of a model that is said to choose from lists."""
+    index = Index(copied(trained / "bundle", tmp_path / "b", gsv=LearnedGsv(form="listwise")))
+    yield index
+    index.close()
+
+
+async def test_chooses_from_a_list_of_pictures(choosing: Index) -> None:
+    engine = Judging()
+    items = list(choosing.bundle.store.of_split("test", "image"))[:3]
+    found = await verify(
+        engine, choosing.snapshot, "two boats", items, [-1.0] * 3, WEIGHTS, Stopwatch(), KNOWN, SEEN
+    )
+    assert found is not None
+    (text,) = engine.texts
+    told = [Identifier.parse(item.identifier).lexical_id for item in items]
+    assert text == list_prompt(["two boats"] * 3, told, one_picture=False)
+    assert [picture.key.split(":")[1] for picture in engine.pictures] == [i.id for i in items]
+    # Of the letters alone 0.2, 0.2 and 0.6.
+    assert [one.odds for one in found] == pytest.approx(
+        [math.log(0.2 / 0.8)] * 2 + [math.log(0.6 / 0.4)]
+    )
+    weights = [0.25, 0.25, 1.5]
+    assert [one.probability for one in found] == pytest.approx([w / 2 for w in weights])
+
+
+async def test_chooses_from_a_list_of_texts(choosing: Index) -> None:
+    engine = Judging()
+    items = list(choosing.bundle.store.of_split("test", "text"))[:12]
+    query = Picture(Image.new("RGB", (8, 8)), "query")
+    found = await verify(
+        engine, choosing.snapshot, query, items, [-1.0] * 12, WEIGHTS, Stopwatch(), KNOWN, SEEN
+    )
+    assert found is not None
+    assert len(found) == len(LETTERS)
+    assert engine.pictures == [query]
+    (text,) = engine.texts
+    assert all(f"\n{item.caption} (" in text for item in items[:10])
+    assert items[10].caption not in text
+
+
+async def test_a_list_that_is_too_long_loses_its_end(choosing: Index) -> None:
+    engine = Judging()
+    asked: list[int] = []
+
+    async def short(_prompt: Prompt, count: int) -> list[float]:
+        asked.append(count)
+        if count > longest:
+            raise InvalidQueryError("too long")
+        return [0.0] * count
+
+    engine.choose = short  # type: ignore[method-assign]
+    items = list(choosing.bundle.store.of_split("test", "image"))[:9]
+
+    async def verdicts() -> list[Verdict] | None:
+        return await verify(
+            engine, choosing.snapshot, "a boat", items, [0.0] * 9, WEIGHTS, Stopwatch(), KNOWN,
+            SEEN, describe=True,
+        )  # fmt: skip
+
+    longest = 4
+    found = await verdicts()
+    assert found is not None
+    assert asked == [9, 4]
+    assert [one.probability for one in found] == pytest.approx([0.25] * 4)
+    assert all(one.description is not None for one in found)
+    longest = 1
+    assert await verdicts() is None
+
+
+async def test_tells_captions_where_the_model_has_learned_from_them(
+    trained: Path, tmp_path: Path
+) -> None:
+    learned = LearnedGsv(form="pointwise", told="captions")
+    index = Index(copied(trained / "bundle", tmp_path / "b", gsv=learned))
+    engine, items = Judging(), list(index.bundle.store.of_split("test", "image"))[:3]
+    await verify(
+        engine, index.snapshot, "a boat", items, [-1.0] * 3, WEIGHTS, Stopwatch(), KNOWN, SEEN
+    )
+    for item, text in zip(items, engine.texts, strict=True):
+        assert f"a boat ({item.caption})" in text
     index.close()
 
 
