@@ -333,6 +333,12 @@ def _beyond(budget: Budget) -> Recipe:
         # Of as many candidates in all, which are ten a query without them.
         fewer = {"gsv_hard": 5, "gsv_queries": round(budget.train.gsv_queries * 10 / 15)}
         systems["hard negatives"] = System("hard-negatives", train=fewer)
+        for form in ("pointwise", "listwise"):
+            for told in ("keywords", "captions"):
+                if (form, told) != ("pointwise", "keywords"):  # which is SemCORE
+                    own = {"gsv": form, "gsv_told": told}
+                    title = f"verification {form}, told {told}"
+                    systems[title] = System(f"{form}-{told}", train=own)
     lines = [Line(title, system, _whole(budget)) for title, system in systems.items()]
     # Where there are not many more items, a bound on what scoring whole subtrees could win.
     every = replace(_whole(budget), beam_width=_MOST_BEAMS)

@@ -46,6 +46,7 @@ class ChoiceDataset(SampleDataset):
     ) -> None:
         """
         Args:
+            queries: texts first.
             items: those that were searched in; queries that none of them answers are left out.
             told: what is told of candidates that are pictures.
             said: what each pair's captions say, for a model to be asked at each word whether it is
