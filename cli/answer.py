@@ -33,6 +33,8 @@ def show(
         return None
     console = console_for(pictures)
     print_items(answer, console)
+    if (counts := answer.get("facets")) is not None:
+        print_facets(counts, console)
     if (draw := painter(console, pictures)) is not None:
         console.print(gallery(service, answer["items"], draw))
     return console
@@ -66,6 +68,24 @@ def print_items(answer: Mapping[str, Any], console: Console | None = None) -> No
     told = "from the cache" if answer["cached"] else timings
     by = ", by the guide alone" if answer["guide"] == "only" else ""
     console.print(f"index {answer['index_version']}{by}, {told}", highlight=False)
+
+
+def print_facets(counts: Mapping[str, Any], console: Console) -> None:
+    """A table a field: its commonest values, and how many items have them."""
+    for facet in counts["fields"]:
+        table = Table("value", "items", title=Text(facet["field"]))
+        table.columns[1].justify = "right"
+        for one in facet["values"]:
+            table.add_row(Text(str(one["value"])), f"{one['count']:,}")
+        console.print(table)
+        more = facet["distinct"] - len(facet["values"])
+        told = [f"{more:,} more values"] if more else []
+        if facet["without"]:
+            told.append(f"{facet['without']:,} of {counts['total']:,} items without a value")
+        if facet["min"] is not None:
+            told.append(f"from {facet['min']} to {facet['max']}")
+        if told:
+            console.print("; ".join(told), highlight=False)
 
 
 def print_path(item: Mapping[str, Any], console: Console) -> None:

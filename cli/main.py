@@ -13,6 +13,7 @@ import typer
 from cli import (
     demo,
     doctor,
+    facets,
     inspection,
     key,
     measuring,
@@ -74,6 +75,7 @@ _COMMANDS: tuple[tuple[Callable[..., None], Extra | None], ...] = (
     (serve.serve, "cpu"),
     (search.search, None),
     (similar.similar, None),
+    (facets.facets, None),
     (inspection.inspect, None),
     (key.key, None),
     (doctor.doctor, "cpu"),

@@ -65,6 +65,47 @@ FoldDuplicates = Annotated[
     bool,
     typer.Option("--fold-duplicates", help="Show of items that are nearly the same the best only."),
 ]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(metavar="FIELD", help="Show of each value of a metadata field the best only."),
+]
+GroupSize = Annotated[
+    int | None, typer.Option(min=1, help="With --group-by: how many of each value; default 1.")
+]
+SortField = Annotated[
+    str | None,
+    typer.Option(
+        "--sort", metavar="FIELD", help="Order what was found by a metadata field, not by rank."
+    ),
+]
+Descending = Annotated[
+    bool, typer.Option("--descending", help="With --sort: largest values first.")
+]
+FacetFields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--facet", metavar="FIELD", help="Count a metadata field's values; may be repeated."
+    ),
+]
+
+
+def metadata_options(
+    group_by: str | None,
+    group_size: int | None,
+    sort: str | None,
+    descending: bool,
+    facets: list[str] | None,
+) -> dict[str, Any]:
+    """What a service is told of these, beside :func:`ranking_options`."""
+    if descending and sort is None:
+        raise typer.BadParameter("it needs --sort", param_hint="--descending")
+    told = {
+        "group_by": group_by,
+        "group_size": group_size,
+        "sort": None if sort is None else {"field": sort, "descending": descending},
+        "facets": facets or None,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def ranking_options(
@@ -75,7 +116,7 @@ def ranking_options(
     if top_k is not None:
         told["top_k"] = top_k
     if only is not None:
-        told["filter"] = _read(only)
+        told["filter"] = read_filter(only)
     if diversity:
         told["diversity"] = diversity
     if fold_duplicates:
@@ -83,14 +124,15 @@ def ranking_options(
     return told
 
 
-def bases_like(incomplete: str) -> list[str]:
-    """The names of bases that begin so."""
-    return [base for base in BASES if base.startswith(incomplete)]
-
-
-def _read(condition: str) -> Any:
+def read_filter(condition: str) -> Any:
+    """What is told in JSON, which the service reads."""
     try:
         return json.loads(condition)
     except ValueError as error:
         said = f"this is no JSON: {error}"
         raise typer.BadParameter(said, param_hint="--filter") from error
+
+
+def bases_like(incomplete: str) -> list[str]:
+    """The names of bases that begin so."""
+    return [base for base in BASES if base.startswith(incomplete)]

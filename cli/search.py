@@ -10,15 +10,21 @@ from cli.exit_codes import NothingFoundError
 from cli.options import (
     DEFAULT_URL,
     AsJson,
+    Descending,
     DiversityValue,
+    FacetFields,
     FoldDuplicates,
+    GroupBy,
+    GroupSize,
     GuideValue,
     Key,
     Only,
     Pictures,
+    SortField,
     TopK,
     Url,
     Verify,
+    metadata_options,
     ranking_options,
 )
 
@@ -37,6 +43,11 @@ def search(
     only: Only = None,
     diversity: DiversityValue = 0.0,
     fold_duplicates: FoldDuplicates = False,
+    group_by: GroupBy = None,
+    group_size: GroupSize = None,
+    sort: SortField = None,
+    descending: Descending = False,
+    facet: FacetFields = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Tell how the first identifier was spelled.")
     ] = False,
@@ -50,6 +61,7 @@ def search(
     from cli.connection import Connection
 
     options = ranking_options(top_k, only, diversity, fold_duplicates)
+    options |= metadata_options(group_by, group_size, sort, descending, facet)
     options |= {"verify": verify, "explain": explain, "guide": guide}
     if beam_width is not None:
         options["beam_width"] = beam_width

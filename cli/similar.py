@@ -10,14 +10,20 @@ from cli.exit_codes import NothingFoundError
 from cli.options import (
     DEFAULT_URL,
     AsJson,
+    Descending,
     DiversityValue,
+    FacetFields,
     FoldDuplicates,
+    GroupBy,
+    GroupSize,
     Key,
     KindValue,
     Only,
     Pictures,
+    SortField,
     TopK,
     Url,
+    metadata_options,
     ranking_options,
 )
 
@@ -37,6 +43,11 @@ def similar(
     only: Only = None,
     diversity: DiversityValue = 0.0,
     fold_duplicates: FoldDuplicates = False,
+    group_by: GroupBy = None,
+    group_size: GroupSize = None,
+    sort: SortField = None,
+    descending: Descending = False,
+    facet: FacetFields = None,
     pictures: Pictures = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,6 +58,7 @@ def similar(
     from cli.connection import Connection
 
     options = ranking_options(top_k, only, diversity, fold_duplicates)
+    options |= metadata_options(group_by, group_size, sort, descending, facet)
     if kind is not None:
         options["kind"] = kind
     with Connection(url, key) as service:

@@ -11,7 +11,7 @@ import base64
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypedDict, Unpack
+from typing import Any, Literal, Required, Self, TypedDict, Unpack
 from urllib.parse import quote
 
 import httpx
@@ -31,6 +31,13 @@ Document = Query | Mapping[str, Any]
 """The same, or what the service takes: ``{"id": …}``, say."""
 
 
+class Sort(TypedDict, total=False):
+    """An order by a field of the metadata."""
+
+    field: Required[str]
+    descending: bool
+
+
 class RankingOptions(TypedDict, total=False):
     """Of every search."""
 
@@ -40,6 +47,10 @@ class RankingOptions(TypedDict, total=False):
     filter: Mapping[str, Any]
     diversity: float
     fold_duplicates: bool
+    group_by: str
+    group_size: int
+    sort: Sort
+    facets: Sequence[str]
 
 
 class Options(RankingOptions, total=False):
@@ -55,6 +66,15 @@ class Options(RankingOptions, total=False):
 
 class SimilarOptions(RankingOptions, total=False):
     kind: Kind
+
+
+class FacetOptions(TypedDict, total=False):
+    """``limit``: values of a field that are told, the commonest."""
+
+    filter: Mapping[str, Any]
+    kind: Kind
+    limit: int
+    timeout_ms: int
 
 
 class FoundIdentifier(TypedDict):
@@ -90,8 +110,33 @@ class FoundItem(TypedDict):
     duplicate_count: int
 
 
+class ValueCount(TypedDict):
+    value: float | str
+    count: int
+
+
+class Facet(TypedDict):
+    """``distinct``: how many different values there are; ``without``: how many items have none."""
+
+    field: str
+    values: list[ValueCount]
+    distinct: int
+    without: int
+    min: float | None
+    max: float | None
+
+
+class Facets(TypedDict):
+    """``total``: items that pass the filter."""
+
+    total: int
+    fields: list[Facet]
+
+
 class Answer(TypedDict):
-    """``timings``: milliseconds of each stage; ``cursor``: for the next page, if there is one."""
+    """``timings``: milliseconds of each stage; ``cursor``: for the next page, if there is one;
+    ``considered``: candidates that were grouped or sorted; ``facets``: where they were asked for.
+    """
 
     items: list[FoundItem]
     index_version: str
@@ -99,6 +144,8 @@ class Answer(TypedDict):
     verified: bool
     degraded: dict[str, int] | None
     cursor: str | None
+    considered: int | None
+    facets: Facets | None
     illegal: int
     timings: dict[str, float]
     traces: list[dict[str, Any]]
@@ -137,6 +184,11 @@ class SemcoreClient:
     def similar(self, query: Query, **options: Unpack[SimilarOptions]) -> Answer:
         """Items like that of an id, or like a picture."""
         answer: Answer = self._ask("POST", *_similar(query, options)).json()
+        return answer
+
+    def facets(self, fields: Iterable[str], **options: Unpack[FacetOptions]) -> Facets:
+        """The values of metadata fields, counted over all items that pass the filter."""
+        answer: Facets = self._ask("POST", "/facets", {"fields": list(fields), **options}).json()
         return answer
 
     def rerank(
@@ -197,6 +249,11 @@ class AsyncSemcoreClient:
         path, body = await asyncio.to_thread(_similar, query, options)
         answer: Answer = (await self._ask("POST", path, body)).json()
         return answer
+
+    async def facets(self, fields: Iterable[str], **options: Unpack[FacetOptions]) -> Facets:
+        answer = await self._ask("POST", "/facets", {"fields": list(fields), **options})
+        told: Facets = answer.json()
+        return told
 
     async def rerank(
         self, query: Document, documents: Iterable[Document], top_n: int | None = None

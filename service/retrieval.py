@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 from semcore.bundle.item import Item
 from semcore.errors import EngineError, SemcoreError
@@ -38,8 +37,10 @@ from service.living.bundle_watcher import watch_bundle
 from service.living.item_writer import Writer
 from service.living.reload import Lifecycle
 from service.living.replicas import Replicas
+from service.metadata.facets import Counting
 from service.rerank.reranker import Reranker
 from service.schemas.answer import SearchAnswer, SearchOptions, SimilarOptions, rendered_aside
+from service.schemas.metadata import FacetAnswer, FacetQuery
 from service.schemas.rerank import RerankAnswer, RerankRequest
 from service.search.cursor import Cursor
 from service.search.decoder import Decoder
@@ -51,22 +52,10 @@ from service.settings import Settings
 from service.telemetry import metrics
 from service.traffic.admission import Admission
 from service.traffic.deadline import Deadline
+from service.traffic.presence import Presence, present
 
 EngineStarter = Callable[[Path, Settings], Engine]
 _log = logging.getLogger("semcore")
-
-_Answer = TypeVar("_Answer")
-
-
-class Presence(Protocol):
-    """Awaits work for as long as somebody waits for it."""
-
-    async def __call__(self, work: Awaitable[_Answer], /) -> _Answer: ...
-
-
-async def present(work: Awaitable[_Answer]) -> _Answer:
-    """For those who always wait."""
-    return await work
 
 
 class Retrieval:
@@ -255,6 +244,17 @@ class Retrieval:
         assert self._reranker is not None
         with self.lifecycle.lease() as index, metrics.IN_FLIGHT.track_inprogress():
             return await self._reranker.rerank(index, asked)
+
+    async def facets(self, asked: FacetQuery) -> FacetAnswer:
+        """Counts by metadata (:meth:`service.metadata.facets.FacetCounter.count`)."""
+        await self.check()
+        assert self._searcher is not None
+        counting = Counting(tuple(asked.fields), asked.kind, asked.filter, asked.limit)
+        deadline = Deadline.of_request(asked.timeout_ms, self.settings.timeout_ms)
+        with self.lifecycle.lease() as index:
+            version = index.snapshot.version
+            counts = await self._searcher.facets.count(index.snapshot, counting, deadline)
+        return FacetAnswer(index_version=version, **dict(counts))
 
     async def item(self, item_id: str) -> tuple[Item, PictureSource | None] | None:
         """An item of the current index with the place of its picture; None if there is none."""

@@ -133,7 +133,8 @@ class Settings(BaseSettings):
     filter_bytes: int = Field(
         default=100_000_000,
         ge=0,
-        description="bytes of what filters leave of an index, as far as that is kept",
+        description="bytes of what filters leave of an index, as far as that is kept; facets may "
+        "keep half as much beside it",
     )
     watch_seconds: float = Field(
         default=0.0,

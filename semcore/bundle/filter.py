@@ -124,6 +124,14 @@ def values_of(field: Value | Sequence[Value] | None) -> Sequence[Value]:
     return (field,) if isinstance(field, bool | int | float | str) else field
 
 
+def compared(value: Value) -> int | float | str:
+    """A value as it is told apart from others: a boolean is the number 1 or 0, and a number without
+    a fraction is whole, if it has 64 bits."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and -(2**63) <= value < 2**63 else value
+    return int(value) if isinstance(value, bool) else value
+
+
 def is_text(value: Value) -> bool:
     """Whether a value is compared with strings, and not with numbers."""
     return isinstance(value, str)

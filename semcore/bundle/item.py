@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pyroaring import BitMap
 
-from semcore.bundle.filter import Filter, Metadata
-from semcore.bundle.metadata import SCHEMA, listed, write_metadata
+from semcore.bundle.filter import Filter, Metadata, Value
+from semcore.bundle.metadata import SCHEMA, fields, listed, postings, write_metadata
 from semcore.connections import Connections
 from semcore.kind import KINDS, Kind
 from semcore.trie import branches, places
@@ -156,6 +156,15 @@ class ItemStore:
     def listed(self, wanted: Filter) -> BitMap:
         """The numbers of the items that pass a filter."""
         return listed(self._connection, wanted, len(self))
+
+    def fields(self) -> list[str]:
+        """The names of all fields of metadata."""
+        return fields(self._connection)
+
+    def postings(self, field: str, most: int) -> dict[Value, BitMap] | None:
+        """The values of a field with the numbers of their items
+        (:func:`semcore.bundle.metadata.postings`)."""
+        return postings(self._connection, field, most)
 
     def __len__(self) -> int:
         """The number of all items; they are numbered from 0."""

@@ -6,15 +6,28 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 from pyroaring import BitMap
 
-from semcore.bundle.filter import Filter, Metadata, Value, is_text, values_of
+from semcore.bundle.filter import Filter, Metadata, Value, compared, is_text, values_of
 
 SCHEMA = """
 CREATE TABLE metadata (
     field TEXT NOT NULL, value NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (field, value, number)
 ) WITHOUT ROWID;
 """
+# From one field to the next, whatever number of rows each has.
+_FIELDS = """
+WITH RECURSIVE names(name) AS (
+    SELECT min(field) FROM metadata
+    UNION ALL
+    SELECT (SELECT min(field) FROM metadata WHERE field > name) FROM names WHERE name IS NOT NULL
+) SELECT name FROM names
+"""
+# Joined by SQLite: Python would take ten times as long to read a row a number.
+_POSTINGS = (
+    "SELECT value, group_concat(number) FROM metadata WHERE field = ? GROUP BY value ORDER BY value"
+)
 _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
@@ -46,6 +59,23 @@ def listed(connection: sqlite3.Connection, wanted: Filter, count: int) -> BitMap
     statement = f"SELECT number FROM metadata WHERE {' AND '.join(conditions)}"
     numbers = array("I", (row[0] for row in connection.execute(statement, values)))
     return BitMap(numbers)
+
+
+def fields(connection: sqlite3.Connection) -> list[str]:
+    """The names of all fields, in order."""
+    rows = connection.execute(_FIELDS)
+    return [name for (name,) in rows if name is not None]
+
+
+def postings(connection: sqlite3.Connection, field: str, most: int) -> dict[Value, BitMap] | None:
+    """The values of a field, numbers before texts, each with the numbers of the items that have it;
+    None if the field has more than ``most`` different ones."""
+    found: dict[Value, BitMap] = {}
+    for value, numbers in connection.execute(_POSTINGS, (field,)):
+        if len(found) == most:
+            return None
+        found[compared(value)] = BitMap(np.fromstring(numbers, dtype=np.uint32, sep=","))
+    return found
 
 
 def _rows(items: Iterable[tuple[int, Metadata]]) -> Iterator[tuple[str, Value, int]]:

@@ -43,6 +43,7 @@ from service.schemas.answer import (
     rendered,
 )
 from service.schemas.item_answer import item_answer
+from service.schemas.metadata import FacetAnswer, FacetQuery, Sort
 from service.search.query_image import bounded, read_base64
 from service.search.request import Question
 from service.settings import Settings
@@ -131,6 +132,12 @@ async def batch(body: BatchQuery, request: Request, retrieval: Serving) -> Respo
     return _json(b'{"answers":[%s]}' % b",".join(found))
 
 
+@router.post("/facets")
+async def facets(body: FacetQuery, request: Request, retrieval: Serving) -> FacetAnswer:
+    """Count the values of metadata fields over all items that pass a filter."""
+    return await unless_gone(request, retrieval.facets(body))
+
+
 @router.get("/identifiers", response_model=TreeAnswer)
 async def identifiers(
     retrieval: Serving,
@@ -217,8 +224,8 @@ async def _from_form(
         content = await upload.read()
         fields: dict[str, Any] = dict(form.items())
         del fields["image"]
-        if "trace" in fields:
-            fields["trace"] = form.getlist("trace")
+        for name in {"trace", "facets"} & fields.keys():
+            fields[name] = form.getlist(name)
     return bounded(content, settings.max_image_bytes), await aside(_options, model, fields)
 
 
@@ -244,8 +251,9 @@ def _without_picture(query: RankingOptions, model: type[Options]) -> Options:
 
 
 def _options(model: type[Options], fields: dict[str, Any]) -> Options:
-    if "filter" in fields:
-        fields["filter"] = read_json(Filter, str(fields["filter"]).encode())
+    for name, said in (("filter", Filter), ("sort", Sort)):
+        if name in fields:
+            fields[name] = read_json(said, str(fields[name]).encode())
     try:
         return model.model_validate(fields, strict=False)
     except ValidationError as error:

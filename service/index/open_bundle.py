@@ -34,6 +34,7 @@ from semcore.trie.walk import file_names, load_walk
 from service.beams.side import set_size
 from service.cache.byte_cache import ByteCache
 from service.index.filtered_sides import filter_key
+from service.index.stored_postings import StoredPostings
 
 if TYPE_CHECKING:
     from semcore.guide.guide import Guide
@@ -59,6 +60,7 @@ class OpenBundle:
         vectors: the guide's, of its items; None if it was built without.
         cells: the items that can be found, by kind; none in bundles of before.
         filter_bytes: of what filters leave, as far as that is kept.
+        postings: of the fields of metadata.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class OpenBundle:
             self.pictures = PictureTable(self.folder) if has_pictures else None
             self.store = ItemStore(self.folder / ITEMS, self.manifest.settings.gallery)
             self.count = len(self.store)
+            self.postings = StoredPostings(self.store, filter_bytes // 2)
 
     @property
     def model_fingerprint(self) -> str:

@@ -33,6 +33,7 @@ from semcore.trie.walk import Walk, file_names
 from service.beams.side import Side
 from service.index.filtered_sides import FilteredSides, filter_key
 from service.index.open_bundle import OpenBundle
+from service.index.snapshot_postings import SnapshotPostings
 from service.index.visible_items import visible_items
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Snapshot:
         added: items of the journal, by number; the numbers follow those of the bundle.
         vectors: the guide's, of these items: int8 [dimension] each.
         gone: of each kind, what could be found in the bundle at first and was deleted since.
+        postings: of the fields of metadata.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Snapshot:
         self._listed = listed
         self._live = live
         self.gone = gone or {kind: Ordered() for kind in KINDS}
+        self.postings = SnapshotPostings(bundle, listed, added)
         self._numbers = {item.id: number for number, item in added.items()}
         self._sides = {
             kind: known[kind] if kind in known else self._side(kind, listed, live.get(kind), added)

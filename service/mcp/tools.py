@@ -14,9 +14,10 @@ from semcore.bundle.filter import Filter
 from semcore.kind import Direction
 from service.errors import InvalidQueryError, NotFoundError
 from service.mcp.tool_answers import FoundItems, Reason
-from service.retrieval import Presence, Retrieval
+from service.retrieval import Retrieval
 from service.schemas.answer import SearchAnswer, SearchOptions, SimilarOptions
 from service.search.query_image import read_inline
+from service.traffic.presence import Presence
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 TopK = Annotated[int | None, Field(ge=1, description="items wanted; 10 if left out")]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from semcore.bundle.filter import Filter
 from semcore.kind import Kind
+from service.schemas.metadata import Facets, MetadataOptions
 
 Verify = Literal["auto", "always", "never"]
 Guide = Literal["auto", "none", "only"]
@@ -31,12 +32,12 @@ _EXAMPLE_ITEM: dict[str, Any] = {
 _EXAMPLE_ANSWER: dict[str, Any] = {
     "items": [_EXAMPLE_ITEM], "index_version": "9f2c41d07ab3", "cached": False,
     "verified": True, "guide": "evidence", "illegal": 0, "spans": [],
-    "timings": {"filter": 0.0, "queue": 0.1, "tokenise": 0.2, "beams": 48.0, "items": 0.4,
-                "guide": 9.0, "verify": 31.0, "rank": 0.2, "total": 79.9},
+    "timings": {"facets": 0.0, "filter": 0.0, "queue": 0.1, "tokenise": 0.2, "beams": 48.0,
+                "items": 0.4, "guide": 9.0, "verify": 31.0, "rank": 0.2, "total": 79.9},
 }  # fmt: skip
 
 
-class RankingOptions(BaseModel):
+class RankingOptions(MetadataOptions):
     """Parameters of every search."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -277,6 +278,12 @@ class SearchAnswer(BaseModel):
     )
     more: bool = Field(default=False, exclude=True)
     cursor: str | None = Field(default=None, description="names the next page; null: there is none")
+    considered: int | None = Field(
+        default=None, description="candidates that were grouped or sorted; null: none was"
+    )
+    facets: Facets | None = Field(
+        default=None, description="counts by metadata, where they were asked for"
+    )
     timings: dict[str, float] = Field(
         description="milliseconds of each stage; none of an answer from the cache"
     )

@@ -13,14 +13,13 @@ from semcore.bundle.calibration import Calibration
 from semcore.guide.vectors import unit
 from service.errors import InvalidQueryError
 from service.index.snapshot import Snapshot
+from service.metadata.arrangement import AS_FOUND, Arrangement, Groups
 from service.search.candidates import Candidate, ranking
 from service.search.gsv import Verdict
 
 DUPLICATE = 0.98
 """The cosine between two items above which they are near-duplicates."""
 
-Groups = list[list[int]]
-"""Places in their order, each with those that are folded under it."""
 Likeness = NDArray[np.float32]
 """Cosines between items, float32 [items, items]."""
 Relevance = NDArray[np.float64]
@@ -60,18 +59,21 @@ async def grouped(
     verdicts: Sequence[Verdict],
     calibration: Calibration,
     wanted: Diversity,
+    arrangement: Arrangement = AS_FOUND,
 ) -> Groups:
-    """The places of the candidates as they are answered: near-duplicates folded, then the others
-    by maximal marginal relevance, as far as that is wanted.
+    """The places of the candidates as they are answered: near-duplicates folded, the others
+    arranged by their metadata, then by maximal marginal relevance, as far as that is wanted.
 
     An item without a vector is like no other.
     """
     order = ranking(candidates, verdicts)
     if not wanted.is_wanted or not order:
-        return [[place] for place in order]
+        metadata = [one.item.metadata for one in candidates]
+        return arrangement.arranged([[place] for place in order], metadata)
     return await asyncio.to_thread(
-        _grouped, snapshot, candidates, order, relevance(candidates, verdicts, calibration), wanted
-    )
+        _grouped, snapshot, candidates, order, relevance(candidates, verdicts, calibration), wanted,
+        arrangement,
+    )  # fmt: skip
 
 
 def relevance(
@@ -133,10 +135,12 @@ def _grouped(
     order: Sequence[int],
     told: Relevance,
     wanted: Diversity,
+    arrangement: Arrangement,
 ) -> Groups:
     rows = unit(snapshot.vectors_of([candidates[place].number for place in order]))
     alike = rows @ rows.T
     groups = folded(alike) if wanted.folds else [[place] for place in range(len(order))]
+    groups = arrangement.arranged(groups, [candidates[place].item.metadata for place in order])
     if wanted.weight > 0:
         first = [group[0] for group in groups]
         chosen = diversified(told[order][first], alike[np.ix_(first, first)], wanted.weight)

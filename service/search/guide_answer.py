@@ -10,6 +10,7 @@ from service.engine.protocol import Picture
 from service.errors import DeadlineError, InvalidQueryError
 from service.index.snapshot import Snapshot
 from service.index.visible_items import EXACT_WITHOUT_CELLS
+from service.metadata.arrangement import AS_FOUND, Arrangement
 from service.schemas.answer import SearchAnswer
 from service.search.candidates import MOST, candidates_of, ranked
 from service.search.diversity import AS_RANKED, Diversity, grouped
@@ -29,6 +30,7 @@ async def answer_by_guide(
     watch: Stopwatch,
     deadline: Deadline,
     diversity: Diversity = AS_RANKED,
+    arrangement: Arrangement = AS_FOUND,
 ) -> SearchAnswer:
     """The items with the highest cosines.
 
@@ -53,7 +55,7 @@ async def answer_by_guide(
             if snapshot.has_guide
             else "this index has no guide; leave guide=only out, or build the index with one"
         )
-    return await nearest_answer(guided, page, watch, diversity)
+    return await nearest_answer(guided, page, watch, diversity, arrangement)
 
 
 async def nearest_answer(
@@ -61,6 +63,7 @@ async def nearest_answer(
     page: slice,
     watch: Stopwatch,
     diversity: Diversity = AS_RANKED,
+    arrangement: Arrangement = AS_FOUND,
     without: int | None = None,
 ) -> SearchAnswer:
     """The items with the highest cosines to a vector.
@@ -78,19 +81,20 @@ async def nearest_answer(
             "by an earlier version; build or compact it again, or search by a text or a picture, "
             "without guide=only"
         )
-    most = MOST if diversity.is_wanted else page.stop + 1
+    most = MOST if diversity.is_wanted or arrangement.is_wanted else page.stop + 1
     asked = most if without is None else most + 1
     with watch.span("items"):
         found = await candidates_of(snapshot, side, (), _unspelled, asked, _COSINE, guided)
         found = [one for one in found if one.number != without][:most]
     with watch.span("rank"):
-        groups = await grouped(snapshot, found, [], _COSINE, diversity)
+        groups = await grouped(snapshot, found, [], _COSINE, diversity, arrangement)
         items = ranked(found, [], page, groups=groups)
     return SearchAnswer(
         items=items,
         index_version=snapshot.version,
         guide="only",
         more=len(groups) > page.stop,
+        considered=len(found) if arrangement.is_wanted else None,
         timings=timings(watch),
     )
 

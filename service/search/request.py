@@ -9,6 +9,7 @@ from typing import Literal
 from semcore.kind import Direction
 from semcore.model.prompt import PROMPT_VERSION, normalise_query
 from service.errors import InvalidQueryError
+from service.metadata.arrangement import Arrangement
 from service.schemas.answer import RankingOptions, SearchOptions, SimilarOptions
 from service.search.diversity import Diversity
 from service.search.query_image import content_key
@@ -94,6 +95,8 @@ def question(
         explain=options.explain,
         guide=settings.guide if options.guide == "auto" else options.guide,
         diversity=_diversity(options),
+        arrangement=_arrangement(options),
+        facets=tuple(options.facets),
     )
     return Question(
         direction,
@@ -140,6 +143,8 @@ def similar_question(query: str | bytes, options: SimilarOptions, settings: Sett
         kind=options.kind,
         wanted=options.filter,
         diversity=_diversity(options),
+        arrangement=_arrangement(options),
+        facets=tuple(options.facets),
     )
     # No hash of a file has a space.
     name = f"item {query}" if isinstance(query, str) else content_key(query)
@@ -157,6 +162,14 @@ def _top_k(options: RankingOptions, settings: Settings) -> int:
 
 def _diversity(options: RankingOptions) -> Diversity:
     return Diversity(options.diversity, options.fold_duplicates)
+
+
+def _arrangement(options: RankingOptions) -> Arrangement:
+    if options.group_size is not None and options.group_by is None:
+        raise InvalidQueryError("group_size is of group_by; name a field with that, too")
+    if options.sort is not None and options.diversity > 0:
+        raise InvalidQueryError("sort leaves diversity nothing to order; leave one of the two out")
+    return Arrangement(options.group_by, options.group_size or 1, options.sort)
 
 
 def _digest(*parts: object) -> str:

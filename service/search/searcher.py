@@ -16,7 +16,9 @@ from service.engine.protocol import Engine, Found, Picture, Prompt, prompt_aside
 from service.errors import DeadlineError, InvalidQueryError
 from service.index.filtered_sides import THREADS
 from service.index.snapshot import Snapshot
-from service.schemas.answer import Degraded, Guide, SearchAnswer, TraceAnswer, Verify
+from service.metadata.arrangement import AS_FOUND, Arrangement
+from service.metadata.facets import Counting, FacetCounter
+from service.schemas.answer import Degraded, Guide, SearchAnswer, Verify
 from service.search.candidates import MOST, Candidate, candidates_of, leads, ranked
 from service.search.commonness import Commonness
 from service.search.decoder import Decoder
@@ -27,7 +29,7 @@ from service.search.guide_answer import answer_by_guide
 from service.search.likelihood import scored
 from service.search.query_image import Upload
 from service.search.timings import spans, timings
-from service.search.trace import trace_answer
+from service.search.trace import traced_items
 from service.telemetry import metrics
 from service.telemetry.stopwatch import Stopwatch
 from service.telemetry.tracing import record_spans
@@ -48,6 +50,13 @@ class SearchParameters:
     guide: Guide = "auto"
     offset: int = 0
     diversity: Diversity = AS_RANKED
+    arrangement: Arrangement = AS_FOUND
+    facets: tuple[str, ...] = ()
+
+    @property
+    def is_reordered(self) -> bool:
+        """Whether more candidates are looked at than are shown."""
+        return self.diversity.is_wanted or self.arrangement.is_wanted
 
 
 class Searcher:
@@ -62,6 +71,7 @@ class Searcher:
         self._verified = verified
         self.admission = admission
         self._filtering = admission.beside(THREADS)
+        self.facets = FacetCounter(admission.beside(THREADS))
         self._pace = Pace()
         self._commonness = Commonness(engine)
 
@@ -99,13 +109,17 @@ class Searcher:
                 "this index has no model yet, and its guide is all that can search; leave guide out"
             )
         parameters.diversity.check(snapshot)
-        side = await self.side(
-            watch, snapshot, target_kind(direction), parameters.wanted, deadline, patient=patient
-        )
+        await parameters.arrangement.check(snapshot)
+        kind = target_kind(direction)
+        counting = Counting(parameters.facets, kind, parameters.wanted)
+        counts = await self.facets.beside(watch, snapshot, counting, deadline)
+        side = await self.side(watch, snapshot, kind, parameters.wanted, deadline, patient=patient)
         if side is None:
             told = {"filter": watch.milliseconds("filter"), "total": 1000 * watch.elapsed}
             by = "only" if by_guide else "none"
-            return SearchAnswer(items=[], index_version=snapshot.version, guide=by, timings=told)
+            return SearchAnswer(
+                items=[], index_version=snapshot.version, guide=by, facets=counts, timings=told
+            )
         wanted = Plan(parameters.beam_width, 0 if parameters.verify == "never" else self._verified)
         async with AsyncExitStack() as turn:
             with watch.span("queue"):
@@ -115,9 +129,11 @@ class Searcher:
                 asked = await looked_at(snapshot, asked, watch, deadline)
             if by_guide:
                 page = slice(parameters.offset, parameters.offset + parameters.top_k)
-                return await answer_by_guide(
-                    snapshot, side, asked, page, watch, deadline, parameters.diversity
-                )
+                answer = await answer_by_guide(
+                    snapshot, side, asked, page, watch, deadline, parameters.diversity,
+                    parameters.arrangement,
+                )  # fmt: skip
+                return answer.model_copy(update={"facets": counts})
             guiding = asyncio.create_task(
                 timed_guidance(snapshot, side, asked, watch, deadline)
                 if parameters.guide == "auto"
@@ -155,12 +171,12 @@ class Searcher:
                     side,
                     found.beams,
                     self._engine.spell,
-                    MOST if asks or scores or parameters.diversity.is_wanted else most,
+                    MOST if asks or scores or parameters.is_reordered else most,
                     calibration,
                     guided,
                 )
             candidates, is_scored = await scored(
-                self._engine, self._commonness, prompt, target_kind(direction), candidates,
+                self._engine, self._commonness, prompt, kind, candidates,
                 calibration, watch, deadline, guided=scores, commonness=asks,
             )  # fmt: skip
             if parameters.verify == "auto" and leads(candidates, calibration.margin):
@@ -172,8 +188,9 @@ class Searcher:
         with watch.span("rank"):
             shown = slice(parameters.offset, end)
             groups = await grouped(
-                snapshot, candidates, verdicts or [], calibration, parameters.diversity
-            )
+                snapshot, candidates, verdicts or [], calibration, parameters.diversity,
+                parameters.arrangement,
+            )  # fmt: skip
             if parameters.explain:  # each token is read, hundreds of times
                 items = await asyncio.to_thread(
                     ranked, candidates, verdicts or [], shown, self._engine.read, groups
@@ -197,14 +214,12 @@ class Searcher:
             illegal=(len(found.beams) if parameters.constrained else plan.beam_width)
             - sum(bool(beam.leaves) for beam in found.beams),
             more=len(groups) > end,
+            considered=len(candidates) if parameters.arrangement.is_wanted else None,
+            facets=counts,
             degraded=Degraded(beam_width=plan.beam_width, verified=len(verdicts or ()))
             if is_less
             else None,
-            traces=await asyncio.to_thread(
-                self._traces, snapshot, trace, target_kind(direction), side, found
-            )
-            if trace
-            else [],
+            traces=await traced_items(self._engine.spell, snapshot, trace, kind, side, found),
             timings=timings(watch),
             spans=spans(watch) if profile else [],
         )
@@ -241,15 +256,6 @@ class Searcher:
                         "more time",
                         by_client=deadline.by_client,
                     ) from error
-
-    def _traces(
-        self, snapshot: Snapshot, trace: Sequence[str], kind: Kind, side: Side, found: Found
-    ) -> list[TraceAnswer]:
-        return [
-            trace_answer(item, map(self._engine.spell, item.identifiers), side.layers, found)
-            for item in filter(None, map(snapshot.get, trace))
-            if item.kind == kind
-        ]
 
     async def _prompt(self, watch: Stopwatch, direction: Direction, query: str | Picture) -> Prompt:
         text, pictures = (query, ()) if isinstance(query, str) else ("", (query,))

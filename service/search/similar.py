@@ -12,6 +12,8 @@ from service.errors import InvalidQueryError, NotFoundError
 from service.guide.cosines import Cosines
 from service.index.lookup import look_up
 from service.index.snapshot import Snapshot
+from service.metadata.arrangement import AS_FOUND, Arrangement
+from service.metadata.facets import Counting
 from service.schemas.answer import SearchAnswer
 from service.search.diversity import AS_RANKED, Diversity
 from service.search.guidance import Guidance
@@ -34,6 +36,8 @@ class SimilarParameters:
     wanted: Filter | None = None
     diversity: Diversity = AS_RANKED
     offset: int = 0
+    arrangement: Arrangement = AS_FOUND
+    facets: tuple[str, ...] = ()
 
 
 async def similar(
@@ -64,10 +68,17 @@ async def similar(
         )
     given = await look_up(_given, snapshot, query) if isinstance(query, str) else None
     kind = parameters.kind or (given.kind if given else "image")
+    await parameters.arrangement.check(snapshot)
+    counting = Counting(parameters.facets, kind, parameters.wanted)
+    counts = await searcher.facets.beside(watch, snapshot, counting, deadline)
     side = await searcher.side(watch, snapshot, kind, parameters.wanted, deadline, patient=False)
     if side is None:
         return SearchAnswer(
-            items=[], index_version=snapshot.version, guide="only", timings=timings(watch)
+            items=[],
+            index_version=snapshot.version,
+            guide="only",
+            facets=counts,
+            timings=timings(watch),
         )
     page = slice(parameters.offset, parameters.offset + parameters.top_k)
     async with AsyncExitStack() as turn:
@@ -75,11 +86,16 @@ async def similar(
             await turn.enter_async_context(searcher.admission.turn(deadline))
         if given is not None:
             guided = Guidance(snapshot, side, given.vector)
-            return await nearest_answer(guided, page, watch, parameters.diversity, given.number)
-        picture = await searcher.decoder.decoded(query, watch, deadline)
-        return await answer_by_guide(
-            snapshot, side, picture, page, watch, deadline, parameters.diversity
-        )
+            answer = await nearest_answer(
+                guided, page, watch, parameters.diversity, parameters.arrangement, given.number
+            )
+        else:
+            picture = await searcher.decoder.decoded(query, watch, deadline)
+            answer = await answer_by_guide(
+                snapshot, side, picture, page, watch, deadline, parameters.diversity,
+                parameters.arrangement,
+            )  # fmt: skip
+    return answer.model_copy(update={"facets": counts})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from service.schemas.answer import SpanAnswer
 from service.telemetry.stopwatch import Stopwatch
 
 _STAGES = (
-    "filter", "queue", "tokenise", "beams", "guide", "items", "likelihood", "commonness", "verify",
-    "rank",
+    "facets", "filter", "queue", "tokenise", "beams", "guide", "items", "likelihood", "commonness",
+    "verify", "rank",
 )  # fmt: skip
 
 

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from semcore.bundle.item import Item
+from semcore.kind import Kind
 from semcore.trie.layers import Layers, Positions
+from service.beams.side import Side
 from service.engine.protocol import Found
+from service.index.snapshot import Snapshot
 from service.schemas.answer import TraceAnswer
+
+
+async def traced_items(
+    spell: Callable[[str], Sequence[int]],
+    snapshot: Snapshot,
+    trace: Sequence[str],
+    kind: Kind,
+    side: Side,
+    found: Found,
+) -> list[TraceAnswer]:
+    """Where the beams lost each of the items of these ids that can be found and are of the kind.
+
+    Args:
+        spell: the tokens of an identifier.
+    """
+
+    def traced() -> list[TraceAnswer]:
+        return [
+            trace_answer(item, map(spell, item.identifiers), side.layers, found)
+            for item in filter(None, map(snapshot.get, trace))
+            if item.kind == kind
+        ]
+
+    return await asyncio.to_thread(traced) if trace else []
 
 
 def trace_answer(

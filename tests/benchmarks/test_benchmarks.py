@@ -67,6 +67,14 @@ def test_updates(tmp_path: Path) -> None:
     assert updates["added_by_hundred_to_hnsw_400"] > 0
 
 
+def test_facets(tmp_path: Path) -> None:
+    counts = last_line("facets", tmp_path, "--sizes", 300, "--rounds", 1, plotted=False)
+    assert counts["postings_ms_year_third_300"] > 0
+    assert counts["loop_to_postings_category_all_300"] > 0
+    assert counts["sqlite_to_postings_tags_all_300"] > 0
+    assert counts["bytes_an_item_year_300"] > 0
+
+
 def test_keywords(tmp_path: Path) -> None:
     sizes = ["--documents", 40, "--encoded", 3, "--rounds", 1]
     keywords = last_line("keywords", tmp_path, *sizes, plotted=False)

@@ -93,6 +93,23 @@ def test_repeats_less_where_that_is_asked(comparing: Semcore) -> None:
     assert {item["id"] for item in plain} <= set(every)
 
 
+def test_groups_sorts_and_counts_by_metadata(semcore: Semcore) -> None:
+    command = ["search", "a red boat", "--top-k", "40", "--beam-width", "40"]
+    options = ["--group-by", "year", "--sort", "year", "--descending", "--facet", "year"]
+    answer = json.loads(semcore(*command, *options, "--json").stdout)
+    years = [item["metadata"]["year"] for item in answer["items"] if "year" in item["metadata"]]
+    assert years == sorted(set(years), reverse=True)
+    assert answer["facets"]["fields"][0]["field"] == "year"
+    shown = semcore(*command, *options).stdout
+    assert "from 1990 to 1994" in shown
+    two = json.loads(semcore(*command, *options, "--group-size", "2", "--json").stdout)
+    assert len(two["items"]) > len(answer["items"])
+    assert semcore("search", "a red boat", "--descending").exit_code == 2
+    refused = semcore("search", "a red boat", "--group-by", "yaer")
+    assert refused.exit_code == 1
+    assert "there are" in refused.stderr
+
+
 def test_says_what_is_wrong_with_a_share(semcore: Semcore) -> None:
     assert semcore("search", "a red boat", "--diversity", "2").exit_code == 2
     refused = semcore("search", "a red boat", "--diversity", "0.5")

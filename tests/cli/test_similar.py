@@ -43,6 +43,16 @@ def test_the_options_are_passed_on(comparing: Semcore) -> None:
     assert [item["id"] for item in found(comparing, first, "--filter", condition)] == [others[1]]
 
 
+def test_sorts_by_metadata(comparing: Semcore) -> None:
+    first, *others = TWINS
+    condition = json.dumps({"field": "year", "gte": 1990})
+    command = [first, "--filter", condition, "--sort", "year", "--descending"]
+    assert [item["id"] for item in found(comparing, *command)] == others[::-1]
+    assert len(found(comparing, first, "--filter", condition, "--group-by", "year")) == 2
+    shown = comparing("similar", first, "--filter", condition, "--facet", "year").stdout
+    assert "from 1990 to 1992" in shown
+
+
 def test_a_path_is_a_picture(comparing: Semcore, tmp_path: Path) -> None:
     path = tmp_path / "query.png"
     Image.new("RGB", (8, 8), (200, 0, 0)).save(path)

@@ -97,6 +97,35 @@ async def test_finds_items_like_one(guided: Path, tmp_path: Path) -> None:
             assert (await waiting.similar(picture(), top_k=3))["items"] == by_picture["items"]
 
 
+async def test_counts_and_arranges_by_metadata(few: Path, tmp_path: Path) -> None:
+    journal = str(tmp_path / "journal")
+    with fake_service(few, SEMCORE_JOURNAL=journal, REDIS_URL="") as (_, address):
+        await until_ready(address)
+        with SemcoreClient(address) as client:
+            late: dict[str, object] = {"field": "year", "gte": 1992}
+            counts = client.facets(["year", "tags"], kind="image", filter=late, limit=1)
+            year, tags = counts["fields"]
+            assert (year["field"], tags["field"]) == ("year", "tags")
+            assert len(year["values"]) == 1 < year["distinct"]
+            assert year["without"] == 0
+            assert (year["min"] or 0) >= 1992
+            newest = client.search(
+                "boats", filter=late, facets=["year"], group_by="year",
+                sort={"field": "year", "descending": True},
+            )  # fmt: skip
+            years = [item["metadata"]["year"] for item in newest["items"]]
+            assert years == sorted(set(years), reverse=True)
+            assert newest["facets"] is not None
+            assert newest["facets"]["total"] == counts["total"]
+            assert (newest["considered"] or 0) >= len(years)
+            with pytest.raises(ServiceError, match="there are tags, year") as refused:
+                client.facets(["yaer"])
+            assert refused.value.status == 422
+        async with AsyncSemcoreClient(address) as waiting:
+            again = await waiting.facets(["year", "tags"], kind="image", filter=late, limit=1)
+            assert again == counts
+
+
 async def test_the_same_for_asyncio(url: str) -> None:
     async with AsyncSemcoreClient(url, KEY) as client:
         answers = await asyncio.gather(*(client.search(f"boat {n}", top_k=2) for n in range(5)))

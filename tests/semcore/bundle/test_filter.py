@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from semcore.bundle.filter import Filter
+from semcore.bundle.filter import Filter, Value, compared
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,13 @@ def nested(depth: int) -> dict[str, Any]:
 def test_refuses_what_is_no_filter(described: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Filter.model_validate(described)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(True, 1), (False, 0), (2.0, 2), (-0.0, 0), (0.5, 0.5), (2.0**63, 2.0**63), (3, 3),
+     (-(2.0**63), -(2**63)), ("1", "1")],
+)  # fmt: skip
+def test_a_value_has_one_form(value: Value, told: Value) -> None:
+    assert compared(value) == told == value
+    assert type(compared(value)) is type(told)

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semcore.bundle.filter import Filter
-from semcore.bundle.metadata import SCHEMA, listed, write_metadata
+from semcore.bundle.filter import Filter, compared, values_of
+from semcore.bundle.metadata import SCHEMA, fields, listed, postings, write_metadata
 
 VALUES = st.one_of(
     st.booleans(),
@@ -70,4 +70,26 @@ def test_an_item_is_listed_once_by_any_of_its_values() -> None:
     # A number and a text are never compared.
     assert found(field="year", gte=0) == [2]
     assert found(field="year", gte="") == [3]
+    connection.close()
+
+
+@given(st.lists(METADATA, min_size=1, max_size=8))
+def test_postings_are_what_looking_at_each_gives(everything: list[dict[str, Any]]) -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(SCHEMA)
+    write_metadata(connection, enumerate(everything))
+    having = {name for one in everything for name, value in one.items() if value != []}
+    assert fields(connection) == sorted(having)
+    for field in having:
+        expected: dict[Any, set[int]] = {}
+        for number, one in enumerate(everything):
+            for value in values_of(one.get(field)):
+                expected.setdefault(compared(value), set()).add(number)
+        found = postings(connection, field, len(expected))
+        assert found is not None
+        assert {value: set(numbers) for value, numbers in found.items()} == expected
+        assert list(found) == sorted(found, key=lambda value: (isinstance(value, str), value))
+        assert all(type(value) is type(compared(value)) for value in found)
+        assert postings(connection, field, len(expected) - 1) is None
+    assert postings(connection, "none", 3) == {}
     connection.close()

@@ -99,6 +99,7 @@ async def test_ranks_by_verification_and_keeps_the_beam_score(client: httpx.Asyn
     logprobs = [item["logprob"] for item in by_beam]
     assert logprobs == sorted(logprobs, reverse=True)
     assert set(answer["timings"]) == {
+        "facets",
         "filter",
         "queue",
         "tokenise",

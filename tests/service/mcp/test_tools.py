@@ -12,9 +12,10 @@ from searching import client_of, search, upload
 from service.errors import InvalidQueryError, NotFoundError, RequestError
 from service.mcp.tool_answers import FoundItems
 from service.mcp.tools import TOOLS, SearchImages, SearchTexts, Similar, Why
-from service.retrieval import Retrieval, present
+from service.retrieval import Retrieval
 from service.schemas.answer import SearchAnswer
 from service.settings import Settings
+from service.traffic.presence import present
 
 
 def retrieval_of(client: httpx.AsyncClient) -> Retrieval:

@@ -44,8 +44,18 @@ def test_keys_tell_everything_apart() -> None:
         alike(b"a boat").key("v1", "m", "g"),
         alike(kind="text").key("v1", "m", "g"),
         alike(diversity=0.5).key("v1", "m", "g"),
+        asked(group_by="year").key("v1", "m", "g"),
+        asked(group_by="tags").key("v1", "m", "g"),
+        asked(group_by="year", group_size=2).key("v1", "m", "g"),
+        asked(sort={"field": "year"}).key("v1", "m", "g"),
+        asked(sort={"field": "year", "descending": True}).key("v1", "m", "g"),
+        asked(facets=["year"]).key("v1", "m", "g"),
+        alike(group_by="year").key("v1", "m", "g"),
+        alike(sort={"field": "year"}).key("v1", "m", "g"),
+        alike(facets=["year"]).key("v1", "m", "g"),
     }
-    assert len(keys) == 18
+    assert len(keys) == 27
+    assert asked(group_by="year", group_size=1) == asked(group_by="year")
     assert asked(" a  boat\n").key("v1", "m", "g") == asked().key("v1", "m", "g")
 
 
@@ -54,6 +64,8 @@ def test_pages_have_one_fingerprint() -> None:
     assert asked(top_k=11).fingerprint != asked().fingerprint
     assert asked(diversity=0.5).fingerprint != asked().fingerprint
     assert asked(fold_duplicates=True).fingerprint != asked().fingerprint
+    assert asked(group_by="year").fingerprint != asked().fingerprint
+    assert asked(sort={"field": "year"}).fingerprint != asked().fingerprint
     assert alike().at(10).fingerprint == alike().fingerprint != alike(kind="text").fingerprint
 
 
@@ -92,6 +104,8 @@ def test_what_is_left_out_is_within_the_limits() -> None:
     [
         ("a boat", {"top_k": 51}, "top_k may be at most 50"),
         ("a boat", {"beam_width": 101}, "beam_width may be at most 100"),
+        ("a boat", {"group_size": 2}, "group_size is of group_by"),
+        ("a boat", {"sort": {"field": "year"}, "diversity": 0.5}, "leave one of the two out"),
         ("<", {}, "holds no words"),
         ("a b c d e", {}, "has 5 words and may have at most 4"),
     ],

@@ -1,0 +1,1 @@
+"""What answers do with the metadata of items: counts, groups and orders."""
