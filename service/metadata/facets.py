@@ -23,7 +23,8 @@ from service.telemetry.stopwatch import Stopwatch
 from service.traffic.admission import Admission
 from service.traffic.deadline import Deadline
 
-_threads = ThreadPoolExecutor(THREADS, "facets")
+_readers = ThreadPoolExecutor(THREADS, "postings")
+_counters = ThreadPoolExecutor(THREADS, "facets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,13 @@ class Counting:
 
 
 class FacetCounter:
-    """Counts beside the event loop. What has to be read from the bundle first waits for a turn, so
-    that it holds up none of the counts that need no more than memory."""
+    """Counts beside the event loop, a few at a time. What has to be read from the bundle first has
+    a queue of its own, so that it holds up none of the counts that need no more than memory."""
 
     def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+        """``admission``: the queue of searches; as many may wait in each of those here."""
+        self._reading = admission.beside(THREADS)
+        self._counting = admission.beside(THREADS)
 
     async def count(self, snapshot: Snapshot, counting: Counting, deadline: Deadline) -> Facets:
         """The counts of :func:`facets`.
@@ -54,17 +57,17 @@ class FacetCounter:
         Raises:
             InvalidQueryError: as :func:`facets`.
             OverloadedError: too many wait for a turn.
-            DeadlineError: there was no time to read the values of a field, or to work the filter
-                out.
+            DeadlineError: there was no time.
         """
-        fields = counting.fields
-        await look_up(snapshot.postings.check, fields)
-        if snapshot.postings.knows(counting.kind, counting.wanted, fields):
-            return await look_up(facets, snapshot, counting)
-        async with self._admission.turn(deadline):
+        await look_up(snapshot.postings.check, counting.fields)
+        if snapshot.postings.knows(counting.kind, counting.wanted, counting.fields):
+            queue, threads = self._counting, _counters
+        else:
+            queue, threads = self._reading, _readers
+        async with queue.turn(deadline):
             try:
                 async with asyncio.timeout(deadline.left):
-                    return await in_threads(_threads, facets, snapshot, counting)
+                    return await in_threads(threads, facets, snapshot, counting)
             except TimeoutError as error:
                 raise DeadlineError(
                     "the deadline passed before the items were counted; allow it more time",

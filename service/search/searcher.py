@@ -71,7 +71,7 @@ class Searcher:
         self._verified = verified
         self.admission = admission
         self._filtering = admission.beside(THREADS)
-        self.facets = FacetCounter(admission.beside(THREADS))
+        self.facets = FacetCounter(admission)
         self._pace = Pace()
         self._commonness = Commonness(engine)
 

@@ -2,8 +2,9 @@
 import { make } from "./dom.js";
 
 const TITLES = {
-  filter: "filter", queue: "waiting", tokenise: "reading the query", beams: "beams", guide: "guide", items: "items",
-  likelihood: "likelihood", commonness: "commonness", verify: "verification", rank: "ranking",
+  facets: "counting", filter: "filter", queue: "waiting", tokenise: "reading the query", beams: "beams",
+  guide: "guide", items: "items", likelihood: "likelihood", commonness: "commonness", verify: "verification",
+  rank: "ranking",
 };
 
 /** Show the stages that took any time worth seeing; none for an answer from the cache. */

@@ -135,11 +135,11 @@ async def test_an_unknown_field_is_named(snapshot: Any) -> None:
 async def test_what_is_known_waits_for_no_turn(
     snapshot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    admission = Admission(1, 0)
-    counter = FacetCounter(admission)
+    counter = FacetCounter(Admission(1, 0))
     first = await counter.count(snapshot, Counting(("a",)), Deadline())
     late = Filter.model_validate({"field": "a", "gte": 1})
-    async with admission.turn(Deadline()):
+    reading = counter._reading
+    async with reading.turn(Deadline()), reading.turn(Deadline()):
         assert await counter.count(snapshot, Counting(("a",)), Deadline()) == first
         with pytest.raises(OverloadedError):
             await counter.count(snapshot, Counting(("a",), None, late), Deadline())
