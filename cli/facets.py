@@ -29,7 +29,7 @@ def facets(
 
     from cli.answer import print_facets
     from cli.connection import Connection
-    from semcore.client import FacetOptions
+    from semcore.facets import FacetOptions
 
     options: FacetOptions = {}
     if kind is not None:

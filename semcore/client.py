@@ -11,12 +11,13 @@ import base64
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Required, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, TypedDict, Unpack
 from urllib.parse import quote
 
 import httpx
 
 from semcore.errors import SemcoreError
+from semcore.facets import FacetOptions, Facets, Sort
 from semcore.kind import Kind
 
 URL = "http://127.0.0.1:8080"
@@ -29,13 +30,6 @@ Query = str | bytes | Path
 
 Document = Query | Mapping[str, Any]
 """The same, or what the service takes: ``{"id": …}``, say."""
-
-
-class Sort(TypedDict, total=False):
-    """An order by a field of the metadata."""
-
-    field: Required[str]
-    descending: bool
 
 
 class RankingOptions(TypedDict, total=False):
@@ -66,15 +60,6 @@ class Options(RankingOptions, total=False):
 
 class SimilarOptions(RankingOptions, total=False):
     kind: Kind
-
-
-class FacetOptions(TypedDict, total=False):
-    """``limit``: values of a field that are told, the commonest."""
-
-    filter: Mapping[str, Any]
-    kind: Kind
-    limit: int
-    timeout_ms: int
 
 
 class FoundIdentifier(TypedDict):
@@ -108,29 +93,6 @@ class FoundItem(TypedDict):
     path: list[dict[str, Any]]
     duplicates: list[str]
     duplicate_count: int
-
-
-class ValueCount(TypedDict):
-    value: float | str
-    count: int
-
-
-class Facet(TypedDict):
-    """``distinct``: how many different values there are; ``without``: how many items have none."""
-
-    field: str
-    values: list[ValueCount]
-    distinct: int
-    without: int
-    min: float | None
-    max: float | None
-
-
-class Facets(TypedDict):
-    """``total``: items that pass the filter."""
-
-    total: int
-    fields: list[Facet]
 
 
 class Answer(TypedDict):
