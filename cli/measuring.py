@@ -65,8 +65,9 @@ def calibrate(
     key: Key = None,
     image_root: ImageRoot = None,
 ) -> None:
-    """Find out how to weigh candidates, and when to leave verification out, and write that into the
-    bundle; reload it afterwards."""
+    """Find out how to weigh candidates, when to leave verification out, and how likely items are to
+    be right, and write that into the bundle; reload it afterwards. Of a bundle without a model only
+    the last is measured, and no service is asked."""
     from offline.evaluation.calibration import calibrate as measure
     from offline.evaluation.guided_weights import GUIDE_ALONE
 
@@ -82,7 +83,7 @@ def calibrate(
             image_root=image_root,
         )
     )
-    for one in found:
+    for one in found.measured:
         weights, margin = one.calibration, one.margin
         if one.guided is not None and weights == GUIDE_ALONE:
             typer.echo(
@@ -111,7 +112,15 @@ def calibrate(
             f"{100 * margin.left_out:.0f} % of the searches, no verification; of all, "
             f"{100 * margin.changed:.1f} % would have had another first item"
         )
-    _tell_unasked([one.direction for one in found])
+    for told in found.probable:
+        by = "cosine with the guide" if told.guided else "score without the guide"
+        typer.echo(
+            f"{told.direction}: how likely an item is to be right is told by its {by}"
+            if told.probability is not None
+            else f"{told.direction}: how likely an item is to be right is not told by its {by}: "
+            "fewer than 20 queries have a right one among their candidates, or it ranks no higher"
+        )
+    _tell_unasked([one.direction for one in (*found.measured, *found.probable)])
 
 
 def _tell_unasked(asked: Container[str]) -> None:

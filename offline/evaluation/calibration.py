@@ -1,13 +1,15 @@
-"""How candidates are judged, and when that may be left out: measured on validation queries, kept in
-the bundle."""
+"""How candidates are judged, when that may be left out, and how likely they are to be right:
+measured on validation queries, kept in the bundle."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from offline.evaluation.guided_weights import Guided, fit_guided
+from offline.evaluation.probability import answered_cases, fit_probability, guide_cases
 from offline.evaluation.query_runner import (
     PATIENCE,
     Answered,
@@ -24,7 +26,9 @@ from semcore.bundle.calibration import (
     read_calibration,
     write_calibration,
 )
+from semcore.bundle.probability import Probability
 from semcore.client import AsyncSemcoreClient
+from semcore.errors import BundleError
 from semcore.kind import Direction
 
 _BEAMS = 50
@@ -58,6 +62,31 @@ class Measured:
     guided: Guided | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Probable:
+    """How likely items are to be right.
+
+    Attributes:
+        guided: by the guide's cosine; else by the score of the model alone.
+        probability: None where the validation queries do not tell.
+    """
+
+    direction: Direction
+    guided: bool
+    probability: Probability | None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Attributes:
+    measured: by asking the service; none of a bundle without a model.
+    probable: of each direction, by the model alone and by the guide.
+    """
+
+    measured: list[Measured]
+    probable: list[Probable]
+
+
 async def calibrate(
     url: str,
     bundle: Path,
@@ -68,33 +97,48 @@ async def calibrate(
     tolerance: float = 0.01,
     key: str | None = None,
     image_root: str | Path | None = None,
-) -> list[Measured]:
-    """Choose weights and margins of a bundle by what its running service answers, and write them
-    into it.
+) -> Calibrated:
+    """Choose weights, margins and probabilities of a bundle by what its running service answers,
+    and write them into it.
 
     The weights make the right candidates the likeliest. Where the first candidate leads the second
     by at least the margin, verification would have changed the first place for at most
     ``tolerance`` of all queries. A direction without queries keeps what it had, unless both are
     without. A service must load the bundle again to use them. Of a bundle with a guide both are
     measured, by the model alone and with the guide, the latter with as many beams as the guide has
-    candidates.
+    candidates. The probabilities by the guide's cosine need no service, and are all that is
+    measured of a bundle without a model.
 
     Args:
         key: for a service that has keys for searches.
         image_root: folder of the pictures, or its URL, if not what the bundle says.
 
-    Raises what :func:`offline.evaluation.query_runner.ask` raises.
+    Raises :class:`BundleError` if the bundle has neither a model nor a guide, and what
+    :func:`offline.evaluation.query_runner.ask` and
+    :func:`offline.evaluation.probability.guide_cases` raise.
     """
-    has_guide = read_manifest(bundle).guide is not None
-    found = []
+    manifest = read_manifest(bundle)
+    has_guide = manifest.guide is not None
+    if manifest.model is None and not has_guide:
+        raise BundleError(f"{bundle} has neither a model nor a guide; train a model on it")
+    found: list[Measured] = []
+    probable: list[Probable] = []
     async with AsyncSemcoreClient(url, key, timeout=PATIENCE) as client:
         for direction in asked_directions(bundle, split):
             questions = Questions(
                 direction, split, limit, beam_width, commonness=True, describe=True
             )
-            answered = await ask(client, bundle, questions, image_root=image_root)
-            found.append(_measured(direction, answered, fit_weights(answered), tolerance))
-            if has_guide:
+            if manifest.model is not None:
+                answered = await ask(client, bundle, questions, image_root=image_root)
+                weights = fit_weights(answered)
+                found.append(_measured(direction, answered, weights, tolerance))
+                told = fit_probability(answered_cases(answered, weights))
+                probable.append(Probable(direction, False, told))
+            if not has_guide:
+                continue
+            cases = await asyncio.to_thread(guide_cases, bundle, questions, image_root)
+            probable.append(Probable(direction, True, fit_probability(cases)))
+            if manifest.model is not None:
                 guided = replace(questions, guide="auto", beam_width=max(beam_width, _BEAMS))
                 answered = await ask(client, bundle, guided, image_root=image_root)
                 if not is_guided(answered):
@@ -102,8 +146,8 @@ async def calibrate(
                 fitted = fit_guided(answered)
                 one = _measured(direction, answered, fitted.calibration, tolerance)
                 found.append(replace(one, guided=fitted))
-    write_calibration(bundle, _with(read_calibration(bundle), found))
-    return found
+    write_calibration(bundle, _with(read_calibration(bundle), found, probable))
+    return Calibrated(found, probable)
 
 
 def _measured(
@@ -115,11 +159,19 @@ def _measured(
     return Measured(direction, replace(weights, margin=margin.margin), margin)
 
 
-def _with(known: Calibrations, found: Sequence[Measured]) -> Calibrations:
+def _with(
+    known: Calibrations, found: Sequence[Measured], probable: Sequence[Probable]
+) -> Calibrations:
     alone, guided = dict(known.alone), dict(known.guided)
     for one in found:
         (alone if one.guided is None else guided)[one.direction] = one.calibration
-    return Calibrations(alone, guided)
+    by_score, by_cosine = dict(known.probable_alone), dict(known.probable_guided)
+    for told in probable:
+        kept = by_cosine if told.guided else by_score
+        kept.pop(told.direction, None)  # what was measured with other weights
+        if told.probability is not None:
+            kept[told.direction] = told.probability
+    return Calibrations(alone, guided, by_score, by_cosine)
 
 
 def choose_margin(answered: Sequence[Answered], tolerance: float) -> Margin:

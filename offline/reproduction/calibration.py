@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from offline.evaluation.guided_weights import fit_guided
 from offline.evaluation.query_runner import Answered, Guide, is_guided
 from offline.evaluation.score_weights import fit_weights
 from semcore.bundle.bundle import CALIBRATION
-from semcore.bundle.calibration import Calibrations, read_calibration, write_calibration
+from semcore.bundle.calibration import read_calibration, write_calibration
 from semcore.kind import Direction
 
 CALIBRATED = "calibrated"
@@ -45,6 +46,6 @@ def calibrated_bundle(folder: Path, known: Validation) -> Path:
         if direction not in before.guided and is_guided(answered)
     }
     if alone or guided:
-        found = Calibrations({**before.alone, **alone}, {**before.guided, **guided})
+        found = replace(before, alone={**before.alone, **alone}, guided={**before.guided, **guided})
         write_calibration(calibrated, found)
     return calibrated

@@ -6,13 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from semcore.bundle.bundle import CALIBRATION, check_bundle, read_manifest, staged
+from semcore.bundle.probability import Probability
 from semcore.bundle.stage import carry
 from semcore.kind import Direction
 
 _GUIDED = "guided"
+_PROBABILITY, _ALONE = "probability", "alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Calibration:
         )
 
 
+_Kind = TypeVar("_Kind", Calibration, Probability)
+
 GUIDED = Calibration(prior=1.0, evidence=0.5, likelihood=0.1, cosine=50.0)
 """Where a guide's cosine is known and nothing was measured."""
 
@@ -102,15 +106,26 @@ GUIDED = Calibration(prior=1.0, evidence=0.5, likelihood=0.1, cosine=50.0)
 @dataclass(frozen=True, slots=True)
 class Calibrations:
     """Of each direction, by the model alone and with the guide's cosine; the defaults where nothing
-    was measured."""
+    was measured.
+
+    Attributes:
+        probable_alone: that an item is right, by its score without the guide.
+        probable_guided: the same by the guide's cosine.
+    """
 
     alone: Mapping[Direction, Calibration] = field(default_factory=dict)
     guided: Mapping[Direction, Calibration] = field(default_factory=dict)
+    probable_alone: Mapping[Direction, Probability] = field(default_factory=dict)
+    probable_guided: Mapping[Direction, Probability] = field(default_factory=dict)
 
     def of(self, direction: Direction, *, guided: bool = False) -> Calibration:
         if guided:
             return self.guided.get(direction, GUIDED)
         return self.alone.get(direction, Calibration())
+
+    def probability(self, direction: Direction, *, guided: bool) -> Probability | None:
+        """None where it was not measured."""
+        return (self.probable_guided if guided else self.probable_alone).get(direction)
 
 
 def write_calibration(bundle: Path, found: Calibrations) -> None:
@@ -122,9 +137,12 @@ def write_calibration(bundle: Path, found: Calibrations) -> None:
     with staged(bundle, manifest) as stage:
         for name in manifest.files.keys() - {CALIBRATION}:
             carry(bundle / name, stage / name)
-        rows: dict[str, Any] = {name: asdict(one) for name, one in found.alone.items()}
+        rows = _rows(found.alone)
         if found.guided:
-            rows[_GUIDED] = {name: asdict(one) for name, one in found.guided.items()}
+            rows[_GUIDED] = _rows(found.guided)
+        probable = {_ALONE: found.probable_alone, _GUIDED: found.probable_guided}
+        if any(probable.values()):
+            rows[_PROBABILITY] = {by: _rows(told) for by, told in probable.items()}
         (stage / CALIBRATION).write_text(json.dumps(rows))
 
 
@@ -134,7 +152,18 @@ def read_calibration(bundle: Path) -> Calibrations:
         return Calibrations()
     rows = json.loads((bundle / CALIBRATION).read_text())
     guided = rows.pop(_GUIDED, {})
+    probable = rows.pop(_PROBABILITY, {})  # which earlier versions have not measured
     return Calibrations(
-        {direction: Calibration(**one) for direction, one in rows.items()},
-        {direction: Calibration(**one) for direction, one in guided.items()},
+        _read(rows, Calibration),
+        _read(guided, Calibration),
+        _read(probable.get(_ALONE, {}), Probability),
+        _read(probable.get(_GUIDED, {}), Probability),
     )
+
+
+def _rows(found: Mapping[Direction, _Kind]) -> dict[str, Any]:
+    return {name: asdict(one) for name, one in found.items()}
+
+
+def _read(rows: Mapping[Direction, Mapping[str, Any]], kind: type[_Kind]) -> dict[Direction, _Kind]:
+    return {direction: kind(**one) for direction, one in rows.items()}

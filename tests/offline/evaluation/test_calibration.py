@@ -7,7 +7,9 @@ import httpx
 import pytest
 from moment import SERVICE
 
-from offline.evaluation.calibration import NEVER, calibrate, choose_margin
+from offline.bundle.build import BuildSettings, build_bundle
+from offline.corpus.corpus import Corpus
+from offline.evaluation.calibration import NEVER, Probable, calibrate, choose_margin
 from offline.evaluation.evaluation import evaluate
 from offline.evaluation.query_runner import Answered, Shown
 from semcore.bundle.bundle import check_bundle
@@ -17,7 +19,7 @@ from semcore.bundle.calibration import (
     read_calibration,
     write_calibration,
 )
-from semcore.errors import SemcoreError
+from semcore.errors import BundleError, SemcoreError
 from service.index.index import Index
 
 
@@ -58,7 +60,7 @@ async def test_what_was_not_verified_tells_no_margin(
     monkeypatch.setattr(
         "offline.evaluation.calibration.asked_directions", lambda *_: ["image-to-text"]
     )
-    (found,) = await calibrate("http://127.0.0.1:9", bundle)
+    (found,) = (await calibrate("http://127.0.0.1:9", bundle)).measured
     assert (found.margin, found.calibration) == (None, weights)
     both = {"text-to-image": told, "image-to-text": weights}
     assert read_calibration(bundle) == Calibrations(both)
@@ -74,9 +76,10 @@ async def test_a_bundle_keeps_its_calibration(
     before = check_bundle(bundle).version
     assert read_calibration(bundle) == Calibrations()
     found = await calibrate(service_url, bundle, limit=5, beam_width=5, tolerance=1.0)
-    assert {one.margin and one.margin.left_out for one in found} == {1.0}
-    measured = {one.direction: one.calibration for one in found}
+    assert {one.margin and one.margin.left_out for one in found.measured} == {1.0}
+    measured = {one.direction: one.calibration for one in found.measured}
     assert read_calibration(bundle) == Calibrations(measured)
+    assert [one.probability for one in found.probable] == [None, None]  # of so few queries
     assert check_bundle(bundle).version != before
     index = Index(bundle)
     assert index.bundle.calibration == read_calibration(bundle)
@@ -93,3 +96,28 @@ async def test_a_bundle_keeps_its_calibration(
     assert len(auto) == 2
     assert all(0.0 <= row.verified < 1.0 for row in auto)
     shutil.rmtree(bundle)
+
+
+async def test_a_bundle_without_a_model_learns_how_likely_items_are(
+    untrained: Path, tmp_path: Path
+) -> None:
+    """Without a service; a guide that reads texts only says nothing of pictures."""
+    bundle = tmp_path / "untrained"
+    shutil.copytree(untrained, bundle)
+    found = await calibrate("http://127.0.0.1:9", bundle)
+    assert found.measured == []
+    probable, unseen = found.probable
+    assert (probable.direction, probable.guided) == ("text-to-image", True)
+    assert probable.probability is not None
+    assert unseen == Probable("image-to-text", guided=True, probability=None)
+    told = read_calibration(bundle)
+    assert told == Calibrations(probable_guided={"text-to-image": probable.probability})
+    # Measured once more with too few queries, what was known goes.
+    await calibrate("http://127.0.0.1:9", bundle, limit=5)
+    assert read_calibration(bundle) == Calibrations()
+
+
+async def test_neither_a_model_nor_a_guide(corpus: Corpus, tmp_path: Path) -> None:
+    build_bundle(corpus, tmp_path / "bundle", BuildSettings(clusters=8), guide=None)
+    with pytest.raises(BundleError, match="neither a model nor a guide"):
+        await calibrate("http://127.0.0.1:9", tmp_path / "bundle")

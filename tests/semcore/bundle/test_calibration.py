@@ -1,5 +1,6 @@
 """Candidates are judged by the weights that a bundle carries, or by the usual ones."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from semcore.bundle.calibration import (
     read_calibration,
     write_calibration,
 )
+from semcore.bundle.probability import Probability
 from semcore.errors import BundleError
 
 FOUND = Calibration(0.25, 2.0, 0.5, 0.75, margin=3.5)
@@ -65,6 +67,30 @@ def test_a_bundle_is_replaced_by_one_that_holds_them(tmp_path: Path) -> None:
     assert read_calibration(bundle) == both
     assert check_bundle(bundle).version != first.version
     assert list(tmp_path.iterdir()) == [bundle]
+
+
+def test_probabilities_are_kept_beside_the_weights(tmp_path: Path) -> None:
+    bundle = bundle_of([], tmp_path / "bundle")
+    told = Calibrations(
+        {"text-to-image": FOUND},
+        probable_alone={"text-to-image": Probability(-3.0, 0.5, 0.25)},
+        probable_guided={"text-to-image": Probability(-9.0, 12.0, 4.0)},
+    )
+    write_calibration(bundle, told)
+    assert read_calibration(bundle) == told
+    assert told.probability("text-to-image", guided=True) == Probability(-9.0, 12.0, 4.0)
+    assert told.probability("text-to-image", guided=False) == Probability(-3.0, 0.5, 0.25)
+    assert told.probability("image-to-text", guided=True) is None
+
+
+def test_a_calibration_of_before_has_no_probabilities(tmp_path: Path) -> None:
+    bundle = bundle_of([], tmp_path / "bundle")
+    both = Calibrations({"text-to-image": FOUND}, {"text-to-image": GUIDED})
+    write_calibration(bundle, both)
+    rows = json.loads((bundle / CALIBRATION).read_text())
+    assert rows.keys() == {"text-to-image", "guided"}
+    assert read_calibration(bundle) == both
+    assert both.probability("text-to-image", guided=True) is None
 
 
 def test_a_damaged_bundle_is_not_replaced(tmp_path: Path) -> None:
