@@ -61,6 +61,12 @@ DiversityValue = Annotated[
         "--diversity", min=0, max=1, help="How much likeness to items before it counts against one."
     ),
 ]
+MinScore = Annotated[
+    float | None,
+    typer.Option(
+        "--min-score", min=0, max=1, help="Leave out what is right with a lower probability."
+    ),
+]
 FoldDuplicates = Annotated[
     bool,
     typer.Option("--fold-duplicates", help="Show of items that are nearly the same the best only."),

@@ -18,6 +18,7 @@ from cli.options import (
     GroupSize,
     GuideValue,
     Key,
+    MinScore,
     Only,
     Pictures,
     SortField,
@@ -40,6 +41,7 @@ def search(
         GuideValue,
         typer.Option(help="Rank with the guide as evidence (auto), without it, or by it only."),
     ] = "auto",
+    min_score: MinScore = None,
     only: Only = None,
     diversity: DiversityValue = 0.0,
     fold_duplicates: FoldDuplicates = False,
@@ -65,6 +67,8 @@ def search(
     options |= {"verify": verify, "explain": explain, "guide": guide}
     if beam_width is not None:
         options["beam_width"] = beam_width
+    if min_score is not None:
+        options["min_score"] = min_score
     with Connection(url, key) as service:
         with Console(stderr=True).status("searching"):
             answer = service.ask(query, options)
@@ -72,5 +76,14 @@ def search(
         if explain and console is not None:
             print_path(answer["items"][0], console)
     if not answer["items"]:
-        mend = "let the filter pass more" if only is not None else "ask with a larger --beam-width"
-        raise NothingFoundError(f"nothing was found; {mend}")
+        raise NothingFoundError(_nothing(min_score, is_filtered=only is not None))
+
+
+def _nothing(min_score: float | None, *, is_filtered: bool) -> str:
+    if min_score:
+        return (
+            f"nothing here fits: no item is right with a probability of {min_score:g} or more; say "
+            "it in other words, or ask for a lower --min-score"
+        )
+    mend = "let the filter pass more" if is_filtered else "ask with a larger --beam-width"
+    return f"nothing was found; {mend}"

@@ -51,6 +51,7 @@ class Options(RankingOptions, total=False):
     beam_width: int
     verify: Literal["auto", "always", "never"]
     guide: Literal["auto", "none", "only"]
+    min_score: float
     explain: bool
     constrained: bool
     commonness: bool
@@ -73,8 +74,8 @@ class FoundItem(TypedDict):
     ``cosine``: between the guide's vectors of query and item; ``score``: what candidates are
     ordered by before verification; ``odds``: in nats, that it matches, or that it is the one of a
     list which does; ``description``: by how much the picture makes the text likelier, in nats;
-    ``image``: path of the picture at the service; ``duplicates``: ids of those that were folded
-    under this one."""
+    ``probability``: that it is right, where the index is calibrated; ``image``: path of the picture
+    at the service; ``duplicates``: ids of those that were folded under this one."""
 
     id: str
     rank: int
@@ -87,6 +88,7 @@ class FoundItem(TypedDict):
     verification: float | None
     odds: float | None
     description: float | None
+    probability: float | None
     image: str | None
     text: str | None
     metadata: dict[str, Any]

@@ -26,8 +26,8 @@ _EXAMPLE_ITEM: dict[str, Any] = {
                    "text": "<g17> boat red night two"},
     "logprob": -2.31, "commonness": None, "cosine": 0.61,
     "score": -2.31, "beam_rank": 2, "verification": 0.83,
-    "odds": 2.4, "description": None, "image": "/items/0001234/image", "text": None,
-    "duplicates": [], "duplicate_count": 0,
+    "odds": 2.4, "description": None, "probability": 0.71, "image": "/items/0001234/image",
+    "text": None, "duplicates": [], "duplicate_count": 0,
 }  # fmt: skip
 _EXAMPLE_ANSWER: dict[str, Any] = {
     "items": [_EXAMPLE_ITEM], "index_version": "9f2c41d07ab3", "cached": False,
@@ -82,6 +82,14 @@ class SearchOptions(RankingOptions):
     verify: Verify = Field(
         default="auto",
         description="let the model judge the best candidates; auto: unless the first leads by far",
+    )
+    min_score: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="leave out items that are right with a lower probability, so that nothing is "
+        "answered where nothing fits; for an index that is calibrated",
     )
     guide: Guide = Field(
         default="auto",
@@ -221,6 +229,11 @@ class RankedItem(ItemAnswer):
     description: float | None = Field(
         description="by how much the picture makes the text likelier, in nats, where the index is "
         "calibrated to weigh that, or it was asked for"
+    )
+    probability: float | None = Field(
+        default=None,
+        description="that the item is right, by the guide's cosine, or without the guide by the "
+        "score, and by the lead over the next one; null where the index is not calibrated",
     )
     path: list[StepAnswer] = Field(
         default=[], description="how its identifier was spelled, where that was asked for"

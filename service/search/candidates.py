@@ -14,6 +14,7 @@ from service.beams.beam_search import Beam, Choice
 from service.beams.side import Side
 from service.index.lookup import look_up
 from service.index.snapshot import Snapshot
+from service.refusal.threshold import Threshold
 from service.schemas.answer import (
     BeatenAnswer,
     RankedItem,
@@ -39,6 +40,7 @@ class Candidate:
     cosine: between the guide's vectors of query and item, where there are such.
     score: what the candidates are ordered by.
     choices: how the identifier was spelled, of a search that was traced.
+    probability: that the item is right; None where that is not known.
     number: the item's.
     """
 
@@ -49,6 +51,7 @@ class Candidate:
     cosine: float | None
     score: float
     choices: tuple[Choice, ...] = ()
+    probability: float | None = None
     number: int = field(kw_only=True)
 
 
@@ -119,6 +122,19 @@ def rescored(candidates: Sequence[Candidate], calibration: Calibration) -> list[
     return sorted(scored, key=lambda one: -one.score)
 
 
+def kept(candidates: Sequence[Candidate], threshold: Threshold) -> list[Candidate]:
+    """The candidates that are likely enough to be right, each with its probability, in their
+    order."""
+    told = threshold.probabilities(
+        [one.score for one in candidates], [one.cosine for one in candidates]
+    )
+    return [
+        replace(one, probability=probability)
+        for one, probability in zip(candidates, told, strict=True)
+        if threshold.keeps(probability)
+    ]
+
+
 def leads(candidates: list[Candidate], margin: float | None) -> bool:
     """Whether the first leads so far that verification would leave it in its place."""
     if margin is None or len(candidates) < 2:
@@ -160,6 +176,7 @@ def ranked(
             score=candidates[place].score,
             beam_rank=place + 1,
             **_judged(told[place]),
+            probability=candidates[place].probability,
             path=[] if read is None else [_step(one, read) for one in candidates[place].choices],
             duplicates=[candidates[one].item.id for one in folded],
             duplicate_count=len(folded),

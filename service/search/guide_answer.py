@@ -11,8 +11,9 @@ from service.errors import DeadlineError, InvalidQueryError
 from service.index.snapshot import Snapshot
 from service.index.visible_items import EXACT_WITHOUT_CELLS
 from service.metadata.arrangement import AS_FOUND, Arrangement
+from service.refusal.threshold import NO_THRESHOLD, Threshold
 from service.schemas.answer import SearchAnswer
-from service.search.candidates import MOST, candidates_of, ranked
+from service.search.candidates import MOST, candidates_of, kept, ranked
 from service.search.diversity import AS_RANKED, Diversity, grouped
 from service.search.guidance import Guidance, timed_guidance
 from service.search.timings import timings
@@ -31,6 +32,7 @@ async def answer_by_guide(
     deadline: Deadline,
     diversity: Diversity = AS_RANKED,
     arrangement: Arrangement = AS_FOUND,
+    threshold: Threshold = NO_THRESHOLD,
 ) -> SearchAnswer:
     """The items with the highest cosines.
 
@@ -55,7 +57,7 @@ async def answer_by_guide(
             if snapshot.has_guide
             else "this index has no guide; leave guide=only out, or build the index with one"
         )
-    return await nearest_answer(guided, page, watch, diversity, arrangement)
+    return await nearest_answer(guided, page, watch, diversity, arrangement, threshold)
 
 
 async def nearest_answer(
@@ -64,6 +66,7 @@ async def nearest_answer(
     watch: Stopwatch,
     diversity: Diversity = AS_RANKED,
     arrangement: Arrangement = AS_FOUND,
+    threshold: Threshold = NO_THRESHOLD,
     without: int | None = None,
 ) -> SearchAnswer:
     """The items with the highest cosines to a vector.
@@ -86,6 +89,7 @@ async def nearest_answer(
     with watch.span("items"):
         found = await candidates_of(snapshot, side, (), _unspelled, asked, _COSINE, guided)
         found = [one for one in found if one.number != without][:most]
+        found = kept(found, threshold)
     with watch.span("rank"):
         groups = await grouped(snapshot, found, [], _COSINE, diversity, arrangement)
         items = ranked(found, [], page, groups=groups)

@@ -97,6 +97,7 @@ def question(
         diversity=_diversity(options),
         arrangement=_arrangement(options),
         facets=tuple(options.facets),
+        min_score=options.min_score,
     )
     return Question(
         direction,

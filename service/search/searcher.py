@@ -18,8 +18,9 @@ from service.index.filtered_sides import THREADS
 from service.index.snapshot import Snapshot
 from service.metadata.arrangement import AS_FOUND, Arrangement
 from service.metadata.facets import Counting, FacetCounter
+from service.refusal.threshold import threshold
 from service.schemas.answer import Degraded, Guide, SearchAnswer, Verify
-from service.search.candidates import MOST, Candidate, candidates_of, leads, ranked
+from service.search.candidates import MOST, Candidate, candidates_of, kept, leads, ranked
 from service.search.commonness import Commonness
 from service.search.decoder import Decoder
 from service.search.diversity import AS_RANKED, Diversity, grouped
@@ -52,11 +53,12 @@ class SearchParameters:
     diversity: Diversity = AS_RANKED
     arrangement: Arrangement = AS_FOUND
     facets: tuple[str, ...] = ()
+    min_score: float | None = None
 
     @property
     def is_reordered(self) -> bool:
         """Whether more candidates are looked at than are shown."""
-        return self.diversity.is_wanted or self.arrangement.is_wanted
+        return self.diversity.is_wanted or self.arrangement.is_wanted or self.min_score is not None
 
 
 class Searcher:
@@ -100,7 +102,8 @@ class Searcher:
             OverloadedError: too many searches wait.
             DeadlineError: there was no time for any answer.
             BadImageError: the upload is damaged.
-            InvalidQueryError: the index lacks the model or the guide that is asked for.
+            InvalidQueryError: the index lacks the model, the guide or the calibration that is asked
+                for.
         """
         watch, deadline = Stopwatch(), deadline or Deadline()
         by_guide = parameters.guide == "only" or not snapshot.has_model
@@ -110,16 +113,20 @@ class Searcher:
             )
         parameters.diversity.check(snapshot)
         await parameters.arrangement.check(snapshot)
+        least, known = parameters.min_score, snapshot.calibration
+        expects_guide = by_guide or (parameters.guide == "auto" and snapshot.has_guide)
+        expected = threshold(known, direction, least, guided=expects_guide)
         kind = target_kind(direction)
         counting = Counting(parameters.facets, kind, parameters.wanted)
         counts = await self.facets.beside(watch, snapshot, counting, deadline)
         side = await self.side(watch, snapshot, kind, parameters.wanted, deadline, patient=patient)
         if side is None:
             told = {"filter": watch.milliseconds("filter"), "total": 1000 * watch.elapsed}
-            by = "only" if by_guide else "none"
             return SearchAnswer(
-                items=[], index_version=snapshot.version, guide=by, facets=counts, timings=told
-            )
+                items=[], index_version=snapshot.version, guide="only" if by_guide else "none",
+                facets=counts, timings=told,
+            )  # fmt: skip
+        shown = slice(parameters.offset, parameters.offset + parameters.top_k)
         wanted = Plan(parameters.beam_width, 0 if parameters.verify == "never" else self._verified)
         async with AsyncExitStack() as turn:
             with watch.span("queue"):
@@ -128,10 +135,9 @@ class Searcher:
             if parameters.guide != "none":
                 asked = await looked_at(snapshot, asked, watch, deadline)
             if by_guide:
-                page = slice(parameters.offset, parameters.offset + parameters.top_k)
                 answer = await answer_by_guide(
-                    snapshot, side, asked, page, watch, deadline, parameters.diversity,
-                    parameters.arrangement,
+                    snapshot, side, asked, shown, watch, deadline, parameters.diversity,
+                    parameters.arrangement, expected,
                 )  # fmt: skip
                 return answer.model_copy(update={"facets": counts})
             guiding = asyncio.create_task(
@@ -147,7 +153,7 @@ class Searcher:
                     not (traced or parameters.commonness)
                     and parameters.constrained
                     and side.visible is not None
-                    and snapshot.calibration.of(direction, guided=True).likelihood == 0
+                    and known.of(direction, guided=True).likelihood == 0
                     and (await guiding)[0] is not None
                 ):
                     # All that the beams could add comes behind what the guide has found.
@@ -160,9 +166,14 @@ class Searcher:
                 guided, is_guided = await guiding
             finally:
                 guiding.cancel()
-            calibration = snapshot.calibration.of(direction, guided=guided is not None)
-            end = parameters.offset + parameters.top_k
-            most = max(end + 1, self._verified)
+            if least is not None and not is_guided:
+                raise DeadlineError(
+                    "the deadline passed before the guide had read the query, which min_score "
+                    "needs; allow the search more time",
+                    by_client=deadline.by_client,
+                )
+            calibration = known.of(direction, guided=guided is not None)
+            most = max(shown.stop + 1, self._verified)
             asks = parameters.commonness or calibration.asks_commonness
             scores = guided is not None and calibration.likelihood > 0
             with watch.span("items"):
@@ -179,6 +190,8 @@ class Searcher:
                 self._engine, self._commonness, prompt, kind, candidates,
                 calibration, watch, deadline, guided=scores, commonness=asks,
             )  # fmt: skip
+            likely = threshold(known, direction, least, guided=guided is not None)
+            candidates = kept(candidates, likely)
             if parameters.verify == "auto" and leads(candidates, calibration.margin):
                 plan = wanted = replace(plan, verified=0)
             top = candidates[: self._pace.verified(plan.verified, deadline.left)]
@@ -186,7 +199,6 @@ class Searcher:
                 snapshot, asked, top, calibration, watch, deadline, parameters.describe
             )
         with watch.span("rank"):
-            shown = slice(parameters.offset, end)
             groups = await grouped(
                 snapshot, candidates, verdicts or [], calibration, parameters.diversity,
                 parameters.arrangement,
@@ -213,7 +225,7 @@ class Searcher:
             # Without the constraint, what has not come to an end is longer than what exists.
             illegal=(len(found.beams) if parameters.constrained else plan.beam_width)
             - sum(bool(beam.leaves) for beam in found.beams),
-            more=len(groups) > end,
+            more=len(groups) > shown.stop,
             considered=len(candidates) if parameters.arrangement.is_wanted else None,
             facets=counts,
             degraded=Degraded(beam_width=plan.beam_width, verified=len(verdicts or ()))

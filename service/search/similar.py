@@ -87,8 +87,9 @@ async def similar(
         if given is not None:
             guided = Guidance(snapshot, side, given.vector)
             answer = await nearest_answer(
-                guided, page, watch, parameters.diversity, parameters.arrangement, given.number
-            )
+                guided, page, watch, parameters.diversity, parameters.arrangement,
+                without=given.number,
+            )  # fmt: skip
         else:
             picture = await searcher.decoder.decoded(query, watch, deadline)
             answer = await answer_by_guide(

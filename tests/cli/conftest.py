@@ -1,6 +1,7 @@
 """A service on the fake engine that wants keys, and the command line as a person calls it."""
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -30,8 +31,9 @@ def serving(bundle: Path, folder: Path, *items: Mapping[str, Any]) -> Iterator[s
     }
     with fake_service(bundle, **own) as (_, url):
         asyncio.run(until_ready(url))
-        with SemcoreClient(url, KEY) as client:
-            client.add(items)
+        if items:
+            with SemcoreClient(url, KEY) as client:
+                client.add(items)
         yield url
 
 
@@ -51,6 +53,19 @@ def compared(guided: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     twins = [{"id": twin, "metadata": {"year": 1990 + n}, **same} for n, twin in enumerate(TWINS)]
     with serving(guided, tmp_path_factory.mktemp("compared"), *twins) as url:
         yield url
+
+
+@pytest.fixture
+def likely(
+    untrained: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Result]]:
+    """The same with a service that has no model, and knows how likely items are to be right."""
+    folder = tmp_path_factory.mktemp("likely")
+    shutil.copytree(untrained, folder / "bundle")
+    done = CliRunner().invoke(app, ["calibrate", str(folder / "bundle")])
+    assert done.exit_code == 0, done.output
+    with serving(folder / "bundle", folder) as url:
+        yield partial(run, url)
 
 
 @pytest.fixture

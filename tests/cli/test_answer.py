@@ -13,7 +13,7 @@ from cli.answer import print_items, print_path, show
 BOAT: dict[str, Any] = {
     "id": "boats[bold]/1", "rank": 1, "identifier": {"text": "<g1> boat [red]"}, "logprob": -1.234,
     "cosine": None, "verification": 0.876, "image": "/items/boats/image", "text": None,
-    "duplicates": [], "duplicate_count": 0,
+    "probability": None, "duplicates": [], "duplicate_count": 0,
 }  # fmt: skip
 TEXT: dict[str, Any] = {
     **BOAT, "id": "text 2", "rank": 2, "verification": None, "image": None, "text": "a red boat",
@@ -52,6 +52,14 @@ def test_each_item_is_a_row_of_what_was_found(console: Console) -> None:
         ["2", "text 2", "<g1> boat [red]", "-1.23", "", "a red boat"],
     ]
     assert shown(console)[-1] == "index 9f2c41d07ab3, beams 48 ms, total 80 ms"
+
+
+def test_how_likely_an_item_is_right_has_a_column(console: Console) -> None:
+    print_items({**ANSWER, "items": [{**TEXT, "probability": 0.714}]}, console)
+    lines = shown(console)
+    assert "probability" in lines[1]
+    (row,) = (cells(line) for line in lines if line.startswith("│"))
+    assert row == ["2", "text 2", "<g1> boat [red]", "-1.23", "", "0.71", "a red boat"]
 
 
 def test_what_the_guide_says_has_a_column(console: Console) -> None:

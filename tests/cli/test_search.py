@@ -164,3 +164,24 @@ def test_a_path_is_a_picture(semcore: Semcore, tmp_path: Path) -> None:
     refused = semcore("search", str(path))
     assert refused.exit_code == 1
     assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_nothing_that_fits_is_said_kindly(
+    likely: Callable[..., Result], as_json: list[str]
+) -> None:
+    found = json.loads(likely("search", "a red boat", "--min-score", "0", "--json").stdout)["items"]
+    assert found
+    assert "probability" in likely("search", "a red boat").stdout
+    result = likely("search", "an appeal against the verdict", "--min-score", "0.99", *as_json)
+    assert result.exit_code == 4
+    assert "nothing here fits" in result.stderr
+    assert "0.99" in result.stderr
+    assert (json.loads(result.stdout)["items"] if as_json else result.stdout) in ([], "")
+
+
+def test_an_index_that_does_not_know_says_what_mends_that(comparing: Semcore) -> None:
+    refused = comparing("search", "a red boat", "--min-score", "0.5")
+    assert refused.exit_code == 1
+    assert "semcore calibrate" in refused.stderr
+    assert comparing("search", "a red boat", "--min-score", "2").exit_code == 2

@@ -12,7 +12,7 @@ const SLOW = 3000; // milliseconds after which the page says that it still waits
 const at = (id) => document.getElementById(id);
 const page = Object.fromEntries(
   ["ask", "query", "given", "given-picture", "given-name", "clear", "file", "top-k", "beam-width", "beams-told",
-    "verify", "at-once", "conditions", "add-condition", "status", "notice", "key-form", "key", "title", "told",
+    "verify", "min-score", "at-once", "conditions", "add-condition", "status", "notice", "key-form", "key", "title", "told",
     "grid", "more", "times", "strip", "keys", "why"].map((id) => [id, at(id)]),
 );
 let given = null; // the picture that is searched with, a Blob
@@ -31,7 +31,7 @@ page.query.addEventListener("input", () => {
 page.clear.addEventListener("click", () => give(null));
 page.file.addEventListener("change", () => page.file.files[0] && give(page.file.files[0]));
 page["beam-width"].addEventListener("input", () => { page["beams-told"].value = page["beam-width"].value; });
-for (const id of ["top-k", "beam-width", "verify"]) page[id].addEventListener("change", () => asked() && search());
+for (const id of ["top-k", "beam-width", "verify", "min-score"]) page[id].addEventListener("change", () => asked() && search());
 page["add-condition"].addEventListener("click", () => addCondition(page.conditions, () => asked() && search()));
 page.more.addEventListener("click", () => search(next));
 page["key-form"].addEventListener("submit", (event) => {
@@ -129,6 +129,7 @@ function options(cursor) {
     beam_width: Number(page["beam-width"].value),
     verify: page.verify.value,
     explain: true,
+    ...(page["min-score"].value ? { min_score: Number(page["min-score"].value) } : {}),
     ...(filter ? { filter } : {}),
     ...(cursor ? { cursor } : {}),
   };
@@ -158,7 +159,9 @@ function render(answer, words, follows) {
   if (answer.degraded) {
     notify(page.notice, "warn", `There was time for ${count(answer.degraded.beam_width, "beam")} and ${count(answer.degraded.verified, "verified candidate")} only; allow the search more time for a better answer.`);
   } else if (!page.grid.children.length) {
-    notify(page.notice, "", "Nothing can be found with these filters; take one away.");
+    notify(page.notice, "", Number(page["min-score"].value)
+      ? "Nothing here fits: no item is as likely to be right as you ask. Say it in other words, or ask for a lower probability."
+      : "Nothing can be found with these filters; take one away.");
   }
   showTimes(page.times, page.strip, page.keys, answer.timings);
 }

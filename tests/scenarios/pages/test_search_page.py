@@ -169,6 +169,30 @@ async def test_controls_change_the_search(visit: Visit, house: House) -> None:
     assert len(await results(page)) == 5
 
 
+async def test_says_that_nothing_fits(visit: Visit, house: House) -> None:
+    asked: list[Any] = []
+
+    async def nothing(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        await route.fulfill(json={**answer(house, "a boat"), "items": [], "cursor": None})
+
+    page = await visit.open("/?q=a boat")
+    await results(page)
+    await page.get_by_text("Beams, verification, filters").click()
+    await page.get_by_label("Least probability to be right").fill("0.2")
+    await page.keyboard.press("Tab")  # this index is not calibrated
+    await page.wait_for_selector("#notice:has-text('semcore calibrate')")
+    await page.route("**/search/*", nothing)
+    await page.get_by_role("button", name="Search", exact=True).click()
+    await page.wait_for_selector("#notice:has-text('Nothing here fits')")
+    assert asked[-1]["min_score"] == 0.2
+    await page.unroute("**/search/*")
+    await page.get_by_label("Least probability to be right").fill("")
+    await page.keyboard.press("Tab")
+    await results(page)
+    assert not await page.locator("#notice").is_visible()
+
+
 async def test_says_what_is_wrong_and_tries_again(visit: Visit, house: House) -> None:
     page = await visit.open("/")
     await page.wait_for_selector("#grid article")

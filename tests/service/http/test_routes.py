@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from elsewhere import PLACES, moved, put
 from PIL import Image
 from searching import assert_one_sentence, assert_serves, client_of, search, upload
 
+from offline.evaluation.calibration import calibrate
 from semcore.bundle.bundle import ITEMS, read_manifest
 from semcore.bundle.item import Item, ItemStore
 from semcore.errors import EngineError
@@ -42,6 +44,9 @@ def picture(size: tuple[int, int] = (64, 64), kind: str = "PNG", frames: int = 1
         {"beam_width": 0},
         {"beam_width": 10**6},
         {"unknown": 1},
+        {"min_score": -0.1},
+        {"min_score": 1.1},
+        {"min_score": "likely"},
     ],
 )
 async def test_refuses_bad_text_queries(client: httpx.AsyncClient, body: dict[str, object]) -> None:
@@ -256,3 +261,34 @@ async def test_an_engine_that_fails_one_of_many_searches(
     first, failed, last = response.json()["answers"]
     assert failed == {"error": "the engine has failed", "status": 503}
     assert len(first["items"]) == len(last["items"]) == 3
+
+
+async def test_an_index_that_knows_how_likely_items_are(untrained: Path, tmp_path: Path) -> None:
+    """Uncalibrated it says what mends that; calibrated it answers with nothing where nothing
+    fits."""
+    bundle = tmp_path / "bundle"
+    shutil.copytree(untrained, bundle)
+    async with client_of(Settings(bundle=bundle, journal=tmp_path / "journal")) as client:
+        refused = await search(client, min_score=0.5)
+        assert_one_sentence(refused, 422)
+        assert "semcore calibrate" in refused.json()["error"]
+        assert {item["probability"] for item in (await search(client)).json()["items"]} == {None}
+    await calibrate("http://127.0.0.1:9", bundle)
+    async with client_of(Settings(bundle=bundle, journal=tmp_path / "journal")) as client:
+        found = (await search(client)).json()["items"]
+        likely = [item["probability"] for item in found]
+        assert likely == sorted(likely, reverse=True)
+        assert len((await search(client, min_score=likely[2])).json()["items"]) == 3
+        far = await search(client, query="The auditor signed the annual accounts.", min_score=0.2)
+        assert far.status_code == 200
+        assert (far.json()["items"], far.json()["cursor"]) == ([], None)
+        page = (await search(client, top_k=2, min_score=likely[2])).json()
+        rest = (await search(client, top_k=2, min_score=likely[2], cursor=page["cursor"])).json()
+        assert [item["id"] for item in rest["items"]] == [found[2]["id"]]
+        assert rest["cursor"] is None
+        alike = await client.post("/search/similar", json={"id": "x", "min_score": 0.5})
+        assert_one_sentence(alike, 422)
+        assert "min_score" in alike.json()["error"]
+        batch = {"queries": [{"query": "a boat", "min_score": 1.0}]}
+        (answer,) = (await client.post("/search/batch", json=batch)).json()["answers"]
+        assert answer["items"] == []

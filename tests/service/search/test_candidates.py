@@ -1,6 +1,7 @@
 """Candidates are the items of the beams, in the order of their scores and of their verdicts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,11 +10,13 @@ import pytest
 
 from semcore.bundle.calibration import Calibration
 from semcore.bundle.item import Item
+from semcore.bundle.probability import Probability
 from semcore.trie.layers import Layer, Layers
 from semcore.trie.walk_builder import build_walk
 from service.beams.beam_search import Beam, Choice
 from service.beams.side import Side
-from service.search.candidates import Candidate, candidates_of, leads, ranked
+from service.refusal.threshold import NO_THRESHOLD, Threshold
+from service.search.candidates import Candidate, candidates_of, kept, leads, ranked
 from service.search.gsv import Verdict
 
 END = 1
@@ -96,6 +99,22 @@ def test_the_first_leads_by_a_margin(
     scores: Sequence[float], margin: float | None, expected: bool
 ) -> None:
     assert leads(candidates(*scores), margin) == expected
+
+
+def test_what_is_hardly_right_is_not_kept() -> None:
+    found = candidates(0.75, 0.5, 0.25)
+    probability = Probability(-4.0, 8.0, 0.0)
+    told = kept(found, Threshold(probability))
+    assert [one.item for one in told] == [one.item for one in found]
+    assert [one.probability for one in told] == probability.of([0.75, 0.5, 0.25]).tolist()
+    assert [one.item.id for one in kept(found, Threshold(probability, 0.5))] == ["a", "b"]
+    # The cosine counts where there is one.
+    by_cosine = [replace(one, cosine=1 - one.score) for one in found]
+    assert [one.item.id for one in kept(by_cosine, Threshold(probability, 0.6))] == ["c"]
+    assert kept(found, NO_THRESHOLD) == found
+    assert kept([], Threshold(probability, 0.5)) == []
+    assert ranked(told, [])[0].probability == told[0].probability
+    assert ranked(found, [])[0].probability is None
 
 
 def test_verdicts_order_those_that_have_one() -> None:

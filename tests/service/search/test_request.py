@@ -39,6 +39,8 @@ def test_keys_tell_everything_apart() -> None:
         asked().at(10).key("v1", "m", "g"),
         asked(diversity=0.5).key("v1", "m", "g"),
         asked(fold_duplicates=True).key("v1", "m", "g"),
+        asked(min_score=0.5).key("v1", "m", "g"),
+        asked(min_score=0).key("v1", "m", "g"),
         alike().key("v1", "m", "g"),
         alike("a car").key("v1", "m", "g"),
         alike(b"a boat").key("v1", "m", "g"),
@@ -54,7 +56,7 @@ def test_keys_tell_everything_apart() -> None:
         alike(sort={"field": "year"}).key("v1", "m", "g"),
         alike(facets=["year"]).key("v1", "m", "g"),
     }
-    assert len(keys) == 27
+    assert len(keys) == 29
     assert asked(group_by="year", group_size=1) == asked(group_by="year")
     assert asked(" a  boat\n").key("v1", "m", "g") == asked().key("v1", "m", "g")
 
@@ -66,6 +68,7 @@ def test_pages_have_one_fingerprint() -> None:
     assert asked(fold_duplicates=True).fingerprint != asked().fingerprint
     assert asked(group_by="year").fingerprint != asked().fingerprint
     assert asked(sort={"field": "year"}).fingerprint != asked().fingerprint
+    assert asked(min_score=0.5).fingerprint != asked().fingerprint
     assert alike().at(10).fingerprint == alike().fingerprint != alike(kind="text").fingerprint
 
 

@@ -12,10 +12,11 @@ from fake_engine import FakeEngine
 
 from semcore.bundle.calibration import Calibration, Calibrations
 from semcore.bundle.filter import Filter
+from semcore.bundle.probability import Probability
 from service.engine.protocol import Found
-from service.errors import DeadlineError, OverloadedError
+from service.errors import DeadlineError, InvalidQueryError, OverloadedError
 from service.index.index import Index
-from service.schemas.answer import SearchAnswer, Verify
+from service.schemas.answer import Guide, SearchAnswer, Verify
 from service.search.searcher import Searcher, SearchParameters
 from service.settings import Settings
 from service.traffic.admission import Admission
@@ -151,6 +152,89 @@ async def test_where_the_guides_order_stands_no_beams_are_run(guided: Path) -> N
         guided={"text-to-image": replace(weights, likelihood=0.1)}
     )
     assert (await search())[1] == 1
+    index.close()
+
+
+def by_hand(answer: SearchAnswer, probability: Probability, *, guided: bool) -> list[float]:
+    """The probabilities of the items of an answer that holds all."""
+    values = [item.cosine if guided else item.score for item in answer.items]
+    return list(probability.of([value or 0.0 for value in values]).tolist())
+
+
+@pytest.mark.parametrize("guide", ["auto", "none", "only"])
+async def test_a_search_may_want_no_item_rather_than_a_wrong_one(
+    guided: Path, guide: Guide
+) -> None:
+    index, engine = Index(guided), Asked(guided.parent / "model", Settings())
+    searcher = Searcher(engine, VERIFIED, Admission(1, 0))
+    is_guided = guide != "none"
+    probability = Probability(0.0, 5.0, 1.0) if is_guided else Probability(10.0, 1.0, 0.5)
+    told = {"text-to-image": probability}
+    index.bundle.calibration = (
+        Calibrations(probable_guided=told) if is_guided else Calibrations(probable_alone=told)
+    )
+
+    async def search(**more: Any) -> SearchAnswer:
+        parameters = replace(PLAIN, guide=guide, **more)
+        return await searcher.search(index.snapshot, "text-to-image", "a boat", parameters)
+
+    every = await search()
+    expected = by_hand(every, probability, guided=is_guided)
+    assert [item.probability for item in every.items] == pytest.approx(expected)
+    least = sorted(expected)[len(expected) // 2]
+    some = await search(min_score=least)
+    assert [item.id for item in some.items] == [
+        item.id
+        for item, likely in zip(every.items, expected, strict=True)
+        if likely >= least - 1e-12
+    ]
+    assert 0 < len(some.items) < len(every.items)
+    assert [item.rank for item in some.items] == list(range(1, len(some.items) + 1))
+    pages = [await search(min_score=least, top_k=2, offset=at) for at in (0, 2)]
+    assert [item.id for page in pages for item in page.items] == [i.id for i in some.items[:4]]
+    assert pages[0].more == (len(some.items) > 2)
+    nothing = await search(min_score=1.0, verify="always")
+    assert nothing.items == []
+    assert (nothing.more, nothing.verified, nothing.degraded) == (False, False, None)
+    index.close()
+
+
+async def test_how_likely_must_be_known(guided: Path) -> None:
+    index, engine = Index(guided), Asked(guided.parent / "model", Settings())
+    searcher = Searcher(engine, VERIFIED, Admission(1, 0))
+    wanted = replace(PLAIN, min_score=0.5)
+    nothing = Filter.model_validate({"field": "none", "equals": 1})
+    for parameters in (
+        wanted, replace(wanted, guide="only"), replace(wanted, guide="none"),
+        replace(wanted, wanted=nothing),
+    ):  # fmt: skip
+        with pytest.raises(InvalidQueryError, match="semcore calibrate"):
+            await searcher.search(index.snapshot, "text-to-image", "a boat", parameters)
+    assert engine.finds == 0
+    probability = Probability(0.0, 5.0, 1.0)
+    index.bundle.calibration = Calibrations(probable_guided={"text-to-image": probability})
+    with pytest.raises(InvalidQueryError, match="without the guide"):
+        await searcher.search(
+            index.snapshot, "text-to-image", "a boat", replace(wanted, guide="none")
+        )
+    index.close()
+
+
+async def test_no_time_for_the_guide_is_no_time_to_refuse(
+    guided: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(*_: object) -> tuple[None, bool]:
+        return None, False
+
+    index, engine = Index(guided), Asked(guided.parent / "model", Settings())
+    searcher = Searcher(engine, VERIFIED, Admission(1, 0))
+    probability = Probability(0.0, 5.0, 1.0)
+    index.bundle.calibration = Calibrations(probable_guided={"text-to-image": probability})
+    monkeypatch.setattr("service.search.searcher.timed_guidance", late)
+    with pytest.raises(DeadlineError, match="min_score"):
+        await searcher.search(
+            index.snapshot, "text-to-image", "a boat", replace(PLAIN, min_score=0.5)
+        )
     index.close()
 
 
