@@ -43,13 +43,13 @@ def show(
 def print_items(answer: Mapping[str, Any], console: Console | None = None) -> None:
     """A table of the ranked items, and the timings."""
     columns = [
-        "rank", "item", "identifier", "logprob", "cosine", "verified", "probability", "folded",
+        "rank", "item", "identifier", "logprob", "cosine", "verified", "likely", "folded",
         "picture or text",
     ]  # fmt: skip
     if all(item["cosine"] is None for item in answer["items"]):
         columns.remove("cosine")
     if all(item["probability"] is None for item in answer["items"]):
-        columns.remove("probability")
+        columns.remove("likely")
     if not any(item["duplicate_count"] for item in answer["items"]):
         columns.remove("folded")
     table = Table(*columns)
@@ -61,7 +61,7 @@ def print_items(answer: Mapping[str, Any], console: Console | None = None) -> No
             "logprob": _number(item["logprob"]),
             "cosine": _number(item["cosine"]),
             "verified": _number(item["verification"]),
-            "probability": _number(item["probability"]),
+            "likely": _number(item["probability"]),
             "folded": Text(", ".join(item["duplicates"])),
             "picture or text": Text(item["image"] or item["text"]),
         }

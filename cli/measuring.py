@@ -120,8 +120,8 @@ def calibrate(
             else f"{told.direction}: how likely an item is to be right is not told by its {by}: "
             "fewer than 20 queries have a right one among their candidates, or it ranks no higher"
         )
-    measured = [one.direction for one in found.measured]
-    _tell_unasked([*measured, *(one.direction for one in found.probable)])
+    # Each direction that was asked has a probability by one of the two, or none.
+    _tell_unasked([told.direction for told in found.probable])
 
 
 def _tell_unasked(asked: Container[str]) -> None:

@@ -75,6 +75,17 @@ def test_facets(tmp_path: Path) -> None:
     assert counts["bytes_an_item_year_300"] > 0
 
 
+def test_refusal(guided: Path, tmp_path: Path) -> None:
+    sizes = ["--demo", guided, "--queries", 20]
+    refusal = last_line("refusal", tmp_path, *sizes, plotted=False)
+    assert refusal.keys() == {"far_refused_demo", "false_refusals_demo", "near_auc_demo"}
+    assert refusal["far_refused_demo"] > refusal["false_refusals_demo"]
+    assert 0 <= refusal["near_auc_demo"] <= 1
+    told = json.loads((tmp_path / "refusal.json").read_text())["measured"]["demo"]
+    assert told["queries"]["far"] == 200
+    assert told["near"]["pictures_taken_out"] > 0
+
+
 def test_keywords(tmp_path: Path) -> None:
     sizes = ["--documents", 40, "--encoded", 3, "--rounds", 1]
     keywords = last_line("keywords", tmp_path, *sizes, plotted=False)

@@ -172,7 +172,7 @@ def test_nothing_that_fits_is_said_kindly(
 ) -> None:
     found = json.loads(likely("search", "a red boat", "--min-score", "0", "--json").stdout)["items"]
     assert found
-    assert "probability" in likely("search", "a red boat").stdout
+    assert "likely" in likely("search", "a red boat").stdout
     result = likely("search", "an appeal against the verdict", "--min-score", "0.99", *as_json)
     assert result.exit_code == 4
     assert "nothing here fits" in result.stderr
