@@ -13,6 +13,7 @@ from fake_engine import FakeEngine
 from semcore.bundle.calibration import Calibration, Calibrations
 from semcore.bundle.filter import Filter
 from semcore.bundle.probability import Probability
+from semcore.kind import Direction
 from service.engine.protocol import Found
 from service.errors import DeadlineError, InvalidQueryError, OverloadedError
 from service.index.index import Index
@@ -169,7 +170,7 @@ async def test_a_search_may_want_no_item_rather_than_a_wrong_one(
     searcher = Searcher(engine, VERIFIED, Admission(1, 0))
     is_guided = guide != "none"
     probability = Probability(0.0, 5.0, 1.0) if is_guided else Probability(10.0, 1.0, 0.5)
-    told = {"text-to-image": probability}
+    told: dict[Direction, Probability] = {"text-to-image": probability}
     index.bundle.calibration = (
         Calibrations(probable_guided=told) if is_guided else Calibrations(probable_alone=told)
     )
