@@ -100,5 +100,5 @@ async def test_measures_the_direction_that_has_queries(
     with answering(lambda _: (200, json.dumps(answer(bundle)).encode())) as url:
         found = await evaluate(url, bundle, limit=2, beam_width=5)
         assert {row.direction for row in found.rows} == {"image-to-text"}
-        (measured,) = await calibrate(url, bundle, limit=2, beam_width=5)
+        (measured,) = (await calibrate(url, bundle, limit=2, beam_width=5)).measured
     assert measured.direction == "image-to-text"
