@@ -153,7 +153,8 @@ async def test_letters_of_a_list_are_weighed_at_once(engine: VllmEngine, index: 
     prompt = engine.prompt(text, shown(index, 0))
     letters = letter_tokens(engine._tokenizer)[:3]
     expected = await step_by_step(engine, prompt, [[letter] for letter in letters])
-    assert await engine.choose(prompt, 3) == pytest.approx(expected, abs=1e-4)
+    # A picture is seen in half precision, beside others in a batch.
+    assert await engine.choose(prompt, 3) == pytest.approx(expected, abs=2e-3)
     assert len(await engine.choose(prompt, 2)) == 2
 
 
